@@ -1,0 +1,6 @@
+"""`python -m linstudy`."""
+
+from linstudy.cli import main
+
+if __name__ == "__main__":
+    main()

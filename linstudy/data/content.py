@@ -1,0 +1,68 @@
+"""Hashes of files and folders, remembered as long as paths, sizes and times stay the same."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from linstudy.data.listing import image_entries
+from linstudy.data.places import cache_folder
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes; its name and place do not matter."""
+    status = path.stat()
+    return _remembered(path, _signature([("", status)]), lambda: _digest(path))
+
+
+def image_folder_hash(root: Path) -> str:
+    """SHA-256 over the relative paths and the bytes of a folder's images; other files do not matter."""
+    images = list(image_entries(root))
+    signature = _signature((relative, entry.stat()) for relative, entry in images)
+    return _remembered(root, signature, lambda: _digest_all((relative, entry.path) for relative, entry in images))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_small(path: str) -> str:
+    # file_digest clears a buffer of 256 KiB a call, most of the time for an image of 1 KiB.
+    with open(path, "rb", buffering=0) as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def _digest_all(files: Iterable[tuple[str, str]]) -> str:
+    total = hashlib.sha256()
+    for relative, path in files:
+        total.update(f"{relative}\0{_digest_small(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _signature(files: Iterable[tuple[str, os.stat_result]]) -> str:
+    total = hashlib.sha256()
+    for relative, status in files:
+        total.update(f"{relative}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return total.hexdigest()
+
+
+def _remembered(path: Path, signature: str, compute: Callable[[], str]) -> str:
+    """The hash noted for `path` beside the same signature, else a computed one, which is noted."""
+    note = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
+    with contextlib.suppress(OSError):
+        noted_signature, _, noted_hash = note.read_text().partition(" ")
+        if noted_signature == signature:
+            return noted_hash
+    content_hash = compute()
+    with contextlib.suppress(OSError):
+        _write_whole(note, f"{signature} {content_hash}")
+    return content_hash
+
+
+def _write_whole(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)

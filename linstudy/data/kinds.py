@@ -1,0 +1,58 @@
+"""The table of the kinds of data, and what it tells without loading any."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linstudy.data.content import file_hash, image_folder_hash
+from linstudy.data.places import resolve
+from linstudy.data.published import PUBLISHED
+from linstudy.spec.data import Data
+
+Sizes = tuple[int | None, int | None]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of a kind of data before any is loaded.
+
+    Attributes:
+        module: The module of this room whose `open_source(spec, folder)` opens the data.
+        identity: Names the bytes behind a spec of this kind.
+        sizes: Training and test samples if nothing smaller is asked for.
+        input_shape: Shape of one input.
+    """
+
+    module: str
+    identity: Callable[[Any, Path | None], str]
+    sizes: Sizes = (None, None)
+    input_shape: Callable[[Any], Shape | None] = lambda spec: None
+
+
+def sizes(spec: Data) -> Sizes:
+    """The numbers of training and test samples, None where only the data can tell."""
+    train, test = KINDS[spec.kind].sizes
+    return (train if spec.train is None else spec.train, test if spec.test is None else spec.test)
+
+
+def input_shape(spec: Data) -> Shape | None:
+    """The shape of one input, None where only the data can tell."""
+    return KINDS[spec.kind].input_shape(spec)
+
+
+def _published(module: str, kind: str, sizes: Sizes, shape: Shape) -> Kind:
+    return Kind(module, lambda spec, folder: PUBLISHED[kind].identity, sizes, lambda spec: shape)
+
+
+KINDS = {
+    "digits": Kind("digits", lambda spec, folder: "digits-sklearn-1", (1442, 355), lambda spec: (1, 8, 8)),
+    "mnist": _published("idx", "mnist", (60_000, 10_000), (1, 28, 28)),
+    "fashion_mnist": _published("idx", "fashion_mnist", (60_000, 10_000), (1, 28, 28)),
+    "cifar10": _published("cifar", "cifar10", (50_000, 10_000), (3, 32, 32)),
+    "cifar100": _published("cifar", "cifar100", (50_000, 10_000), (3, 32, 32)),
+    "image_folder": Kind("image_folder", lambda spec, folder: image_folder_hash(resolve(spec.path, folder))),
+    "npz": Kind("npz", lambda spec, folder: file_hash(resolve(spec.path, folder))),
+    "gaussian": Kind("gaussian", lambda spec, folder: "", input_shape=lambda spec: spec.shape),
+}

@@ -1,0 +1,262 @@
+"""The one process that writes: it hands runs to workers, records what they tell, and publishes."""
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import singledispatchmethod
+from pathlib import Path
+from queue import Empty, Queue
+from types import FrameType
+
+from linstudy.execute.display import Display
+from linstudy.execute.messages import ArtifactReference, Finished, Hello, Message, Progressed, RunCommand
+from linstudy.execute.process import Inbox, Lost, WorkerProcess, start_worker
+from linstudy.execute.provenance import git_state, host
+from linstudy.execute.recording import Recorder
+from linstudy.execute.schedule import Schedule
+from linstudy.plan import Plan, Run
+from linstudy.spec.errors import LinstudyError
+from linstudy.spec.points import Study
+from linstudy.store.ledger import Ledger
+from linstudy.store.rows import RunRow, StudyRow
+from linstudy.store.snapshot import Publisher
+from linstudy.store.workspace import Workspace
+
+TICK = 0.2
+"""Seconds between looks at the clock and at Ctrl-C while no message comes."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to execute, none of which changes a result."""
+
+    environments: Sequence[dict[str, str]] = ({},)
+    data_folder: Path | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How an execution ended: runs that were done before, done now, diverged, failed, blocked, interrupted."""
+
+    total: int
+    already: int
+    done: int
+    diverged: int
+    failed: int
+    blocked: int
+    interrupted: bool
+
+    def __str__(self) -> str:
+        counts = {
+            "done before": self.already,
+            "done now": self.done,
+            "diverged": self.diverged,
+            "failed": self.failed,
+            "blocked by these": self.blocked,
+        }
+        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        return f"{self.total} runs: {told}{'; interrupted' if self.interrupted else ''}."
+
+
+def execute(study: Study, plan: Plan, workspace: Workspace, display: Display, options: Options) -> Summary:
+    """Run what is missing of a plan, and publish.
+
+    Raises:
+        LinstudyError: If another process writes to the workspace, or no worker can be started.
+    """
+    with workspace.lock(), Ledger.open(workspace) as ledger:
+        ledger.recover()
+        ledger.register(
+            StudyRow(study.name, study.variant, study.title, study.text), [_row(run) for run in plan.runs.values()]
+        )
+        publisher = Publisher(ledger, workspace.results)
+        publisher.publish(force=True)
+        coordinator = _Coordinator(study, plan, workspace, display, options, ledger, publisher)
+        try:
+            with coordinator.stopping_on_signals():
+                return coordinator.run()
+        finally:
+            coordinator.close()
+            publisher.publish(force=True)
+
+
+def _row(run: Run) -> RunRow:
+    needs = tuple((need.role, need.run_id) for need in run.needs)
+    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source)
+
+
+class _Coordinator:
+    def __init__(
+        self,
+        study: Study,
+        plan: Plan,
+        workspace: Workspace,
+        display: Display,
+        options: Options,
+        ledger: Ledger,
+        publisher: Publisher,
+    ):
+        self.plan, self.workspace, self.display, self.options = plan, workspace, display, options
+        self.ledger, self.publisher = ledger, publisher
+        stored = {run_id: [a.epoch for a in ledger.artifacts(run_id) if a.epoch is not None] for run_id in plan.runs}
+        self.schedule = Schedule(plan, ledger.statuses(), stored, again=options.again)
+        self.import_folders = (study.folder.resolve(), Path.cwd())
+        self.commit, self.dirty = git_state(study.folder)
+        self.inbox: Inbox = Queue()
+        self.workers: list[WorkerProcess] = []
+        self.idle: list[WorkerProcess] = []
+        self.recorders: dict[str, Recorder] = {}
+        self.interrupts = 0
+        self.told_to_stop = False
+
+    def run(self) -> Summary:
+        waiting = self.schedule.count("pending")
+        for environment in self.options.environments[:waiting]:
+            self._start_worker(environment)
+        while self._unfinished():
+            self._assign()
+            try:
+                worker, message = self.inbox.get(timeout=TICK)
+            except Empty:
+                pass
+            else:
+                self._receive(message, worker)
+            for recorder in self.recorders.values():
+                recorder.flush_if_due()
+            self.publisher.publish()
+        return self._summary()
+
+    def close(self) -> None:
+        """End every worker; what one was at is recorded as interrupted."""
+        for worker in self.workers:
+            if worker.run is not None:
+                worker.kill()
+                self._end(worker, Finished("interrupted", "the coordinator ended"))
+            worker.close()
+
+    @contextmanager
+    def stopping_on_signals(self) -> Iterator[None]:
+        """Ctrl-C, or a scheduler's SIGTERM, asks the workers to stop at their next safe point; a second one kills them."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.interrupts += 1
+
+        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _unfinished(self) -> bool:
+        if self.interrupts and not self.told_to_stop:
+            self._tell_to_stop()
+        if self.interrupts > 1:
+            for worker in self.workers:
+                worker.kill()
+        if self.interrupts:
+            return any(worker.run is not None for worker in self.workers)
+        return self.schedule.count("running", "pending") > 0
+
+    def _tell_to_stop(self) -> None:
+        self.told_to_stop = True
+        self.display.note("stopping at the next safe point, and publishing; Ctrl-C again stops at once")
+        for worker in self.workers:
+            worker.ask_to_stop()
+
+    def _start_worker(self, environment: dict[str, str]) -> None:
+        self.workspace.logs.mkdir(parents=True, exist_ok=True)
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-worker{len(self.workers)}.log"
+        cache = {
+            "JAX_COMPILATION_CACHE_DIR": str(self.workspace.compile_cache.resolve()),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+        }
+        folder = self.workspace.artifacts.resolve()
+        log = self.workspace.logs / name
+        self.workers.append(start_worker(folder, log, {**cache, **environment}, self.import_folders, self.inbox))
+
+    def _assign(self) -> None:
+        while self.idle and not self.interrupts and (run := self.schedule.start_next()) is not None:
+            worker = self.idle.pop()
+            environment = {
+                "host": host(),
+                "device": worker.device,
+                "versions": worker.versions,
+                "git_commit": self.commit,
+                "dirty": self.dirty,
+            }
+            self.recorders[run.run_id] = Recorder(self.ledger, run.run_id, environment)
+            self.display.started(run)
+            worker.start_run(self._command(run))
+
+    def _command(self, run: Run) -> RunCommand:
+        roles = [("self", run.run_id)] * (not self.options.again) + [(need.role, need.run_id) for need in run.needs]
+        references = tuple(
+            ArtifactReference(role, artifact.name, artifact.epoch, artifact.path, artifact.sha256)
+            for role, run_id in roles
+            for artifact in self.ledger.artifacts(run_id)
+        )
+        folder = self.options.data_folder
+        return RunCommand(
+            run.run_id, run.spec.model_dump(mode="json"), run.checkpoints, references, str(folder) if folder else None
+        )
+
+    @singledispatchmethod
+    def _receive(self, message: Message | Lost, worker: WorkerProcess) -> None:
+        if worker.run is not None:
+            self.recorders[worker.run].record(message)
+
+    @_receive.register
+    def _(self, message: Hello, worker: WorkerProcess) -> None:
+        worker.device, worker.versions = message.device, message.versions
+        self.idle.append(worker)
+
+    @_receive.register
+    def _(self, message: Progressed, worker: WorkerProcess) -> None:
+        if worker.run is not None:
+            self.display.progressed(self.plan.runs[worker.run], message.fraction, message.text)
+
+    @_receive.register
+    def _(self, message: Finished, worker: WorkerProcess) -> None:
+        self._end(worker, message)
+        self.idle.append(worker)
+
+    @_receive.register
+    def _(self, message: Lost, worker: WorkerProcess) -> None:
+        self.workers.remove(worker)
+        if worker in self.idle:
+            self.idle.remove(worker)
+        if worker.run is not None:
+            outcome = "interrupted" if self.interrupts else "failed"
+            self._end(worker, Finished(outcome, f"{message} ({worker.log})"))
+        elif not worker.device and not self.interrupts:
+            raise LinstudyError(
+                f"a worker could not start: {message}. Its log, {worker.log}, ends:\n{worker.last_words()}"
+            )
+        if self.schedule.count("pending") and not self.interrupts:
+            self._start_worker(worker.environment)
+
+    def _end(self, worker: WorkerProcess, message: Finished) -> None:
+        run_id, worker.run = worker.run, None
+        assert run_id is not None
+        recorder = self.recorders.pop(run_id)
+        recorder.record(message)
+        self.schedule.finish(run_id, message.outcome)
+        seconds = time.monotonic() - recorder.started
+        self.display.finished(self.plan.runs[run_id], message.outcome, message.error, seconds)
+
+    def _summary(self) -> Summary:
+        count = self.schedule.count
+        return Summary(
+            total=len(self.plan.runs),
+            already=self.schedule.already,
+            done=count("done", "diverged") - self.schedule.already,
+            diverged=count("diverged"),
+            failed=count("failed"),
+            blocked=count("blocked"),
+            interrupted=self.interrupts > 0,
+        )

@@ -1,0 +1,41 @@
+"""How many workers, and what each computes on."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+
+MEMORY_SHARE = 0.9
+"""Of an accelerator's memory, divided among the workers on it; the rest is for the driver and other programs."""
+
+
+def visible_accelerators() -> list[str]:
+    """The ids of the GPUs that workers can use, found without starting JAX; empty where JAX has no CUDA plugin."""
+    if not _has_cuda_plugin() or shutil.which("nvidia-smi") is None:
+        return []
+    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [device for device in chosen.split(",") if device and device != "-1"]
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False).stdout
+    return [str(index) for index, line in enumerate(line for line in listed.splitlines() if line.startswith("GPU"))]
+
+
+def _has_cuda_plugin() -> bool:
+    names = {distribution.name for distribution in importlib.metadata.distributions()}
+    return bool({"jax-cuda12-plugin", "jax-cuda13-plugin"} & names)
+
+
+def worker_environments(workers: int | None, device: str | None) -> list[dict[str, str]]:
+    """The environment variables of each worker.
+
+    Args:
+        workers: Their number; one per accelerator, or one, if None.
+        device: `cpu`, `gpu` or another platform of JAX; the best there is if None.
+    """
+    platform = {} if device is None else {"JAX_PLATFORMS": {"gpu": "cuda"}.get(device, device)}
+    accelerators = [] if device == "cpu" else visible_accelerators()
+    count = workers or max(len(accelerators), 1)
+    if not accelerators:
+        return [platform] * count
+    per_accelerator = -(-count // len(accelerators))
+    memory = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY_SHARE / per_accelerator:.3f}"}
+    return [{**platform, **memory, "CUDA_VISIBLE_DEVICES": accelerators[i % len(accelerators)]} for i in range(count)]

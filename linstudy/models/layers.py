@@ -1,0 +1,86 @@
+"""Layers with the paper's initialization, and batch norm as the paper trains it."""
+
+import zlib
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+ACTIVATIONS = {"relu": jax.nn.relu, "gelu": jax.nn.gelu}
+"""`gelu` is the tanh approximation, JAX's default and the authors' choice."""
+
+BATCH_AXIS = "batch"
+"""Name of the mapped axis over which batch norm takes its statistics."""
+
+
+def named_key(seed: int, name: str) -> PRNGKeyArray:
+    """The key of one use of a seed; the keys of two names are independent."""
+    return jax.random.fold_in(jax.random.PRNGKey(seed), zlib.crc32(name.encode()))
+
+
+def lecun_normal(shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
+    """Truncated normal of variance 1/fan-in, for weights of shape (out, in, *kernel).
+
+    Drawn in float32 whatever the precision, so that a seed means the same network in each.
+    """
+    draw = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)
+    return draw(key, shape, jnp.float32).astype(jnp.result_type(float))
+
+
+def linear(inputs: int, outputs: int | str, key: PRNGKeyArray) -> eqx.nn.Linear:
+    """A dense layer: LeCun-normal weight, zero bias. `outputs="scalar"` gives a scalar."""
+    return _reinitialized(eqx.nn.Linear(inputs, outputs, key=key), key)  # type: ignore[arg-type]
+
+
+def conv(inputs: int, outputs: int, kernel: int, key: PRNGKeyArray, **options: Any) -> eqx.nn.Conv2d:
+    """A convolution that keeps the image's size at stride 1: LeCun-normal kernel, zero bias."""
+    return _reinitialized(eqx.nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, key=key, **options), key)
+
+
+def _reinitialized(layer: Any, key: PRNGKeyArray) -> Any:
+    layer = eqx.tree_at(lambda node: node.weight, layer, lecun_normal(layer.weight.shape, key))
+    if layer.bias is None:
+        return layer
+    return eqx.tree_at(lambda node: node.bias, layer, jnp.zeros_like(layer.bias))
+
+
+class BatchNorm(eqx.nn.StatefulLayer):
+    """Batch norm: statistics of the batch in training, running ones in inference.
+
+    Running statistics start at mean 0 and variance 1, and move by running ← 0.9 running + 0.1 batch. Equinox's own
+    `BatchNorm(mode="batch")` starts its variance at 1 too and then divides by 1 − 0.9ᵗ as if it had started at 0, which
+    makes the running variance ten times too large after the first step.
+    """
+
+    scale: Float[Array, " channels"]
+    shift: Float[Array, " channels"]
+    running: eqx.nn.StateIndex
+    inference: bool
+    momentum: float = eqx.field(static=True)
+    epsilon: float = eqx.field(static=True)
+
+    def __init__(self, channels: int, *, scale: float = 1.0, momentum: float = 0.9, epsilon: float = 1e-5):
+        dtype = jnp.result_type(float)
+        self.scale = jnp.full((channels,), scale, dtype)
+        self.shift = jnp.zeros((channels,), dtype)
+        self.running = eqx.nn.StateIndex((jnp.zeros((channels,), dtype), jnp.ones((channels,), dtype)))
+        self.inference = False
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def __call__(
+        self, x: Float[Array, "channels height width"], state: eqx.nn.State
+    ) -> tuple[Float[Array, "channels height width"], eqx.nn.State]:
+        """Must run under `jax.vmap(..., axis_name=BATCH_AXIS)` unless in inference."""
+        mean, variance = state.get(self.running)
+        if not self.inference:
+            old_mean, old_variance = mean, variance
+            mean = jax.lax.pmean(jnp.mean(x, axis=(1, 2)), BATCH_AXIS)
+            variance = jax.lax.pmean(jnp.mean((x - mean[:, None, None]) ** 2, axis=(1, 2)), BATCH_AXIS)
+            kept, new = self.momentum, 1 - self.momentum
+            running = (kept * old_mean + new * mean, kept * old_variance + new * variance)
+            state = state.set(self.running, jax.lax.stop_gradient(running))
+        factor = self.scale / jnp.sqrt(variance + self.epsilon)
+        return x * factor[:, None, None] + (self.shift - mean * factor)[:, None, None], state

@@ -1,0 +1,175 @@
+"""From the points of a study to runs: what each needs, and what makes it the same run.
+
+Pure: what must be read from outside (the content of a data folder, the source of a user's model) comes in through
+`identify`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from linstudy.spec.base import Spec
+from linstudy.spec.run import NadsRun, ProbeRun, RunSpec, SpectrumRun, TrainingRun
+from linstudy.spec.study import Point
+from linstudy.spec.task import EigenfunctionTask, NadTask
+from linstudy.spec.train import AnchorEpoch
+
+NUMERICS = {"spectrum": 1, "nads": 1, "training": 1, "probe": 1}
+"""Bumped for a kind of run when its results, or a default of its specs, change."""
+
+_OUTSIDE = {"data": {"path"}, "task": {"path"}}
+"""Fields that say where something lies; what lies there is the source's identity."""
+
+Identify = Callable[[str, Spec], str]
+"""What identifies the content behind a spec, given the part of the run (data, model or task) that it describes."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """A run that another needs, in a role, with the epochs whose checkpoints it reads."""
+
+    role: str
+    run_id: str
+    epochs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its identity, its complete spec, what it needs, and the checkpoints that others read from it."""
+
+    run_id: str
+    spec: RunSpec
+    source: str
+    needs: tuple[Need, ...] = ()
+    checkpoints: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return self.spec.kind
+
+
+@dataclass
+class Plan:
+    """The runs of a study, each after what it needs."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def add(self, run: Run) -> Run:
+        """Insert a run once, and note the checkpoints that it asks of others."""
+        self.runs.setdefault(run.run_id, run)
+        for need in run.needs:
+            needed = self.runs[need.run_id]
+            epochs = tuple(sorted({*needed.checkpoints, *need.epochs}))
+            self.runs[need.run_id] = replace(needed, checkpoints=epochs)
+        return self.runs[run.run_id]
+
+    def waiting_for(self, run_id: str) -> list[str]:
+        """The runs that cannot be run without this one, near and far."""
+        found: list[str] = []
+        for run in self.runs.values():
+            if any(need.run_id in (run_id, *found) for need in run.needs):
+                found.append(run.run_id)
+        return found
+
+
+def make_plan(points: Iterable[Point], identify: Identify) -> Plan:
+    """The runs behind some points, shared where they are the same.
+
+    Args:
+        identify: Gives an empty text for a spec that names nothing outside the study.
+    """
+    plan = Plan()
+    for point in points:
+        training = _training(plan, point, identify)
+        for probe in point.probes:
+            epochs = probe.epochs(point.train.epochs)
+            needs = [Need("training", training.run_id, epochs)]
+            if probe.kind == "alignment":
+                needs.append(Need("spectrum", _spectrum(plan, point, identify).run_id))
+            spec = ProbeRun(
+                kind="probe",
+                data=point.data,
+                model=point.model,
+                task=point.task,
+                train=point.train,
+                probe=probe,
+                epochs=epochs,
+                seed=point.seed,
+            )
+            plan.add(_run(spec, tuple(needs), identify))
+    return plan
+
+
+def _spectrum(plan: Plan, point: Point, identify: Identify) -> Run:
+    spec = SpectrumRun(kind="spectrum", data=point.data, model=point.model, spectrum=point.spectrum, seed=point.seed)
+    return plan.add(_run(spec, (), identify))
+
+
+def _training(plan: Plan, point: Point, identify: Identify) -> Run:
+    needs: list[Need] = []
+    if isinstance(point.task, EigenfunctionTask):
+        needs.append(Need("spectrum", _spectrum(plan, point, identify).run_id))
+    if isinstance(point.task, NadTask):
+        nads = NadsRun(kind="nads", data=point.data, model=point.model, seed=point.seed)
+        needs.append(Need("nads", plan.add(_run(nads, (), identify)).run_id))
+    linearize = point.train.linearize
+    if linearize is not None and isinstance(linearize.at, AnchorEpoch):
+        network = point.model_copy(update={"train": point.train.model_copy(update={"linearize": None})})
+        needs.append(Need("anchor", _training(plan, network, identify).run_id, (linearize.at.epoch,)))
+    spec = TrainingRun(
+        kind="training", data=point.data, model=point.model, task=point.task, train=point.train, seed=point.seed
+    )
+    run = plan.add(_run(spec, tuple(needs), identify))
+    plan.runs[run.run_id] = replace(run, checkpoints=tuple(sorted({*run.checkpoints, point.train.epochs})))
+    return plan.runs[run.run_id]
+
+
+def _run(spec: RunSpec, needs: tuple[Need, ...], identify: Identify) -> Run:
+    parts = [name for name in ("data", "model", "task") if name in type(spec).model_fields]
+    source = ",".join(identity for name in parts if (identity := identify(name, getattr(spec, name))))
+    return Run(run_identity(spec, [need.run_id for need in needs], source), spec, source, needs)
+
+
+def run_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
+    """16 hexadecimal digits of SHA-256 over what determines a run's numbers."""
+    content = {
+        "spec": _canonical(spec),
+        "needs": sorted(needs),
+        "source": source,
+        "numerics": NUMERICS[spec.kind],
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _canonical(spec: RunSpec) -> dict[str, Any]:
+    content = spec.model_dump(mode="json", exclude_defaults=True)
+    for part, names in _OUTSIDE.items():
+        for name in names & content.get(part, {}).keys():
+            del content[part][name]
+    for moment in ("at", "every"):  # resolved in `epochs`
+        content.get("probe", {}).pop(moment, None)
+    return content
+
+
+def describe(spec: RunSpec) -> str:
+    """A run in a few words: its parts' kinds, and what differs from the defaults."""
+    parts = [spec.kind]
+    for name, part in spec.model_dump(mode="json", exclude_defaults=True).items():
+        if isinstance(part, dict) and name != "train":
+            kind = part.pop("kind", "")
+            parts.append(f"{kind}({_fields(part)})" if part else kind)
+        elif name == "train" and part:
+            parts.append(_fields(part))
+    return " ".join([*filter(None, parts), f"seed={spec.seed}"])
+
+
+def _fields(part: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={_short(value)}" for name, value in part.items())
+
+
+def _short(value: Any) -> str:
+    text = f"{{{_fields(value)}}}" if isinstance(value, dict) else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

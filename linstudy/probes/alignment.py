@@ -1,0 +1,23 @@
+"""The probe `alignment`."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from linstudy import metrics
+from linstudy.probes.subject import Found, Subject
+from linstudy.spec.probe import AlignmentProbe
+from linstudy.tangent import matrix_free_alignment
+
+
+def measure(probe: AlignmentProbe, subject: Subject) -> Iterator[Found]:
+    """α of the first eigenvectors of the spectrum, over its samples, and of the labels, over the training samples."""
+    data = subject.data
+    inputs = np.concatenate([data.train_inputs, data.test_inputs])
+    eigenvectors = subject.needed("spectrum")["eigenvectors"][: probe.top].astype(inputs.dtype)
+    labels = np.concatenate([data.train_labels, np.zeros_like(data.test_labels)])[None]
+    found = matrix_free_alignment(
+        subject.model, inputs, np.concatenate([eigenvectors, labels]), progress=subject.report
+    )
+    yield Found(metrics.ALIGNMENT, np.asarray(found[:-1]))
+    yield Found(metrics.LABEL_ALIGNMENT, float(found[-1]), "train")

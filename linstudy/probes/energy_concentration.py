@@ -1,0 +1,15 @@
+"""The probe `energy_concentration`."""
+
+from collections.abc import Iterator
+
+from linstudy import metrics
+from linstudy.probes.subject import Found, Subject, gram_and_labels
+from linstudy.spec.probe import EnergyConcentrationProbe
+from linstudy.tangent import energy_concentration, spectrum
+
+
+def measure(probe: EnergyConcentrationProbe, subject: Subject) -> Iterator[Found]:
+    """‖Φ_K y‖ / ‖y‖ on the Gram of the model at this epoch."""
+    gram, labels = gram_and_labels(subject, probe.samples)
+    found = spectrum(gram, probe.top)
+    yield Found(metrics.ENERGY_CONCENTRATION, float(energy_concentration(found.eigenvectors, labels)), "train")

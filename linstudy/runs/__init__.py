@@ -1,0 +1,1 @@
+"""What each kind of run does: it joins engine and data, and yields events."""

@@ -1,0 +1,26 @@
+"""The run `nads`: the neural anisotropy directions at the origin, at initialization."""
+
+import math
+
+import jax.numpy as jnp
+
+from linstudy import metrics
+from linstudy.runs.events import Emit, Measured, Produced, Restarted
+from linstudy.runs.job import Job
+from linstudy.runs.networks import initial_network, scalar_function
+from linstudy.runs.precision import precision
+from linstudy.spec.run import NadsRun
+from linstudy.tangent import nads
+
+
+def run(job: Job, emit: Emit) -> None:
+    """Leaves the artifact `nads`: directions, one a row, and singular values."""
+    assert isinstance(job.spec, NadsRun)
+    emit(Restarted())
+    with precision("float64"):
+        shape = job.dataset().train_inputs.shape[1:]
+        model = scalar_function(*initial_network(job, shape))
+        found = nads(model, jnp.zeros(shape))
+        directions = found.directions.reshape(-1, math.prod(shape))
+    emit(Produced("nads", {"directions": directions, "singular_values": found.singular_values}))
+    emit(Measured(metrics.SINGULAR_VALUES, found.singular_values))

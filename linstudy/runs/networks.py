@@ -1,0 +1,56 @@
+"""The networks of a run: at initialization, linearized, and with stored parameters."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+
+from linstudy.models.network import Stateless, make_network
+from linstudy.runs.job import CHECKPOINT, Arrays, Job
+from linstudy.spec.run import ProbeRun, TrainingRun
+from linstudy.spec.train import AnchorEpoch, Linearize, Train
+from linstudy.tangent import freeze, linearize, merge, split
+from linstudy.tasks.labelled import Labelled
+from linstudy.train.checkpoint import from_arrays
+from linstudy.train.fit import TrainingState, initial_state
+
+
+def initial_network(job: Job, input_shape: tuple[int, ...]) -> tuple[eqx.Module, Any]:
+    """The network that a run's seed initializes, and its running statistics."""
+    return make_network(job.spec.model, input_shape, job.spec.seed)
+
+
+def scalar_function(model: Any, statistics: Any) -> eqx.Module:
+    """`model(x) -> logit` in inference mode, its running statistics frozen."""
+    return freeze(model, statistics)
+
+
+def starting_point(job: Job, spec: TrainingRun | ProbeRun, data: Labelled) -> tuple[eqx.Module, Any]:
+    """What the training of a spec starts from: the network, or a linearization of it."""
+    model, statistics = initial_network(job, data.train_inputs.shape[1:])
+    how = spec.train.linearize
+    if how is None:
+        return model, statistics
+    anchor, anchor_statistics = _anchor(job, spec.train, model, statistics, how, data)
+    chosen = statistics if how.batch_norm == "initial" else anchor_statistics
+    return Stateless(linearize(freeze(anchor, chosen), centred=how.centred)), None
+
+
+def _anchor(job: Job, train: Train, model: Any, statistics: Any, how: Linearize, data: Labelled) -> tuple[Any, Any]:
+    if not isinstance(how.at, AnchorEpoch):
+        return model, statistics
+    network = train.model_copy(update={"linearize": None})
+    state = stored_state(job.load("anchor", CHECKPOINT, how.at.epoch), model, statistics, network, data)
+    return with_state(model, state)
+
+
+def stored_state(arrays: Arrays, model: Any, statistics: Any, train: Train, data: Labelled) -> TrainingState:
+    """A checkpoint of the training of a model, as a state."""
+    template = jax.eval_shape(lambda: initial_state(model, statistics, train, len(data.train_inputs)))
+    return from_arrays(template, arrays)
+
+
+def with_state(model: Any, state: TrainingState) -> tuple[Any, Any]:
+    """A model with the parameters and the running statistics of a state."""
+    _, static = split(model)
+    return merge(state.parameters, static), state.statistics

@@ -1,0 +1,5 @@
+"""Failures that a user can mend."""
+
+
+class LinstudyError(Exception):
+    """An expected failure: its message says what was found, what is allowed and what to do."""

@@ -1,0 +1,45 @@
+"""Which function family a run studies."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from linstudy.spec.base import Spec
+
+Activation = Literal["relu", "gelu"]
+Width = Annotated[int, Field(ge=1)]
+
+
+class MlpModel(Spec):
+    """Flatten, dense layers, one logit."""
+
+    kind: Literal["mlp"]
+    hidden: Annotated[tuple[Width, ...], Field(min_length=1, description="Width of every hidden layer.")] = (100, 100)
+    activation: Activation = "relu"
+
+
+class LenetModel(Spec):
+    """LeNet: two 5×5 convolutions with average pooling, 120, 84, one logit."""
+
+    kind: Literal["lenet"]
+    activation: Activation = "relu"
+
+
+class ResnetModel(Spec):
+    """A residual network of basic blocks with batch norm."""
+
+    kind: Literal["resnet"]
+    depth: Literal[18, 34] = 18
+    width: Width = Field(default=64, description="Channels of the first stage; each later stage doubles them.")
+    activation: Activation = "relu"
+
+
+class ImportModel(Spec):
+    """A user's own Equinox module: `factory(input_shape, key, **arguments)`."""
+
+    kind: Literal["import"]
+    factory: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:function")
+    arguments: dict[str, JsonValue] = {}
+
+
+Model = Annotated[MlpModel | LenetModel | ResnetModel | ImportModel, Field(discriminator="kind")]

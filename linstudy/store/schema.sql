@@ -1,0 +1,98 @@
+-- The ledger's tables; results.duckdb holds the same ones and the views made by views.py.
+-- Times are UTC. `epoch` counts from 0, the initialization; NULL where a row belongs to no epoch.
+
+CREATE TABLE store (
+    program VARCHAR NOT NULL,
+    schema_version INTEGER NOT NULL
+);
+
+-- One row a study and variant of it; `document` is the YAML that was read.
+CREATE TABLE study (
+    name VARCHAR,
+    variant VARCHAR,
+    title VARCHAR,
+    document VARCHAR,
+    PRIMARY KEY (name, variant)
+);
+
+-- `spec` is complete, defaults included; `source` is the identity of the data behind it.
+CREATE TABLE run (
+    run_id VARCHAR PRIMARY KEY,
+    kind VARCHAR NOT NULL,
+    spec JSON NOT NULL,
+    source VARCHAR
+);
+
+-- The points of each study, in its order.
+CREATE TABLE study_run (
+    study VARCHAR,
+    variant VARCHAR,
+    run_id VARCHAR,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (study, variant, run_id)
+);
+
+-- `run_id` needs the results of `needs`.
+CREATE TABLE dependency (
+    run_id VARCHAR,
+    role VARCHAR,
+    needs VARCHAR,
+    PRIMARY KEY (run_id, role, needs)
+);
+
+-- One row a try. A run's status is that of its last attempt, or 'planned'.
+CREATE TABLE attempt (
+    attempt_id BIGINT PRIMARY KEY,
+    run_id VARCHAR NOT NULL,
+    status VARCHAR NOT NULL CHECK (status IN ('running', 'done', 'failed', 'interrupted', 'diverged')),
+    started TIMESTAMP NOT NULL,
+    finished TIMESTAMP,
+    host VARCHAR,
+    device VARCHAR,
+    fused_group VARCHAR,
+    versions JSON,
+    git_commit VARCHAR,
+    dirty BOOLEAN,
+    error VARCHAR,
+    traceback VARCHAR
+);
+
+-- `path` is relative to the workspace.
+CREATE TABLE artifact (
+    run_id VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    path VARCHAR NOT NULL,
+    sha256 VARCHAR NOT NULL,
+    bytes BIGINT NOT NULL,
+    epoch BIGINT
+);
+
+CREATE TABLE metric_def (
+    name VARCHAR PRIMARY KEY,
+    unit VARCHAR NOT NULL,
+    shape VARCHAR NOT NULL,
+    meaning VARCHAR NOT NULL
+);
+
+-- No key: it would nearly double the file. `batch` keeps rows from being written twice.
+CREATE TABLE metric (
+    run_id VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    label VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    epoch BIGINT,
+    step BIGINT,
+    value DOUBLE NOT NULL
+);
+
+CREATE TABLE vector (
+    run_id VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    label VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    epoch BIGINT,
+    value DOUBLE[] NOT NULL
+);
+
+-- The batches written since the ledger was opened.
+CREATE TABLE batch (batch_id VARCHAR PRIMARY KEY);

@@ -1,0 +1,51 @@
+"""The tangent kernel of a network: pure mathematics on arrays and Equinox modules, usable by itself."""
+
+from .alignment import (
+    RkhsNorm,
+    alignment,
+    energy_concentration,
+    generalization_bound,
+    matrix_free_alignment,
+    rkhs_norm,
+    rkhs_norm_bound,
+)
+from .features import check_scalar_output, tangent_features
+from .freeze import FrozenState, freeze
+from .gram import ntk_gram
+from .infinite_width import infinite_width_gram
+from .linearize import Linearized, linearize
+from .nads import Nads, nads
+from .neural_tangents_adapter import INSTALL_COMMAND, NeuralTangentsMissing, load_neural_tangents
+from .parameters import Frozen, merge, parameter_count, split
+from .spectrum import FULL_LIMIT, Spectrum, binarize, spectrum
+
+__all__ = [
+    "FULL_LIMIT",
+    "INSTALL_COMMAND",
+    "Frozen",
+    "FrozenState",
+    "Linearized",
+    "Nads",
+    "NeuralTangentsMissing",
+    "RkhsNorm",
+    "Spectrum",
+    "alignment",
+    "binarize",
+    "check_scalar_output",
+    "energy_concentration",
+    "freeze",
+    "generalization_bound",
+    "infinite_width_gram",
+    "linearize",
+    "load_neural_tangents",
+    "matrix_free_alignment",
+    "merge",
+    "nads",
+    "ntk_gram",
+    "parameter_count",
+    "rkhs_norm",
+    "rkhs_norm_bound",
+    "spectrum",
+    "split",
+    "tangent_features",
+]

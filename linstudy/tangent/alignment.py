@@ -1,0 +1,205 @@
+"""How well a target agrees with a kernel: alignment, energy concentration, RKHS norm."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from .features import batch_features, check_scalar_output, full_precision
+from .gram import DEFAULT_MEMORY_BUDGET, DEFAULT_TILE, feature_bytes, feature_dtype
+from .parameters import split
+from .spectrum import Spectrum, apply_gram
+from .tiling import Progress, padded_rows, report, tile_slices
+
+DEFAULT_CUTOFF = 1e-6
+"""Eigenvalues below this share of λ₁ are taken for rounding of a float32 Gram, whose entries are good to 1e-7 or so."""
+
+
+def _as_target(target: Float[Array | np.ndarray, "*shape"]) -> np.ndarray:
+    values = np.asarray(target, dtype=np.float64)
+    if not np.all(np.any(values != 0, axis=-1)):
+        raise ValueError("The target is zero, so its direction is undefined: check the labels, ±1 for a binary task.")
+    return values
+
+
+def alignment(
+    gram: Float[Array | np.ndarray, "samples samples"], target: Float[Array | np.ndarray, " samples"]
+) -> float:
+    """Rayleigh quotient of `target` under `gram`: yᵀΘy / yᵀy, accumulated in float64.
+
+    Does not depend on the scale of `target`. Equals λⱼ when `target` is the j-th eigenvector.
+
+    Args:
+        gram: Symmetric, positive semidefinite.
+        target: Not zero.
+
+    Raises:
+        ValueError: If `target` is zero.
+
+    Source: arXiv:2106.06770, Lemma 1.
+    """
+    values = _as_target(target)
+    return float(values @ apply_gram(gram, values) / (values @ values))
+
+
+@eqx.filter_jit
+def _add_products(
+    model: Callable[..., Any],
+    inputs: Float[Array, "batch *shape"],
+    targets: Float[Array, "targets batch"],
+    products: PyTree[Float[Array, "targets ..."]],
+) -> PyTree[Float[Array, "targets ..."]]:
+    features = batch_features(model, inputs)
+    with full_precision():
+        return jax.tree.map(lambda sums, rows: sums + jnp.tensordot(targets, rows, 1), products, features)
+
+
+@eqx.filter_jit
+def _squared_norms(products: PyTree[Float[Array, "targets ..."]]) -> Float[Array, " targets"]:
+    squares = [jnp.sum(jnp.square(leaf), axis=range(1, leaf.ndim)) for leaf in jax.tree.leaves(products)]
+    return functools.reduce(jnp.add, squares)
+
+
+def _transposed_norms(
+    model: Callable[..., Any], inputs: np.ndarray, targets: np.ndarray, blocks: list[slice], batch: int, step: Any
+) -> np.ndarray:
+    """‖Jᵀy‖² of each row y of `targets`."""
+    parameters, _ = split(model)
+    products = jax.tree.map(lambda leaf: jnp.zeros((len(targets), *leaf.shape), leaf.dtype), parameters)
+    for rows in blocks:
+        padding = [(0, 0), (0, batch - (rows.stop - rows.start))]
+        weights = jnp.asarray(np.pad(targets[:, rows], padding))
+        products = _add_products(model, padded_rows(inputs, rows, batch), weights, products)
+        next(step)
+    return np.asarray(_squared_norms(products))
+
+
+def matrix_free_alignment(
+    model: Callable[..., Any],
+    inputs: Float[Array | np.ndarray, "samples *shape"],
+    targets: Float[Array | np.ndarray, "targets samples"],
+    *,
+    batch: int = DEFAULT_TILE,
+    memory_budget: int = DEFAULT_MEMORY_BUDGET,
+    progress: Progress | None = None,
+) -> Float[np.ndarray, " targets"]:
+    """Alignment of each row of `targets` with the tangent kernel of `model`, without its Gram: ‖Jᵀy‖² / ‖y‖².
+
+    Tangent features are computed batch by batch, once for every chunk of targets whose Jᵀy fit the memory budget.
+
+    Args:
+        batch: Samples at a time. Fewer if their features exceed half the budget.
+        memory_budget: Bytes; half for features, half for the Jᵀy of a chunk of targets.
+
+    Raises:
+        ValueError: If a target is zero, or the output of `model` is not a scalar.
+
+    Source: arXiv:2106.06770, Lemma 1; the authors compute it in the same way.
+    """
+    inputs, values = np.asarray(inputs), _as_target(targets)
+    check_scalar_output(model, jnp.asarray(inputs[0]))
+    affordable = max(1, memory_budget // (2 * feature_bytes(model)))
+    batch = min(batch, len(inputs), affordable)
+    blocks, chunks = tile_slices(len(inputs), batch), tile_slices(len(values), affordable)
+    norms = np.linalg.norm(values, axis=1)
+    unit = (values / norms[:, None]).astype(feature_dtype(model))
+    step = report(progress, len(blocks) * len(chunks))
+    return np.concatenate([_transposed_norms(model, inputs, unit[chunk], blocks, batch, step) for chunk in chunks])
+
+
+def energy_concentration(
+    eigenvectors: Float[np.ndarray, "top samples"], target: Float[Array | np.ndarray, " samples"]
+) -> float:
+    """‖Φ_K y‖₂ / ‖y‖₂: the share of the target's norm, not of its square, on the first K eigenvectors.
+
+    Args:
+        eigenvectors: Φ_K, orthonormal rows: `spectrum(gram, top=K).eigenvectors`.
+        target: Not zero.
+
+    Raises:
+        ValueError: If `target` is zero.
+
+    Source: arXiv:2106.06770, section 4.1 and Table 1.
+    """
+    values = _as_target(target)
+    return float(np.linalg.norm(np.asarray(eigenvectors, np.float64) @ values) / np.linalg.norm(values))
+
+
+class RkhsNorm(NamedTuple):
+    """Σ_j (φ_jᵀy)² / λ_j over the eigenvalues above a cut-off.
+
+    Attributes:
+        value: The squared norm yᵀΘ⁻¹y of what lies on those eigenvectors.
+        remainder: Share of ‖y‖² on the other eigenvectors. Unless it is 0, `value` is a lower bound.
+    """
+
+    value: float
+    remainder: float
+
+
+def _complete_eigenvectors(spectrum: Spectrum) -> np.ndarray:
+    top, samples = spectrum.eigenvectors.shape
+    if top < samples:
+        raise ValueError(
+            f"The spectrum has {top} of {samples} eigenvectors, and a sum over those is only a lower bound of the "
+            "RKHS norm: decompose fully, `spectrum(gram)` without `top`, or take `rkhs_norm_bound(gram, target)`."
+        )
+    return spectrum.eigenvectors
+
+
+def rkhs_norm(
+    spectrum: Spectrum, target: Float[Array | np.ndarray, " samples"], cutoff: float = DEFAULT_CUTOFF
+) -> RkhsNorm:
+    """The squared norm of `target` in the kernel's function space, ‖y‖²_Θ = yᵀΘ⁻¹y, in float64.
+
+    Args:
+        spectrum: With all its eigenvectors.
+        target: Not zero.
+        cutoff: Relative to λ₁. Eigenvalues below it count as zero, and what `target` has there as `remainder`.
+
+    Raises:
+        ValueError: If eigenvectors are missing, or `target` is zero.
+
+    Source: arXiv:2106.06770, equation 2.
+    """
+    values, eigenvectors = _as_target(target), _complete_eigenvectors(spectrum)
+    energies = np.square(eigenvectors @ values)
+    above = spectrum.eigenvalues > cutoff * spectrum.eigenvalues[0]
+    value = float(np.sum(energies[above] / spectrum.eigenvalues[above]))
+    return RkhsNorm(value, float(np.sum(energies[~above]) / (values @ values)))
+
+
+def rkhs_norm_bound(
+    kernel: Float[Array | np.ndarray, "samples samples"] | Spectrum, target: Float[Array | np.ndarray, " samples"]
+) -> float:
+    """‖y‖² / α(y) ≤ yᵀΘ⁻¹y, the lower bound of Lemma 1, with α(y) = yᵀΘy / yᵀy.
+
+    Args:
+        kernel: A Gram, or a spectrum with all its eigenvectors.
+        target: Not zero.
+
+    Source: arXiv:2106.06770, Lemma 1. Its own α is yᵀΘy, with which the bound reads ‖y‖⁴ / α.
+    """
+    values = _as_target(target)
+    if isinstance(kernel, Spectrum):
+        energies = np.square(_complete_eigenvectors(kernel) @ values)
+        return float((values @ values) ** 2 / (energies @ kernel.eigenvalues))
+    return float(values @ values) / alignment(kernel, values)
+
+
+def generalization_bound(gram: Float[Array | np.ndarray, "samples samples"], squared_norm: float) -> float:
+    """sqrt(‖y‖²_Θ · mean Θ(x,x) / m): ranks tasks of one kernel, up to an unknown constant; it guarantees nothing.
+
+    Args:
+        gram: Of the m samples of the target.
+        squared_norm: ‖y‖²_Θ of the target, from `rkhs_norm`.
+
+    Source: arXiv:2106.06770, equation 2.
+    """
+    diagonal = np.diagonal(np.asarray(gram)).astype(np.float64)
+    return float(np.sqrt(squared_norm * np.mean(diagonal) / len(diagonal)))

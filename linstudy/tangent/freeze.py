@@ -1,0 +1,37 @@
+"""A stateful model as a function of its input alone."""
+
+from collections.abc import Callable
+from typing import Any, final
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float
+
+from .parameters import Frozen
+
+
+@final
+class FrozenState(eqx.Module):
+    """A stateful model in inference mode, its state a constant. Made by `freeze`."""
+
+    model: Callable[..., Any]
+    state: Frozen
+
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        # stop_gradient also copies the State, which a layer that sets it would otherwise invalidate for the next call.
+        output, _ = self.model(x, jax.lax.stop_gradient(self.state.value))
+        return output
+
+
+def freeze(model: Callable[..., Any], state: eqx.nn.State) -> FrozenState:
+    """Fix the state of a stateful model, such as the running statistics of its batch norms.
+
+    The layers evaluate in inference mode, so that each sample's output depends on that sample alone. Weight and bias
+    of a norm stay parameters; its statistics are not. Pass the state after training for the statistics of the anchor,
+    or the one that `eqx.nn.make_with_state` returned for the initial ones.
+
+    Args:
+        model: Called as `model(x, state) -> (output, state)`.
+        state: Is copied, never changed.
+    """
+    return FrozenState(eqx.nn.inference_mode(model), Frozen(state))

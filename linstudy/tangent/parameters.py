@@ -1,0 +1,43 @@
+"""What of a model is trained: every inexact array that is not frozen."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+from jaxtyping import PyTree
+
+
+class Frozen(eqx.Module):
+    """Arrays of a model that are not its parameters: batch-norm statistics, the anchor of a linearization."""
+
+    value: PyTree
+
+
+def _is_frozen(node: Any) -> bool:
+    return isinstance(node, Frozen | eqx.nn.StateIndex)
+
+
+def _is_parameter(node: Any) -> bool:
+    return not _is_frozen(node) and eqx.is_inexact_array(node)
+
+
+def split(model: PyTree) -> tuple[PyTree, PyTree]:
+    """Separate the parameters θ of `model` from everything else.
+
+    Returns:
+        Two trees of the model's structure, `(parameters, static)`, each with None where the other has a leaf.
+        Arrays under `Frozen`, and the initial values of a stateful layer, are static.
+    """
+    mask = jax.tree.map(_is_parameter, model, is_leaf=_is_frozen)
+    return eqx.partition(model, mask)
+
+
+def merge(parameters: PyTree, static: PyTree) -> PyTree:
+    """The model that `split` took apart, perhaps with other parameters."""
+    return eqx.combine(parameters, static)
+
+
+def parameter_count(model: PyTree) -> int:
+    """The number n of parameters of `model`."""
+    parameters, _ = split(model)
+    return sum(leaf.size for leaf in jax.tree.leaves(parameters))

@@ -1,0 +1,1 @@
+"""The labellings that a study can name."""

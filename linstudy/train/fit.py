@@ -1,0 +1,191 @@
+"""The one training loop, for networks and linearizations."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from linstudy.models.layers import named_key
+from linstudy.spec.train import Train
+from linstudy.tangent.parameters import merge, split
+from linstudy.tasks.labelled import Labelled
+from linstudy.train.loss import binary_cross_entropy, evaluate, logits_of
+from linstudy.train.optimizer import make_optimizer
+
+FITTED_LOSS = 0.01
+"""A training has fitted at the first step whose mini-batch loss is at most this."""
+
+EVALUATION_BATCH = 256
+
+
+class TrainingState(eqx.Module):
+    """All that changes in a training. `fitted_at` is the step that first fitted, −1 before."""
+
+    parameters: Any
+    statistics: Any
+    optimizer: Any
+    step: Int[Array, ""]
+    fitted_at: Int[Array, ""]
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """The state after an epoch and what it measures; `running_loss` is None at epoch 0, `fitted_at` before fitting."""
+
+    epoch: int
+    step: int
+    state: TrainingState
+    losses: dict[str, float]
+    accuracies: dict[str, float]
+    running_loss: float | None
+    distance_l2: float
+    distance_cosine: float
+    fitted_at: int | None
+
+    @property
+    def finite(self) -> bool:
+        """Whether every loss is a number."""
+        losses = [*self.losses.values(), *([] if self.running_loss is None else [self.running_loss])]
+        return bool(np.isfinite(losses).all())
+
+
+def steps_per_epoch(train: Train, samples: int) -> int:
+    """Updates an epoch: the incomplete last batch is dropped, and a batch is never larger than the data."""
+    return samples // min(train.batch_size, samples)
+
+
+def initial_state(model: Any, statistics: Any, train: Train, samples: int) -> TrainingState:
+    """The state before the first update of `model(x, state) -> (logit, state)`."""
+    parameters, _ = split(model)
+    optimizer = make_optimizer(train, train.epochs * steps_per_epoch(train, samples))
+    # copies, since an epoch donates its state's buffers and the model is still needed
+    parameters, statistics = jax.tree.map(jnp.copy, (parameters, statistics))
+    return TrainingState(parameters, statistics, optimizer.init(parameters), jnp.array(0), jnp.array(-1))
+
+
+def fit(
+    model: Any,
+    statistics: Any,
+    data: Labelled,
+    train: Train,
+    seed: int,
+    *,
+    resume: tuple[int, TrainingState] | None = None,
+) -> Iterator[EpochResult]:
+    """Train, and yield the result of every epoch, epoch 0 (the initialization) first.
+
+    The loop ends after the last epoch, or after the first one with a loss that is not finite. The arrays of a result's
+    state are gone once the next result is asked for.
+
+    Args:
+        model: `model(x, state) -> (logit, state)` at initialization; distances are measured from its parameters.
+        statistics: Its running statistics, or None.
+        seed: Of the batch order, which depends on nothing else.
+        resume: An epoch and the state after it; the results start at the epoch after.
+    """
+    inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_labels)
+    test = jnp.asarray(data.test_inputs), jnp.asarray(data.test_labels)
+    steps = steps_per_epoch(train, len(inputs))
+    start, static = split(model)
+    optimizer = make_optimizer(train, train.epochs * steps)
+    key = named_key(seed, "batches")
+    batch = min(train.batch_size, len(inputs))
+
+    first, state = (0, initial_state(model, statistics, train, len(inputs))) if resume is None else resume
+    for epoch in range(first if resume is None else first + 1, train.epochs + 1):
+        running = None
+        if epoch > 0:
+            order = batch_order(key, epoch, len(inputs), steps, batch)
+            state, losses = _train_epoch(state, static, inputs, labels, order, optimizer)
+            running = float(jnp.mean(losses))
+        result = _measure(epoch, state, static, start, (inputs, labels), test, running)
+        yield result
+        if not result.finite:
+            return
+
+
+def batch_order(key: PRNGKeyArray, epoch: int, samples: int, steps: int, batch: int) -> Int[Array, "steps batch"]:
+    """The samples of every batch of an epoch."""
+    order = jax.random.permutation(jax.random.fold_in(key, epoch), samples)
+    return order[: steps * batch].reshape(steps, batch)
+
+
+@eqx.filter_jit(donate="all-except-first")
+def _scan(
+    frozen: tuple[Any, Float[Array, "samples ..."], Float[Array, " samples"], Int[Array, "steps batch"], Any],
+    state: TrainingState,
+) -> tuple[TrainingState, Float[Array, " steps"]]:
+    static, inputs, labels, order, optimizer = frozen
+
+    def loss(parameters: Any, statistics: Any, x: Array, y: Array) -> tuple[Array, Any]:
+        logits, statistics = logits_of(merge(parameters, static), statistics, x)
+        return jnp.mean(binary_cross_entropy(logits, y)), statistics
+
+    def step(state: TrainingState, chosen: Int[Array, " batch"]) -> tuple[TrainingState, Array]:
+        (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(
+            state.parameters, state.statistics, inputs[chosen], labels[chosen]
+        )
+        updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.parameters)
+        count = state.step + 1
+        fitted = jnp.where((state.fitted_at < 0) & (value <= FITTED_LOSS), count, state.fitted_at)
+        parameters = optax.apply_updates(state.parameters, updates)
+        return TrainingState(parameters, statistics, optimizer_state, count, fitted), value
+
+    return jax.lax.scan(step, state, order)
+
+
+def _train_epoch(
+    state: TrainingState,
+    static: Any,
+    inputs: Array,
+    labels: Array,
+    order: Array,
+    optimizer: optax.GradientTransformation,
+) -> tuple[TrainingState, Array]:
+    return _scan((static, inputs, labels, order, optimizer), state)
+
+
+@eqx.filter_jit
+def _evaluate_all(
+    state: TrainingState, static: Any, start: Any, train: Any, test: Any
+) -> tuple[Any, Any, Array, Array]:
+    model = merge(state.parameters, static)
+    l2, cosine = distances(state.parameters, start)
+    return (
+        evaluate(model, state.statistics, *train, EVALUATION_BATCH),
+        evaluate(model, state.statistics, *test, EVALUATION_BATCH),
+        l2,
+        cosine,
+    )
+
+
+def distances(parameters: Any, start: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """‖θ − θ0‖₂ and 1 − cos(θ, θ0)."""
+    difference = optax.tree.norm(optax.tree.sub(parameters, start))
+    norms = optax.tree.norm(parameters) * optax.tree.norm(start)
+    return difference, 1 - optax.tree.vdot(parameters, start) / norms
+
+
+def _measure(
+    epoch: int, state: TrainingState, static: Any, start: Any, train: Any, test: Any, running: float | None
+) -> EpochResult:
+    measured = _evaluate_all(state, static, start, train, test)
+    ((train_loss, train_accuracy), (test_loss, test_accuracy), l2, cosine) = jax.tree.map(float, measured)
+    fitted = int(state.fitted_at)
+    return EpochResult(
+        epoch=epoch,
+        step=int(state.step),
+        state=state,
+        losses={"train": train_loss, "test": test_loss},
+        accuracies={"train": train_accuracy, "test": test_accuracy},
+        running_loss=running,
+        distance_l2=l2,
+        distance_cosine=cosine,
+        fitted_at=fitted if fitted >= 0 else None,
+    )

@@ -1,0 +1,32 @@
+"""The loss of every training, and the evaluation of a model on all samples."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from linstudy.models.layers import BATCH_AXIS
+
+
+def binary_cross_entropy(
+    logits: Float[Array, " samples"], labels: Float[Array, " samples"]
+) -> Float[Array, " samples"]:
+    """log(1 + exp(−y f)) for labels y of ±1."""
+    return jax.nn.softplus(-labels * logits)
+
+
+def logits_of(model: Any, state: Any, inputs: Float[Array, "samples ..."]) -> tuple[Float[Array, " samples"], Any]:
+    """Logits of a batch, and the running statistics after it."""
+    return jax.vmap(model, in_axes=(0, None), out_axes=(0, None), axis_name=BATCH_AXIS)(inputs, state)
+
+
+def evaluate(
+    model: Any, state: Any, inputs: Float[Array, "samples ..."], labels: Float[Array, " samples"], batch: int
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Mean loss and accuracy over all samples, with running statistics, `batch` samples at a time."""
+    model = eqx.nn.inference_mode(model)
+    logits = jax.lax.map(lambda x: model(x, state)[0], inputs, batch_size=min(batch, len(inputs)))
+    right = jnp.where(logits >= 0, 1.0, -1.0).astype(labels.dtype) == labels
+    return jnp.mean(binary_cross_entropy(logits, labels)), jnp.mean(right.astype(labels.dtype))

@@ -1,0 +1,62 @@
+"""Strict JAX for unit tests, and keys that are fixed unless --fresh-keys asks otherwise."""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+sys.path.insert(0, str(Path(__file__).parent))
+
+FIXED_SEED = 20210614
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fresh-keys", action="store_true", help="draw new random keys; the seed is shown on failure")
+
+
+def pytest_configure(config):
+    fresh = config.getoption("--fresh-keys")
+    config.test_seed = random.SystemRandom().randrange(2**31) if fresh else FIXED_SEED
+
+
+@pytest.fixture
+def seed(request):
+    """The integer behind every key of a test."""
+    return request.config.test_seed
+
+
+@pytest.fixture
+def getkey(seed):
+    """A function whose every call returns a new JAX key."""
+    import jax
+
+    state = {"key": jax.random.PRNGKey(seed)}
+
+    def draw():
+        state["key"], key = jax.random.split(state["key"])
+        return key
+
+    return draw
+
+
+@pytest.fixture(autouse=True)
+def strict_jax(request):
+    """float64, no silent promotion of dtypes or ranks; tests of whole studies keep the product's settings."""
+    if request.node.get_closest_marker("product_settings"):
+        yield
+        return
+    import jax
+
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed and item.config.getoption("--fresh-keys"):
+        report.sections.append(("keys", f"drawn from seed {item.config.test_seed}"))
+    return report
