@@ -1,0 +1,33 @@
+# `just` alone: lint, types, tests. Everything runs in .venv (README) where there is one.
+export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")
+
+default: lint types test
+
+# Style and formatting
+lint:
+    ruff check .
+    ruff format --check .
+
+# Static types
+types:
+    pyright
+
+# The suite; arguments go to pytest
+test *arguments:
+    python -m pytest {{ arguments }}
+
+# Whole studies, minutes each
+test-slow *arguments:
+    python -m pytest -m slow {{ arguments }}
+
+# Run studies/NAME.yaml; further arguments go to `linstudy run`
+study NAME *arguments:
+    linstudy run studies/{{ NAME }}.yaml {{ arguments }}
+
+# Every figure that has rows, and the page of claims, from SQL alone
+report *arguments:
+    linstudy report {{ arguments }}
+
+# Times and ratios, printed, never asserted
+bench *arguments:
+    python tests/benchmarks/bench.py {{ arguments }}
