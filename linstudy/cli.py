@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -138,16 +139,19 @@ def status(workspace: Path, failed: bool) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, instead of the terminal.")
 def query(sql: str, workspace: Path, format_: str, out: Path | None) -> None:
     """Answer SQL, or the SQL in a file, from the results. Nothing is ever written by it."""
-    from linstudy.store.query import query as ask
-    from linstudy.store.query import query_text, render
+    from linstudy.store import query as store
+    from linstudy.store.render import render
     from linstudy.store.workspace import Workspace
 
-    result = ask(Workspace(workspace).results, query_text(sql))
-    rendered = render(result, format_)
-    if out is not None:
-        out.write_bytes(rendered)
+    results = Workspace(workspace).results
+    text = Path(sql).read_text(encoding="utf-8") if sql.endswith(".sql") else sql
+    if format_ == "parquet":
+        with out.open("wb") if out else nullcontext(click.get_binary_stream("stdout")) as binary:
+            store.export_parquet(results, text, binary)
     else:
-        click.get_binary_stream("stdout").write(rendered)
+        answer = store.query(results, text)
+        with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as stream:
+            render(answer, format_, stream)
 
 
 @_example("linstudy figure kernel_rotation --out figures")

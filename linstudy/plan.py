@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from linstudy.spec.base import Spec
+from linstudy.spec.probe import AlignmentProbe
 from linstudy.spec.run import NadsRun, ProbeRun, RunSpec, SpectrumRun, TrainingRun
 from linstudy.spec.study import Point
 from linstudy.spec.task import EigenfunctionTask, NadTask
@@ -85,9 +86,10 @@ def make_plan(points: Iterable[Point], identify: Identify) -> Plan:
         training = _training(plan, point, identify)
         for probe in point.probes:
             epochs = probe.epochs(point.train.epochs)
-            needs = [Need("training", training.run_id, epochs)]
-            if probe.kind == "alignment":
-                needs.append(Need("spectrum", _spectrum(plan, point, identify).run_id))
+            # What the training needs, the probe needs too: its labels and its anchor are made again.
+            needs = dict.fromkeys((Need("training", training.run_id, epochs), *training.needs))
+            if isinstance(probe, AlignmentProbe):
+                needs[Need("spectrum", _spectrum(plan, point, identify).run_id)] = None
             spec = ProbeRun(
                 kind="probe",
                 data=point.data,

@@ -1,0 +1,1 @@
+"""Figures and claims: rows in, pictures and verdicts out."""

@@ -1,10 +1,9 @@
 """The run `nads`: the neural anisotropy directions at the origin, at initialization."""
 
-import math
-
 import jax.numpy as jnp
 
 from linstudy import metrics
+from linstudy.runs.context import progress_of
 from linstudy.runs.events import Emit, Measured, Produced, Restarted
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network, scalar_function
@@ -20,7 +19,6 @@ def run(job: Job, emit: Emit) -> None:
     with precision("float64"):
         shape = job.dataset().train_inputs.shape[1:]
         model = scalar_function(*initial_network(job, shape))
-        found = nads(model, jnp.zeros(shape))
-        directions = found.directions.reshape(-1, math.prod(shape))
-    emit(Produced("nads", {"directions": directions, "singular_values": found.singular_values}))
+        found = nads(model, jnp.zeros((1, *shape)), progress=progress_of(job, emit, "directions"))
+    emit(Produced("nads", {"directions": found.directions, "singular_values": found.singular_values}))
     emit(Measured(metrics.SINGULAR_VALUES, found.singular_values))

@@ -74,7 +74,7 @@ _REMEDY = "Put the file back from a copy of the workspace, or make it again: lin
 
 
 def _serialize(name: str, arrays: Mapping[str, np.ndarray]) -> bytes:
-    # safetensors writes memory as it lies, so a transposed array needs a copy; ascontiguousarray would turn () into (1,).
+    # safetensors writes memory as it lies, so a transposed array needs a copy; ascontiguousarray turns () into (1,).
     ordered = {key: np.asarray(array, order="C") for key, array in arrays.items()}
     for key, array in ordered.items():
         if array.dtype.name not in _STORABLE:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import uuid4
 
-from pydantic import JsonValue
-
 from linstudy.store.artifacts import Artifact
 
 
@@ -24,7 +22,7 @@ class RunRow(NamedTuple):
 
     run_id: str
     kind: str
-    spec: Mapping[str, JsonValue]
+    spec: Mapping[str, object]
     dependencies: tuple[tuple[str, str], ...] = ()
     source: str | None = None
 

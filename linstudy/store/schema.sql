@@ -1,7 +1,7 @@
 -- The ledger's tables; results.duckdb holds the same ones and the views made by views.py.
 -- Times are UTC. `epoch` counts from 0, the initialization; NULL where a row belongs to no epoch.
 
-CREATE TABLE store (
+CREATE TABLE ledger_version (
     program VARCHAR NOT NULL,
     schema_version INTEGER NOT NULL
 );
@@ -40,7 +40,7 @@ CREATE TABLE dependency (
     PRIMARY KEY (run_id, role, needs)
 );
 
--- One row a try. A run's status is that of its last attempt, or 'planned'.
+-- One row a try. A run's status is that of its last attempt, or 'planned'. `fingerprint` is that of the arrays it loaded.
 CREATE TABLE attempt (
     attempt_id BIGINT PRIMARY KEY,
     run_id VARCHAR NOT NULL,
@@ -53,6 +53,7 @@ CREATE TABLE attempt (
     versions JSON,
     git_commit VARCHAR,
     dirty BOOLEAN,
+    fingerprint VARCHAR,
     error VARCHAR,
     traceback VARCHAR
 );

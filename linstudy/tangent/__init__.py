@@ -1,6 +1,6 @@
 """The tangent kernel of a network: pure mathematics on arrays and Equinox modules, usable by itself."""
 
-from .alignment import (
+from linstudy.tangent.alignment import (
     RkhsNorm,
     alignment,
     energy_concentration,
@@ -9,15 +9,15 @@ from .alignment import (
     rkhs_norm,
     rkhs_norm_bound,
 )
-from .features import check_scalar_output, tangent_features
-from .freeze import FrozenState, freeze
-from .gram import ntk_gram
-from .infinite_width import infinite_width_gram
-from .linearize import Linearized, linearize
-from .nads import Nads, nads
-from .neural_tangents_adapter import INSTALL_COMMAND, NeuralTangentsMissing, load_neural_tangents
-from .parameters import Frozen, merge, parameter_count, split
-from .spectrum import FULL_LIMIT, Spectrum, binarize, spectrum
+from linstudy.tangent.features import check_scalar_output, tangent_features
+from linstudy.tangent.freeze import FrozenState, freeze
+from linstudy.tangent.gram import ntk_gram
+from linstudy.tangent.infinite_width import infinite_width_gram
+from linstudy.tangent.linearize import Linearized, linearize
+from linstudy.tangent.nads import Nads, nads
+from linstudy.tangent.neural_tangents_adapter import INSTALL_COMMAND, NeuralTangentsMissing, load_neural_tangents
+from linstudy.tangent.parameters import Frozen, merge, parameter_count, split
+from linstudy.tangent.spectrum import FULL_LIMIT, Spectrum, binarize, spectrum
 
 __all__ = [
     "FULL_LIMIT",

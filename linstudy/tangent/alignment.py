@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from .features import batch_features, check_scalar_output, full_precision
-from .gram import DEFAULT_MEMORY_BUDGET, DEFAULT_TILE, feature_bytes, feature_dtype
-from .parameters import split
-from .spectrum import Spectrum, apply_gram
-from .tiling import Progress, padded_rows, report, tile_slices
+from linstudy.tangent.features import batch_features, check_scalar_output, full_precision
+from linstudy.tangent.gram import DEFAULT_MEMORY_BUDGET, DEFAULT_TILE, feature_bytes, feature_dtype
+from linstudy.tangent.parameters import split
+from linstudy.tangent.spectrum import Spectrum, apply_gram
+from linstudy.tangent.tiling import Progress, padded_rows, report, tile_slices
 
 DEFAULT_CUTOFF = 1e-6
 """Eigenvalues below this share of λ₁ are taken for rounding of a float32 Gram, whose entries are good to 1e-7 or so."""

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from .parameters import merge, split
+from linstudy.tangent.parameters import merge, split
 
 
 def full_precision() -> contextlib.AbstractContextManager[None]:

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
-from .parameters import Frozen
+from linstudy.tangent.parameters import Frozen
 
 
 @final

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from .features import batch_features, check_scalar_output, full_precision
-from .parameters import split
-from .tiling import Progress, Tile, assemble, padded_rows, report, tile_count, tile_slices
+from linstudy.tangent.features import batch_features, check_scalar_output, full_precision
+from linstudy.tangent.parameters import split
+from linstudy.tangent.tiling import Progress, Tile, assemble, padded_rows, report, tile_count, tile_slices
 
 DEFAULT_TILE = 256
 DEFAULT_MEMORY_BUDGET = 2**31

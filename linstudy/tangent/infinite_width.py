@@ -25,8 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .neural_tangents_adapter import lenient_promotion, load_neural_tangents
-from .tiling import Progress, Tile, assemble, padded_rows, report, tile_count, tile_slices
+from linstudy.tangent.neural_tangents_adapter import lenient_promotion, load_neural_tangents
+from linstudy.tangent.tiling import Progress, Tile, assemble, padded_rows, report, tile_count, tile_slices
 
 KernelFunction = Callable[[Float[Array, "tile *shape"], Float[Array, "tile *shape"]], Float[Array, "tile tile"]]
 """Θ of two blocks of channel-first inputs."""

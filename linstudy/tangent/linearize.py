@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from .features import require_scalar
-from .parameters import Frozen, merge, split
+from linstudy.tangent.features import require_scalar
+from linstudy.tangent.parameters import Frozen, merge, split
 
 
 @final

@@ -12,11 +12,11 @@ import scipy.linalg
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
-from .features import check_scalar_output, full_precision, output_gradient
-from .gram import DEFAULT_MEMORY_BUDGET
-from .parameters import parameter_count
-from .spectrum import fix_signs
-from .tiling import Progress, report, tile_slices
+from linstudy.tangent.features import check_scalar_output, full_precision, output_gradient
+from linstudy.tangent.gram import DEFAULT_MEMORY_BUDGET
+from linstudy.tangent.parameters import parameter_count
+from linstudy.tangent.spectrum import fix_signs
+from linstudy.tangent.tiling import Progress, report, tile_slices
 
 DEFAULT_BATCH = 64
 

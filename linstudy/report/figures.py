@@ -1,0 +1,47 @@
+"""The table of drawings, and a drawing as files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from linstudy.report import energy_concentration, kernel_rotation
+from linstudy.report.asking import Question, Rows, read_question
+from linstudy.report.style import STYLE
+from linstudy.spec.errors import LinstudyError
+
+DRAWINGS: dict[str, Callable[[Rows], Figure]] = {
+    "kernel_rotation": kernel_rotation.draw,
+    "energy_concentration": energy_concentration.draw,
+}
+
+
+def draw(name: str, results: Path, reports: Path, out: Path) -> Path:
+    """Draw one figure into a folder, as PNG and PDF; the path of the PNG.
+
+    Raises:
+        LinstudyError: If there is no such figure, or no rows for it.
+    """
+    question = read_question(reports / "figures" / f"{name}.sql")
+    rows = question.rows(results)
+    if not rows:
+        study = question.notes.get("study", "its study")
+        raise LinstudyError(f"figure {name}: no rows yet in {results}. Run: linstudy run {study}")
+    return draw_rows(question, rows, out)
+
+
+def draw_rows(question: Question, rows: Rows, out: Path) -> Path:
+    """Draw rows that are there."""
+    if question.name not in DRAWINGS:
+        raise LinstudyError(
+            f"figure {question.name}: no drawing has this name. Allowed: {', '.join(DRAWINGS)}; "
+            "a new one is a module in linstudy/report and a line in DRAWINGS"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{question.name}.png"
+    with matplotlib.rc_context(STYLE):
+        figure = DRAWINGS[question.name](rows)
+        figure.savefig(path)
+        figure.savefig(path.with_suffix(".pdf"))
+    return path

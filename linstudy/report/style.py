@@ -1,0 +1,23 @@
+"""How figures look."""
+
+from typing import Any
+
+STYLE: dict[str, Any] = {
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "savefig.bbox": "tight",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "linstudy",
+}
+
+START, END, TARGET = "#8c8c8c", "#1f6fb4", "#c8321e"
+"""Colours of what is before training, after it, and of the trained target."""
+
+NAMES = {"mlp": "MLP", "lenet": "LeNet", "resnet": "ResNet", "import": "own model"}

@@ -1,0 +1,119 @@
+"""Opening the ledger's file: a new one, an old one, or a published one that becomes it."""
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.files import install
+from linstudy.store.quoting import identifier, literal
+from linstudy.store.workspace import Workspace
+
+PROGRAM = "linstudy"
+SCHEMA_VERSION = 1
+STORAGE_VERSION = "v1.4.0"  # the oldest format that DuckDB 2 writes and 1.4 clients read
+
+
+class LedgerError(LinstudyError):
+    """The ledger cannot be opened."""
+
+
+def open_ledger(workspace: Workspace) -> duckdb.DuckDBPyConnection:
+    """A connection whose default database, `ledger`, has the tables of schema.sql and no views."""
+    if not workspace.ledger.exists():
+        _establish(workspace)
+    return _open(workspace.ledger)
+
+
+def attach(connection: duckdb.DuckDBPyConnection, file: Path, name: str) -> None:
+    """Attach a new file, in a format that older clients read."""
+    connection.execute(f"ATTACH {literal(str(file))} AS {name} (STORAGE_VERSION '{STORAGE_VERSION}')")
+
+
+def discard(file: Path) -> None:
+    """Remove a database file and the log beside it, if they exist."""
+    file.unlink(missing_ok=True)
+    log(file).unlink(missing_ok=True)
+
+
+def log(file: Path) -> Path:
+    """Where DuckDB keeps the writes that are not in `file` yet."""
+    return file.with_name(f"{file.name}.wal")
+
+
+def _establish(workspace: Workspace) -> None:
+    """Make the ledger under another name first, so that a ledger is always complete."""
+    workspace.private.mkdir(parents=True, exist_ok=True)
+    temporary = workspace.ledger.with_name("new-ledger.duckdb")
+    discard(temporary)
+    discard(workspace.ledger)
+    if workspace.results.exists():
+        shutil.copyfile(workspace.results, temporary)
+        with _open(temporary, named=workspace.results) as connection:
+            _detach(connection)
+    else:
+        _create(temporary)
+    install(temporary, workspace.ledger)
+
+
+def _create(file: Path) -> None:
+    with duckdb.connect(":memory:") as connection:
+        attach(connection, file, "ledger")
+        connection.execute("USE ledger")
+        connection.execute(files("linstudy.store").joinpath("schema.sql").read_text(encoding="utf-8"))
+        connection.execute("INSERT INTO ledger_version VALUES (?, ?)", [PROGRAM, SCHEMA_VERSION])
+        _detach(connection)
+
+
+def _open(file: Path, named: Path | None = None) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute(f"ATTACH {literal(str(file))} AS ledger")
+        connection.execute("USE ledger")
+        _check(connection, named or file)
+        _drop_views(connection)
+    except duckdb.Error as error:
+        connection.close()
+        raise LedgerError(_unreadable(named or file, error)) from error
+    except LedgerError:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'ledger'").fetchall()
+    written = ("ledger_version",) in tables and connection.execute("FROM ledger_version").fetchone()
+    if not written or written[0] != PROGRAM:
+        raise LedgerError(
+            f"{file} is a DuckDB database that linstudy did not write. "
+            "Move it elsewhere, or choose another folder with --workspace"
+        )
+    if (version := written[1]) != SCHEMA_VERSION:
+        raise LedgerError(
+            f"{file} has schema version {version}; this linstudy reads and writes version {SCHEMA_VERSION}. "
+            "Install the linstudy that wrote it, or choose another folder with --workspace"
+        )
+
+
+def _unreadable(file: Path, error: duckdb.Error) -> str:
+    return (
+        f"{file} cannot be opened: {error}. If another process has it open, stop that one; if it is damaged, "
+        "move it away: without a ledger, results.duckdb becomes the ledger"
+    )
+
+
+def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """A published file has views; the next publishing makes new ones."""
+    views = connection.execute(
+        "SELECT view_name FROM duckdb_views() WHERE database_name = 'ledger' AND NOT internal"
+    ).fetchall()
+    for (view,) in views:
+        connection.execute(f"DROP VIEW {identifier(view)}")
+
+
+def _detach(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("USE memory")
+    connection.execute("DETACH ledger")

@@ -1,0 +1,122 @@
+"""Reading published results with SQL that can neither write nor reach another file."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.quoting import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class QueryError(LinstudyError):
+    """SQL that cannot be run, or nothing to run it on."""
+
+
+class Result(NamedTuple):
+    """What a query gave."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def query(path: Path, sql: str) -> Result:
+    """Run one reading statement on a published file.
+
+    Raises:
+        QueryError: With DuckDB's message, if the SQL is wrong, writes, or reaches outside of the file.
+    """
+    with _reading(path) as connection:
+        # The database is open already. Its own file and log count as allowed paths, and SELECT can write in DuckDB 2:
+        # WITH x AS (COPY …) FROM x.
+        connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
+        _lock(connection)
+        connection.execute(_statement(connection, sql))
+        columns = connection.description or []
+        _reject_time_zones(columns)
+        return Result(tuple(column[0] for column in columns), connection.fetchall())
+
+
+def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
+    """Write a query's result as a Parquet file, in DuckDB's own types.
+
+    Raises:
+        QueryError: As `query`.
+    """
+    with TemporaryDirectory(prefix="linstudy-") as folder:
+        # COPY needs the file system, so the SQL gets a copy of the results, in a folder that it may spoil.
+        copy, target = Path(folder, "results.duckdb"), Path(folder, "result.parquet")
+        shutil.copyfile(_existing(path), copy)
+        with _reading(copy) as connection:
+            connection.execute(f"SET allowed_directories = [{literal(folder)}]")
+            _lock(connection)
+            _statement(connection, sql)
+            connection.execute(f"COPY (\n{_without_end(sql)}\n) TO {literal(str(target))} (FORMAT parquet)")
+        with target.open("rb") as source:
+            shutil.copyfileobj(source, stream)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """A connection of its own, whatever else this process has open under the same path."""
+    import duckdb
+
+    try:
+        with duckdb.connect(":memory:", config={"python_enable_replacements": "false"}) as connection:
+            connection.execute(f"ATTACH {literal(str(_existing(path)))} AS results (READ_ONLY)")
+            connection.execute("USE results")
+            yield connection
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from error
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise QueryError(f"there is no {path}: run a study here first (linstudy run STUDY), or name its --workspace")
+    return path
+
+
+def _lock(connection: "duckdb.DuckDBPyConnection") -> None:
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _statement(connection: "duckdb.DuckDBPyConnection", sql: str) -> "duckdb.Statement":
+    """The only statement of `sql`, which reads."""
+    from duckdb import StatementType
+
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise QueryError(f"one statement is expected, {len(statements)} arrived")
+    [statement] = statements
+    # MULTI is a PIVOT that finds its columns by itself.
+    if statement.type not in (StatementType.SELECT, StatementType.MULTI, StatementType.EXPLAIN):
+        raise QueryError(
+            f"a query only reads; {statement.type.name} does not. "
+            "Allowed: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN"
+        )
+    return statement
+
+
+def _reject_time_zones(columns: list[tuple[Any, ...]]) -> None:
+    """DuckDB would need one more package to hand these over."""
+    zoned = [name for name, type_, *_ in columns if "WITH TIME ZONE" in str(type_)]
+    if zoned:
+        raise QueryError(f'column "{zoned[0]}" is a TIMESTAMP WITH TIME ZONE. Write it as CAST(… AS TIMESTAMP)')
+
+
+def _without_end(sql: str) -> str:
+    """`sql` without the semicolons and comments at its end."""
+    import duckdb
+
+    text = sql.encode()
+    for offset, kind in reversed(duckdb.tokenize(sql)):
+        if kind != duckdb.token_type.comment and text[offset : offset + 1] != b";":
+            break
+        text = text[:offset]
+    return text.decode()

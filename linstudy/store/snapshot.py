@@ -1,0 +1,65 @@
+"""Publishing: a copy of the ledger that readers can hold open without disturbing anybody."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from linstudy.store.database import attach, discard, log
+from linstudy.store.files import install
+from linstudy.store.ledger import Ledger
+from linstudy.store.views import create_views
+
+
+def publish(ledger: Ledger, path: Path) -> None:
+    """Replace `path` by a copy of what the ledger has committed, with the views for people.
+
+    A reader that has the old file open keeps it; one that opens `path` gets the old file or the new one, whole.
+    """
+    temporary = path.with_name(f"{path.name}.publishing")
+    discard(temporary)
+    with ledger.session() as session:
+        attach(session, temporary, "snapshot")
+        session.execute("COPY FROM DATABASE ledger TO snapshot")
+        session.execute("USE snapshot")
+        create_views(session)
+        session.execute("USE ledger")
+        session.execute("DETACH snapshot")
+    # Left by someone who wrote into the published file; beside another file it would make that one unreadable.
+    log(path).unlink(missing_ok=True)
+    install(temporary, path)
+
+
+class Publisher:
+    """Publishes a ledger as often as it may: not twice within `interval` seconds, and within `share` of the time."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        path: Path,
+        *,
+        interval: float = 3.0,
+        share: float = 0.02,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._ledger = ledger
+        self._path = path
+        self._interval = interval
+        self._share = share
+        self._clock = clock
+        self._next = clock()
+        self._published: int | None = None
+
+    def publish(self, *, force: bool = False) -> bool:
+        """Publish what is new, or wait: call it after every run and now and then, and with `force` at the end.
+
+        Returns:
+            Whether the file was replaced.
+        """
+        revision, start = self._ledger.revision, self._clock()
+        if not force and (revision == self._published or start < self._next):
+            return False
+        publish(self._ledger, self._path)
+        end = self._clock()
+        self._next = end + max(self._interval, (end - start) / self._share)
+        self._published = revision
+        return True

@@ -1,0 +1,84 @@
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from linstudy.store.artifacts import ArtifactError, ArtifactStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ArtifactStore(tmp_path / "artifacts")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0).reshape(2, 3).T,
+        np.arange(4.0)[::-1],
+        np.float32(3),
+        np.zeros((0, 3), np.int8),
+        np.array([[True, False]]),
+        np.arange(3, dtype=">f8"),
+    ],
+    ids=["transposed", "reversed", "scalar", "empty", "boolean", "big endian"],
+)
+def test_arrays_come_back_as_they_were(store, array):
+    loaded = store.load(store.save("weights", {"layers[0].weight": array}).path)["layers[0].weight"]
+    assert loaded.shape == array.shape
+    assert loaded.dtype.name == array.dtype.name
+    np.testing.assert_array_equal(loaded, array)
+
+
+def test_path_is_relative_to_the_workspace_and_named_by_the_content(store, tmp_path):
+    artifact = store.save("checkpoint", {"a": np.ones(3)}, epoch=4)
+    content = (tmp_path / artifact.path).read_bytes()
+    assert artifact.sha256 == hashlib.sha256(content).hexdigest()
+    assert artifact.path == f"artifacts/{artifact.sha256[:2]}/{artifact.sha256}.safetensors"
+    assert (artifact.name, artifact.bytes, artifact.epoch) == ("checkpoint", len(content), 4)
+
+
+def test_equal_arrays_share_a_file_and_leave_nothing_else(store, tmp_path):
+    first = store.save("a", {"x": np.ones(3), "y": np.zeros(2)})
+    second = store.save("b", {"y": np.zeros(2), "x": np.ones(3)})
+    assert first.path == second.path
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / first.path]
+    assert store.save("c", {"x": np.zeros(3), "y": np.zeros(2)}).path != first.path
+
+
+def test_damaged_file_is_named_with_what_to_do(store, tmp_path):
+    artifact = store.save("a", {"x": np.ones(3)})
+    file = tmp_path / artifact.path
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ArtifactError, match=rf"{file} is damaged.*linstudy run STUDY --again"):
+        store.load(artifact.path, artifact.sha256)
+    file.write_bytes(b"no safetensors")
+    with pytest.raises(ArtifactError, match=r"no safetensors file .*linstudy run STUDY --again"):
+        store.load(artifact.path)
+
+
+def test_saving_again_mends_a_damaged_file(store, tmp_path):
+    artifact = store.save("a", {"x": np.ones(3)})
+    (tmp_path / artifact.path).write_bytes(b"")
+    store.save("a", {"x": np.ones(3)})
+    np.testing.assert_array_equal(store.load(artifact.path, artifact.sha256)["x"], np.ones(3))
+
+
+def test_missing_file_is_named_with_what_to_do(store, tmp_path):
+    with pytest.raises(ArtifactError, match=r"artifacts/00/0.safetensors cannot be read .*linstudy run STUDY --again"):
+        store.load("artifacts/00/0.safetensors")
+
+
+@pytest.mark.parametrize("array", [np.array([{}]), np.array(["text"]), np.ones(2, complex)])
+def test_what_safetensors_cannot_hold_is_rejected(store, array):
+    with pytest.raises(ArtifactError, match=r'artifact "a": "x" has dtype .*float32'):
+        store.save("a", {"x": array})
+
+
+def test_workers_need_no_database():
+    code = "import sys, linstudy.store.rows, linstudy.store.artifacts; assert 'duckdb' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,140 @@
+import io
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from linstudy.store.query import QueryError, Result, export_parquet, query
+from linstudy.store.quoting import literal
+from linstudy.store.rows import Batch, MetricRow
+from linstudy.store.snapshot import publish
+
+
+@pytest.fixture
+def results(ledger, study, runs, workspace):
+    ledger.register(study, runs)
+    ledger.write(Batch([MetricRow("t", "loss", "", "train", epoch, epoch, 0.5) for epoch in range(3)]))
+    publish(ledger, workspace.results)
+    return workspace.results
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) AS n FROM curves",
+        "FROM (SELECT count(*) AS n FROM metric); -- all of them é",
+        "WITH x AS (SELECT 3 AS n) FROM x;;",
+    ],
+)
+def test_a_reading_statement_gives_columns_and_rows(results, sql):
+    assert query(results, sql) == Result(("n",), [(3,)])
+
+
+def test_pivot_describe_and_explain_read_too(results):
+    assert query(results, "PIVOT (SELECT name, value FROM metric) ON name USING max(value)").columns == ("loss",)
+    assert ("status", "VARCHAR") in [row[:2] for row in query(results, "DESCRIBE runs").rows]
+    assert query(results, "EXPLAIN FROM runs").rows
+
+
+PIVOT = "PIVOT (SELECT 1 AS a) ON a USING max(a)"
+ATTACKS = [
+    *(
+        template.replace("FILE", file)
+        for template in (
+            "COPY run TO FILE (USE_TMP_FILE false)",
+            "WITH x AS (COPY run TO FILE (USE_TMP_FILE false)) FROM x",
+            "EXPLAIN ANALYZE COPY run TO FILE (USE_TMP_FILE false)",
+            f"COPY ({PIVOT}) TO FILE (USE_TMP_FILE false)",
+        )
+        for file in ("{results}", "{log}", "{other}")
+    ),
+    "EXPORT DATABASE {other}",
+    "ATTACH {other} AS other",
+    "SELECT * FROM read_csv({secret})",
+    "FROM {secret}",
+    "FROM read_text({secret})",
+    "FROM glob({anything})",
+    "FROM python_variable",
+    "CREATE TABLE mine (a INTEGER)",
+    "DELETE FROM metric",
+    "WITH x AS (DELETE FROM metric RETURNING value) FROM x",
+    "SET enable_external_access = true",
+    "SET disabled_filesystems = ''",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_sql_can_neither_write_nor_reach_another_file(results, tmp_path, attack):
+    python_variable = {"a": [1]}
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    content = results.read_bytes()
+    files = {"results": results, "log": f"{results}.wal", "other": tmp_path / "other"}
+    files |= {"secret": tmp_path / "secret.csv", "anything": tmp_path / "*"}
+    sql = attack.format(**{name: literal(str(file)) for name, file in files.items()})
+    with pytest.raises(QueryError):
+        query(results, sql)
+    with pytest.raises(QueryError):
+        export_parquet(results, sql, io.BytesIO())
+    assert results.read_bytes() == content, python_variable
+    assert sorted(file.name for file in tmp_path.rglob("*")) == [
+        *(".linstudy", "ledger.duckdb", "ledger.duckdb.wal", "results.duckdb", "secret.csv", "study's folder")
+    ]
+
+
+def test_the_attacks_work_on_an_open_connection(results):
+    """The control: without the room's restrictions, reading SQL overwrites the results."""
+    with duckdb.connect(results, read_only=True) as connection:
+        connection.execute(f"WITH x AS (COPY run TO {literal(str(results))} (USE_TMP_FILE false)) FROM x")
+    with pytest.raises(duckdb.IOException, match="not a valid DuckDB database"):
+        duckdb.connect(results, read_only=True)
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELEC 1", 'syntax error at or near "SELEC"'),
+        ("SELECT losss FROM curves", 'column "losss" not found'),
+        ("SELECT 1; SELECT 2", "one statement is expected, 2 arrived"),
+        ("-- nothing", "one statement is expected, 0 arrived"),
+        ("DROP TABLE run", "a query only reads; DROP does not. Allowed: SELECT"),
+        ("SELECT now() AS t", 'column "t" is a TIMESTAMP WITH TIME ZONE. Write it as CAST'),
+    ],
+)
+def test_wrong_sql_is_explained(results, sql, message):
+    with pytest.raises(QueryError) as caught:
+        query(results, sql)
+    assert message.lower() in str(caught.value).lower()
+
+
+def test_missing_results_are_explained(tmp_path):
+    for ask in (query, lambda path, sql: export_parquet(path, sql, io.BytesIO())):
+        with pytest.raises(QueryError, match=r"there is no .*results.duckdb: run a study here first"):
+            ask(tmp_path / "results.duckdb", "SELECT 1")
+
+
+def test_query_works_beside_a_connection_of_the_same_process(results):
+    with duckdb.connect(results, read_only=True):
+        assert query(results, "SELECT count(*) FROM run").rows == [(2,)]
+
+
+def test_parquet_keeps_duckdbs_types(results, tmp_path):
+    sql = "SELECT run_id, [1, 2] AS l, 1.5::DECIMAL(4, 2) AS d, {'a': TIMESTAMP '2026-01-02 03:04:05'} AS s, 'nan'::DOUBLE AS x FROM run; -- é"
+    file = tmp_path / "result.parquet"
+    with file.open("wb") as stream:
+        export_parquet(results, sql, stream)
+    with duckdb.connect() as connection:
+        columns = connection.execute(f"DESCRIBE FROM {literal(str(file))}").fetchall()
+        assert [column[1] for column in columns] == [
+            *("VARCHAR", "INTEGER[]", "DECIMAL(4,2)", "STRUCT(a TIMESTAMP)", "DOUBLE")
+        ]
+        assert connection.execute(f"SELECT run_id FROM {literal(str(file))} ORDER BY 1").fetchall() == [("s",), ("t",)]
+
+
+def test_importing_the_room_needs_neither_duckdb_nor_rich():
+    code = (
+        "import sys, linstudy.store.query, linstudy.store.render; assert not {'duckdb', 'rich', 'jax'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,173 @@
+import shutil
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from linstudy.store.ledger import Ledger
+from linstudy.store.rows import Batch, MetricRow
+from linstudy.store.snapshot import Publisher, publish
+from linstudy.store.workspace import Workspace
+
+
+def losses(count, start=0):
+    return Batch([MetricRow("t", "loss", "", "train", epoch, epoch, 0.5) for epoch in range(start, start + count)])
+
+
+def count_rows(path):
+    with duckdb.connect(path, read_only=True) as connection:
+        return connection.execute("SELECT count(*) FROM metric").fetchone()[0]
+
+
+def test_published_file_has_the_storage_version_that_older_clients_read(ledger, workspace):
+    publish(ledger, workspace.results)
+    with duckdb.connect(workspace.results, read_only=True) as connection:
+        [(tags,)] = connection.execute("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchall()
+    assert tags["storage_version"] == "v1.4.0+"
+
+
+def test_publishing_leaves_one_file(ledger, workspace):
+    for _ in range(2):
+        publish(ledger, workspace.results)
+    assert [file.name for file in workspace.root.iterdir() if file.is_file()] == ["results.duckdb"]
+
+
+def test_a_half_written_batch_is_not_published(ledger, workspace):
+    ledger.write(losses(3))
+    with pytest.raises(RuntimeError), ledger._transaction():
+        ledger._insert("metric", losses(5).metrics)
+        publish(ledger, workspace.results)
+        raise RuntimeError
+    assert count_rows(workspace.results) == 3
+
+
+def test_results_become_the_ledger_of_a_workspace_that_has_none(ledger, study, runs, workspace, tmp_path):
+    ledger.register(study, runs)
+    ledger.finish(ledger.begin("t", {}), "done")
+    ledger.write(losses(3))
+    publish(ledger, workspace.results)
+    copy = Workspace(tmp_path / "copy")
+    copy.root.mkdir()
+    shutil.copy(workspace.results, copy.results)
+    with Ledger.open(copy) as adopted:
+        assert adopted.statuses() == {"s": "planned", "t": "done"}
+        adopted.write(losses(1, start=3))
+        for _ in range(2):
+            publish(adopted, copy.results)
+    assert count_rows(copy.results) == 4
+    assert count_rows(workspace.results) == 3
+
+
+def test_what_a_user_wrote_into_the_published_file_cannot_break_it(ledger, workspace):
+    publish(ledger, workspace.results)
+    code = (
+        "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('CREATE TABLE mine (a INT)'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(workspace.results)], check=True)
+    assert workspace.results.with_name("results.duckdb.wal").exists()
+    ledger.write(losses(2))
+    publish(ledger, workspace.results)
+    assert count_rows(workspace.results) == 2
+
+
+HOLD = """
+import sys, duckdb
+held = duckdb.connect(sys.argv[1], read_only=True)
+print(held.execute("SELECT count(*) FROM curves").fetchone()[0], flush=True)
+for line in sys.stdin:
+    print(held.execute("SELECT count(*) FROM curves").fetchone()[0], flush=True)
+"""
+
+LOOP = """
+import sys, duckdb
+seen = []
+while True:
+    with duckdb.connect(sys.argv[1], read_only=True) as connection:
+        seen.append(connection.execute("SELECT count(*), count(DISTINCT run_id) FROM curves").fetchone()[0])
+        connection.execute("FROM final").fetchall()
+    assert seen == sorted(seen) and seen[-1] % 10 == 0, seen[-2:]
+    print(len(seen), seen[-1], flush=True)
+"""
+
+
+def test_readers_at_any_moment_neither_fail_nor_block(ledger, study, runs, workspace):
+    ledger.register(study, runs)
+    ledger.write(losses(10))
+    publish(ledger, workspace.results)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(workspace.results)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as holder,
+        subprocess.Popen(
+            [sys.executable, "-c", LOOP, str(workspace.results)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as looper,
+    ):
+        assert holder.stdout.readline() == "10\n"
+        first = looper.stdout.readline()
+        for number in range(1, 21):
+            ledger.write(losses(10, start=10 * number))
+            publish(ledger, workspace.results)
+        holder.stdin.write("again\n")
+        holder.stdin.close()
+        assert holder.stdout.readline() == "10\n"
+        line = first
+        while line and line.split()[1] != "210":
+            line = looper.stdout.readline()
+        looper.kill()
+        assert line.split()[1:] == ["210"], looper.stderr.read()
+    assert int(line.split()[0]) > 5
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def slow(monkeypatch, clock):
+    """Publishing takes a tenth of a second of the clock."""
+
+    def take(ledger, path):
+        clock.now += 0.1
+
+    monkeypatch.setattr("linstudy.store.snapshot.publish", take)
+
+
+@pytest.mark.usefixtures("slow")
+def test_publisher_stays_within_its_share_of_the_time(ledger, workspace, clock):
+    publisher = Publisher(ledger, workspace.results, interval=3.0, share=0.02, clock=clock)
+    published = 0
+    while clock.now < 1000:
+        ledger.write(losses(1))
+        published += publisher.publish()
+        clock.now += 0.5
+    assert 0.9 * 0.02 < 0.1 * published / clock.now <= 0.02
+
+
+@pytest.mark.usefixtures("slow")
+def test_publisher_waits_unless_forced(ledger, workspace, clock):
+    publisher = Publisher(ledger, workspace.results, interval=30.0, clock=clock)
+    assert publisher.publish()
+    ledger.write(losses(1))
+    clock.now += 29.9
+    assert not publisher.publish()
+    assert publisher.publish(force=True)
+    clock.now += 100
+    assert not publisher.publish(), "nothing is new"
+    ledger.write(losses(1))
+    assert publisher.publish()
