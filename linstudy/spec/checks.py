@@ -1,25 +1,37 @@
 """What the fields of a point must be to each other, beyond what each must be alone."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 from linstudy.spec.data import Data
+from linstudy.spec.document import TreePath
+from linstudy.spec.probe import AnyProbe, GramProbe
 from linstudy.spec.problems import Problem
 from linstudy.spec.study import Point
 from linstudy.spec.task import DirectionTask, EigenfunctionTask
+from linstudy.spec.train import AnchorEpoch
 
 DEFAULT_TOP = 1000
+INFINITELY_WIDE = ("mlp", "lenet")
+NEEDS_CLASSES = ("binary_classes",)
 Sizes = Callable[[Data], tuple[int | None, int | None]]
 
 
 def point_problems(point: Point, sizes: Sizes) -> Iterator[Problem]:
-    """Contradictions within a point. `sizes` gives the samples of train and test, None where only the data can tell."""
-    train_size, test_size = sizes(point.data)
-    samples = train_size + test_size if train_size is not None and test_size is not None else None
+    """Contradictions within a point.
+
+    Args:
+        sizes: Gives the samples of train and test of a data set, None where only the data can tell.
+    """
+    train, test = sizes(point.data)
+    samples = train + test if train is not None and test is not None else None
+    yield from _data(point, sizes)
     yield from _spectrum(point, samples)
     yield from _task(point, samples)
     yield from _linearize(point)
-    yield from _probes(point, train_size, samples)
+    yield from _labels(point)
+    for position, probe in enumerate(point.probes):
+        for problem in _probe(probe, point, train, samples):
+            yield Problem(("probes", position, *problem.path), problem.message)
 
 
 def kept_eigenvectors(point: Point, samples: int | None) -> int:
@@ -28,64 +40,80 @@ def kept_eigenvectors(point: Point, samples: int | None) -> int:
     return min(top, samples) if samples is not None else top
 
 
+def _data(point: Point, sizes: Sizes) -> Iterator[Problem]:
+    whole = sizes(point.data.model_copy(update={"train": None, "test": None}))
+    for split, asked, available in zip(("train", "test"), (point.data.train, point.data.test), whole, strict=True):
+        if asked is not None and available is not None and asked > available:
+            yield Problem(
+                ("data", split),
+                f"{asked} samples, where {point.data.kind} has {available} for {split}. Allowed: 1 to {available}",
+            )
+
+
 def _spectrum(point: Point, samples: int | None) -> Iterator[Problem]:
     top = point.spectrum.top
     if top is not None and samples is not None and top > samples:
         yield Problem(
             ("spectrum", "top"), f"{top} eigenvectors of a Gram of {samples} samples. Allowed: 1 to {samples}"
         )
-    if point.spectrum.kernel == "infinite_width" and point.model.kind not in ("mlp", "lenet"):
+    if point.spectrum.kernel == "infinite_width" and point.model.kind not in INFINITELY_WIDE:
         yield Problem(
             ("spectrum", "kernel"),
-            f'"infinite_width" has no closed form here for the model "{point.model.kind}". '
-            "Write kernel: empirical, or use the model mlp or lenet",
+            f"infinite_width is not known for the model {point.model.kind}. "
+            f"Write kernel: empirical, or use one of the models {', '.join(INFINITELY_WIDE)}",
         )
 
 
 def _task(point: Point, samples: int | None) -> Iterator[Problem]:
-    task, kept = point.task, kept_eigenvectors(point, samples)
+    task, data, kept = point.task, point.data.kind, kept_eigenvectors(point, samples)
     if isinstance(task, EigenfunctionTask) and task.index > kept:
         yield Problem(
             ("task", "index"),
-            f"{task.index} is beyond the {kept} eigenvectors that the spectrum keeps. Write at most {kept}, or raise spectrum.top",
+            f"{task.index} is beyond the {kept} eigenvectors that the spectrum keeps. Allowed: 1 to {kept}"
+            + (f", or more with spectrum.top: {task.index}" if samples is None or task.index <= samples else ""),
         )
-    if isinstance(task, DirectionTask) != (point.data.kind == "gaussian") and task.kind != "random_labels":
+    if isinstance(task, DirectionTask) and data != "gaussian":
+        yield Problem(
+            ("task", "kind"), f"{task.kind} makes its inputs from Gaussian draws. Write data: {{kind: gaussian}}"
+        )
+    if data == "gaussian" and task.kind in NEEDS_CLASSES:
         yield Problem(
             ("task", "kind"),
-            f'"{task.kind}" does not fit the data "{point.data.kind}": nad and linear_predictor draw their inputs '
-            "from gaussian data, which has no labels for other tasks than random_labels",
+            f"{task.kind} needs classes, and gaussian data has none. "
+            "Use the task nad, linear_predictor, random_labels, eigenfunction or column",
         )
 
 
 def _linearize(point: Point) -> Iterator[Problem]:
     linearize = point.train.linearize
-    if linearize is None or linearize.at == "init":
-        return
-    if linearize.at.epoch > point.train.epochs:
-        yield Problem(
-            ("train", "linearize", "at", "epoch"),
-            f"epoch {linearize.at.epoch} is after the training's end. Allowed: 0 to {point.train.epochs} (train.epochs)",
-        )
+    if linearize is not None and isinstance(linearize.at, AnchorEpoch):
+        yield from _beyond_the_end(linearize.at.epoch, ("train", "linearize", "at", "epoch"), point)
 
 
-def _probes(point: Point, train_size: int | None, samples: int | None) -> Iterator[Problem]:
-    names = Counter((probe.kind, probe.label) for probe in point.probes)
-    kept = kept_eigenvectors(point, samples)
+def _beyond_the_end(epoch: int, path: TreePath, point: Point) -> Iterator[Problem]:
+    last = point.train.epochs
+    if epoch > last:
+        yield Problem(path, f"epoch {epoch} is after the training's end. Allowed: 0 to {last} (train.epochs)")
+
+
+def _labels(point: Point) -> Iterator[Problem]:
+    seen: set[tuple[str, str]] = set()
     for position, probe in enumerate(point.probes):
-        path = ("probes", position)
-        if names[(probe.kind, probe.label)] > 1:
-            yield Problem(path, f'two probes "{probe.kind}" have the label "{probe.label}": give each its own label')
-        for moment, epoch in enumerate(probe.at):
-            if isinstance(epoch, int) and epoch > point.train.epochs:
-                yield Problem(
-                    (*path, "at", moment),
-                    f"epoch {epoch} is after the training's end. Allowed: 0 to {point.train.epochs}",
-                )
-        size = train_size if "samples" in type(probe).model_fields else None
-        asked = getattr(probe, "samples", None)
-        if asked is not None and size is not None and asked > size:
-            yield Problem((*path, "samples"), f"{asked} of {size} training samples. Allowed: 1 to {size}")
-        limit = (asked or size) if "samples" in type(probe).model_fields else kept
-        top = getattr(probe, "top", None)
-        if top is not None and limit is not None and top > limit:
-            yield Problem((*path, "top"), f"{top} eigenvectors, where there are {limit}. Allowed: 1 to {limit}")
+        if (probe.kind, probe.label) in seen:
+            what = f'with the label "{probe.label}"' if probe.label else "without a label"
+            yield Problem(
+                ("probes", position), f"is a second {probe.kind} probe {what}. Tell them apart, as in label: late"
+            )
+        seen.add((probe.kind, probe.label))
+
+
+def _probe(probe: AnyProbe, point: Point, train: int | None, samples: int | None) -> Iterator[Problem]:
+    for position, epoch in enumerate(probe.at):
+        if isinstance(epoch, int):
+            yield from _beyond_the_end(epoch, ("at", position), point)
+    asked, top = getattr(probe, "samples", None), getattr(probe, "top", None)
+    if asked is not None and train is not None and asked > train:
+        yield Problem(("samples",), f"{asked} of {train} training samples. Allowed: 1 to {train}")
+    limit = asked or train if isinstance(probe, GramProbe) else kept_eigenvectors(point, samples)
+    if top is not None and limit is not None and top > limit:
+        yield Problem(("top",), f"{top} eigenvectors, where there are {limit}. Allowed: 1 to {limit}")

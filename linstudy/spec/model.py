@@ -1,13 +1,21 @@
 """Which function family a run studies."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from linstudy.spec.base import Spec
 
 Activation = Literal["relu", "gelu"]
 Width = Annotated[int, Field(ge=1)]
+FACTORY = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+
+
+def _check_factory(factory: str) -> str:
+    if not re.match(FACTORY, factory):
+        raise ValueError(f'"{factory}" names no function. Write package.module:function')
+    return factory
 
 
 class MlpModel(Spec):
@@ -38,7 +46,9 @@ class ImportModel(Spec):
     """A user's own Equinox module: `factory(input_shape, key, **arguments)`."""
 
     kind: Literal["import"]
-    factory: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:function")
+    factory: Annotated[str, AfterValidator(_check_factory)] = Field(
+        description="package.module:function", json_schema_extra={"pattern": FACTORY}
+    )
     arguments: dict[str, JsonValue] = {}
 
 

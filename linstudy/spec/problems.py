@@ -1,36 +1,31 @@
-"""Pydantic's errors in the words of a study: place, path, what was found, what is allowed."""
+"""Pydantic's errors in the words of a study: what was found, what is allowed, what to write."""
 
-import difflib
-import json
-import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from linstudy.spec.document import TreePath
-from linstudy.spec.tree import Tree, display, follow
+from linstudy.spec.tree import Tree, existing_part
+from linstudy.spec.vocabulary import description_at, fields_at, kinds_at, kinds_of, nearest, specs_at
 
 _EXPECTED = {
-    "int_type": "expected a whole number",
-    "int_from_float": "expected a whole number",
-    "float_type": "expected a number",
-    "string_type": "expected a text",
-    "bool_type": "expected true or false",
-    "tuple_type": "expected a list, as in [1, 2]",
-    "model_type": "expected a mapping, as in {kind: ...}",
-    "model_attributes_type": "expected a mapping, as in {kind: ...}",
-    "dict_type": "expected a mapping",
-    "finite_number": "expected a finite number",
-    "string_pattern_mismatch": "not of the form {pattern}",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be at most {le}",
-    "too_short": "needs at least {min_length} entry",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "greater_than": "a number greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "too_short": "one entry or more",
 }
+_MAPPING = ("model_type", "model_attributes_type", "dict_type")
+_NOUNS = {"data": "data set", "probes": "probe"}
 
 
 @dataclass(frozen=True)
@@ -42,99 +37,126 @@ class Problem:
     at_key: bool = False
 
 
-def nearest(word: object, allowed: Iterable[str]) -> str:
-    """`Did you mean "lenet"? Allowed: …`, with the question left out where nothing is near."""
-    allowed = list(allowed)
-    close = difflib.get_close_matches(str(word), allowed, n=1)
-    question = f'Did you mean "{close[0]}"? ' if close else ""
-    return f"{question}Allowed: {', '.join(allowed)}"
-
-
-def problems_of(error: ValidationError, model: type[BaseModel], tree: Tree) -> Iterator[Problem]:
-    """The problems behind a validation error of `model` on `tree`."""
+def problems_of(error: ValidationError, root: type[BaseModel], tree: Tree) -> Iterator[Problem]:
+    """The problems behind a validation error of `root` on `tree`, one for each place."""
+    by_place: dict[TreePath, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
-        yield _problem(details, model, tree)
+        if not _is_beside_the_point(details):
+            by_place.setdefault(_place(details, tree), []).append(details)
+    for path, (details, *others) in by_place.items():
+        at_key = details["type"] == "extra_forbidden"
+        yield Problem(path, _message(details, root, path) + _alternatives(details, others, root), at_key)
 
 
-def _problem(details: ErrorDetails, model: type[BaseModel], tree: Tree) -> Problem:
-    loc: TreePath = tuple(details["loc"])
-    path = tuple(follow(tree.value, loc))
-    context = details.get("ctx", {})
-    found = shown(details["input"])
+def _place(details: ErrorDetails, tree: Tree) -> TreePath:
+    location: TreePath = tuple(details["loc"])
+    path = existing_part(tree.value, location)
+    if details["type"] == "missing":
+        return (*path, location[-1])
+    return (*path, "kind") if details["type"] == "union_tag_invalid" else path
+
+
+def _is_beside_the_point(details: ErrorDetails) -> bool:
+    """Whether an error only follows from others.
+
+    A list counts as too short when its entries are wrong, and what may be a word or something else is no word.
+    """
+    if details["type"] == "too_short":
+        return len(details["input"]) >= details.get("ctx", {})["min_length"]
+    one_of_several = str(details["loc"][-1:]).startswith("('literal[") or str(details["loc"][-1:]).startswith('("literal[')
+    return details["type"] == "literal_error" and one_of_several and not isinstance(details["input"], str)
+
+
+def _message(details: ErrorDetails, root: type[BaseModel], path: TreePath) -> str:
+    location: TreePath = tuple(details["loc"])
+    value, context = details["input"], details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":
-            fields = _fields(model, loc[:-1])
-            return Problem(path, f'"{loc[-1]}" is not a field here. {nearest(loc[-1], fields)}', at_key=True)
+            return _unknown_field(root, location, path)
         case "missing":
-            return Problem(path, "is missing")
+            return _missing(root, location)
         case "union_tag_invalid":
-            kinds = _words(context["expected_tags"])
-            return Problem(
-                (*path, "kind"), f'"{context["tag"]}" is not a {_noun(path)}. {nearest(context["tag"], kinds)}'
-            )
+            kinds, found = _words(context["expected_tags"]), value["kind"]
+            return f"{shown(found)} is not {_with_article(_noun(path[:-1]))}. {nearest(found, kinds)}"
         case "union_tag_not_found":
-            return Problem(
-                path, f"{found} names no kind. Write {{kind: ...}}. Allowed: {', '.join(_kinds(model, loc))}"
-            )
+            kinds = ", ".join(kinds_at(root, location))
+            return f"{shown(value)} has no kind. Write {{kind: ...}}. Allowed: {kinds}"
         case "literal_error":
-            return Problem(path, f"{found} is not allowed. {nearest(details['input'], _words(context['expected']))}")
+            return f"{shown(value)} is not allowed. {nearest(value, _words(context['expected']))}"
         case "value_error":
-            return Problem(path, str(context["error"]))
-        case kind if kind in _EXPECTED:
-            return Problem(path, f"{_EXPECTED[kind].format(**context)}, found {found}")
-    return Problem(path, f"{details['msg']}, found {found}")
+            return str(context["error"])
+        case _:
+            return f"expected {_expected(details, root)}, found {shown(value)}"
 
 
-def shown(value: Any) -> str:
-    """A value as a short piece of a message."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _unknown_field(root: type[BaseModel], location: TreePath, path: TreePath) -> str:
+    parent, name = location[:-1], location[-1]
+    kinds = kinds_at(root, parent)
+    if not parent:
+        return f'"{name}" is not a key of a study. {nearest(name, fields_at(root, parent))}'
+    owner, fields = kinds[0] if kinds else path[-2], fields_at(root, parent)
+    if others := [kind for spec in specs_at(root, parent[:-1]) if name in spec.model_fields for kind in kinds_of(spec)]:
+        return f'"{name}" is a field of {", ".join(others)}, not of {owner}. Allowed: {", ".join(fields)}'
+    return f'"{name}" is not a field of {owner}. {nearest(name, fields)}'
 
 
-def _noun(path: TreePath) -> str:
-    names = [element for element in path if isinstance(element, str)]
-    return names[-1].removesuffix("s") if names else "kind"
+def _missing(root: type[BaseModel], location: TreePath) -> str:
+    if kinds := kinds_at(root, location):
+        return f"is missing. Write {location[-1]}: {{kind: {kinds[0]}}}. Allowed kinds: {', '.join(kinds)}"
+    description = description_at(root, location).rstrip(".")
+    return f"is missing: {description}" if description else "is missing"
+
+
+def _expected(details: ErrorDetails, root: type[BaseModel]) -> str:
+    value, kind = details["input"], details["type"]
+    if kind in _MAPPING:
+        example = _mapping_like(value, root, tuple(details["loc"]))
+        return f"a mapping, as in {example}" if example else "a mapping"
+    if kind == "tuple_type":
+        return "a list" if value is None else f"a list, as in [{shown(value, quoted=False)}]"
+    return _EXPECTED.get(kind, details["msg"]).format(**details.get("ctx", {}))
+
+
+def _mapping_like(value: Any, root: type[BaseModel], location: TreePath) -> str:
+    specs = specs_at(root, location)
+    kinds = [kind for spec in specs for kind in kinds_of(spec)]
+    if kinds:
+        return f"{{kind: {value if value in kinds else kinds[0]}}}"
+    return f"{{{next(iter(specs[0].model_fields))}: ...}}" if specs else ""
+
+
+def _alternatives(details: ErrorDetails, others: list[ErrorDetails], root: type[BaseModel]) -> str:
+    """What else may stand in the place of a word."""
+    is_word = details["type"] == "literal_error"
+    return "".join(f", or {_expected(other, root)}" for other in others) if is_word else ""
 
 
 def _words(expected: str) -> list[str]:
     return [word.strip().strip("'") for word in expected.replace(" or ", ", ").split(",")]
 
 
-def _fields(model: type[BaseModel], loc: TreePath) -> Sequence[str]:
-    classes = _classes_at(model, loc)
-    return [name for cls in classes for name in cls.model_fields]
+def _noun(path: TreePath) -> str:
+    name = [element for element in path if isinstance(element, str)][-1]
+    return _NOUNS.get(name, name)
 
 
-def _kinds(model: type[BaseModel], loc: TreePath) -> Sequence[str]:
-    return [kind for cls in _classes_at(model, loc) for kind in _kind_of(cls)]
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def _classes_at(model: type[BaseModel], loc: TreePath) -> list[type[BaseModel]]:
-    """The spec classes that a location of a validation error can mean, following fields and the tags of unions."""
-    classes = [model]
-    for element in loc:
-        if tagged := [cls for cls in classes if element in (*_kind_of(cls), cls.__name__)]:
-            classes = tagged
-        elif isinstance(element, str):
-            annotations = [cls.model_fields[element].annotation for cls in classes if element in cls.model_fields]
-            classes = [cls for annotation in annotations for cls in _spec_classes(annotation)] or classes
-    return classes
+def shown(value: Any, *, quoted: bool = True) -> str:
+    """A value as YAML on one line, short enough for a message."""
+    text = _inline(value, quoted)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _spec_classes(annotation: Any) -> Iterator[type[BaseModel]]:
-    if get_origin(annotation) in (Annotated, Union, types.UnionType, tuple, list):
-        for argument in get_args(annotation):
-            yield from _spec_classes(argument)
-    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-
-
-def _kind_of(cls: type[BaseModel]) -> tuple[str, ...]:
-    kind = cls.model_fields.get("kind")
-    return get_args(kind.annotation) if kind and get_origin(kind.annotation) is Literal else ()
-
-
-def render(problem: Problem, tree: Tree) -> str:
-    """`file:line:column  path: message`."""
-    document, origin = tree.origin(problem.path)
-    return f"{document.where(origin, key=problem.at_key)}  {display(origin)}: {problem.message}"
+def _inline(value: Any, quoted: bool) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_inline(part, False)}' for key, part in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_inline(part, False) for part in value)}]"
+    if value is None:
+        return "nothing" if quoted else "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if quoted and isinstance(value, str) else str(value)

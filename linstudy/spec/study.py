@@ -1,8 +1,9 @@
 """The keys of a study file."""
 
+import re
 from typing import Annotated, Any
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import AfterValidator, Field, JsonValue, TypeAdapter
 
 from linstudy.spec.base import Spec
 from linstudy.spec.data import Data
@@ -14,7 +15,14 @@ from linstudy.spec.train import Train
 
 Seed = Annotated[int, Field(ge=0)]
 Axes = dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1)]]
-Selection = dict[str, JsonValue]
+Selection = Annotated[dict[str, JsonValue], Field(min_length=1)]
+NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+
+
+def _check_name(name: str) -> str:
+    if not re.match(NAME, name):
+        raise ValueError(f'"{name}" is not a name. Write letters, digits, _ and -, as in kernel_rotation')
+    return name
 
 
 class Point(Spec):
@@ -32,9 +40,13 @@ class Point(Spec):
 class Frame(Spec):
     """What a study says about its points: their name and how they vary."""
 
-    study: str = Field(pattern=r"^[A-Za-z_][\w-]*$", description="Name of the study, used in tables and figures.")
-    title: str = ""
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    study: Annotated[str, AfterValidator(_check_name)] = Field(
+        description="Name of the study, used in tables and figures.", json_schema_extra={"pattern": NAME}
+    )
+    title: str = Field(default="", description="What the study is about, in one line.")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = Field(
+        default=(0,), description="Every point is run with each: initialization and batch order."
+    )
     sweep: Axes = Field(default={}, description="The product over dotted paths, such as task.index: [10, 50].")
     zip: Axes = Field(default={}, description="Axes of one length that vary together.")
     include: tuple[Selection, ...] = Field(default=(), description="Points added: dotted paths and values.")

@@ -32,10 +32,8 @@ def query(path: Path, sql: str) -> Result:
         QueryError: With DuckDB's message, if the SQL is wrong, writes, or reaches outside of the file.
     """
     with _reading(path) as connection:
-        # The database is open already. Its own file and log count as allowed paths, and SELECT can write in DuckDB 2:
-        # WITH x AS (COPY …) FROM x.
-        connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
-        _lock(connection)
+        # External access still allows the open file and its log, and SELECT can write: WITH x AS (COPY …) FROM x.
+        _restrict(connection, "SET disabled_filesystems = 'LocalFileSystem'")
         connection.execute(_statement(connection, sql))
         columns = connection.description or []
         _reject_time_zones(columns)
@@ -54,7 +52,7 @@ def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
         shutil.copyfile(_existing(path), copy)
         with _reading(copy) as connection:
             connection.execute(f"SET allowed_directories = [{literal(folder)}]")
-            _lock(connection)
+            _restrict(connection)
             _statement(connection, sql)
             connection.execute(f"COPY (\n{_without_end(sql)}\n) TO {literal(str(target))} (FORMAT parquet)")
         with target.open("rb") as source:
@@ -81,9 +79,9 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _lock(connection: "duckdb.DuckDBPyConnection") -> None:
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+def _restrict(connection: "duckdb.DuckDBPyConnection", *further: str) -> None:
+    for setting in ("SET enable_external_access = false", *further, "SET lock_configuration = true"):
+        connection.execute(setting)
 
 
 def _statement(connection: "duckdb.DuckDBPyConnection", sql: str) -> "duckdb.Statement":

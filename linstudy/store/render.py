@@ -35,7 +35,7 @@ def _write_rich_table(result: Result, stream: TextIO) -> None:
         table.add_row(*(Text(_cell(value)) for value in row))
     console = Console(file=stream)
     console.print(table)
-    console.print(_count(result))
+    console.print(Text(_count(result)))
 
 
 def _write_plain_table(result: Result, stream: TextIO) -> None:
@@ -94,7 +94,7 @@ def _cell(value: object) -> str:
 
 
 def _csv_cell(value: object) -> str:
-    """An empty field is NULL, a quoted empty one an empty text, as DuckDB writes and reads them."""
+    """An empty field is NULL, a quoted empty one an empty text, as DuckDB writes them."""
     if value is None:
         return ""
     text = _text(value)

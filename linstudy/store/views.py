@@ -1,13 +1,14 @@
 """The views for people: `runs` and `final` follow from what the tables hold, the others are fixed."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
 import duckdb
 
 from linstudy.metrics import ACCURACY, DISTANCE_COSINE, DISTANCE_L2, LOSS, STEPS_TO_FIT
+from linstudy.store.declared import declared_fields
 from linstudy.store.quoting import identifier, literal
 
 Structure = dict[str, "Structure | list | str"]
@@ -46,7 +47,8 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
         "SELECT CAST(json_structure(spec) AS VARCHAR) FROM run GROUP BY 1 ORDER BY min(rowid)"
     ).fetchall()
     emitted = connection.execute("SELECT DISTINCT name, label, split FROM metric ORDER BY ALL").fetchall()
-    connection.execute(runs_view(list(fields([json.loads(structure) for (structure,) in structures]))))
+    found = fields([json.loads(structure) for (structure,) in structures])
+    connection.execute(runs_view(with_declared(found)))
     connection.execute(final_view([Emitted(*row) for row in emitted]))
     connection.execute(files("linstudy.store").joinpath("views.sql").read_text(encoding="utf-8"))
 
@@ -61,6 +63,17 @@ def fields(structures: Sequence[Structure], path: tuple[str, ...] = ()) -> Itera
         found = [structure[name] for structure in structures if name in structure]
         yield Field((*path, name), frozenset(map(_json_type, found)))
         yield from fields([value for value in found if isinstance(value, dict)], (*path, name))
+
+
+def with_declared(found: Iterable[Field]) -> list[Field]:
+    """The fields of every kind of spec, found or not, so that a query never depends on what has been run yet.
+
+    Fields found beside them, such as the arguments of a user's own model, follow.
+    """
+    types = {field.path: field.types for field in found}
+    declared = declared_fields()
+    fields = [Field(path, declared_types | types.pop(path, frozenset())) for path, declared_types in declared.items()]
+    return [*fields, *(Field(path, others) for path, others in types.items())]
 
 
 def runs_view(spec_fields: Sequence[Field]) -> str:

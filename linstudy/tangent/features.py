@@ -15,7 +15,8 @@ from linstudy.tangent.parameters import merge, split
 
 def full_precision() -> contextlib.AbstractContextManager[None]:
     """Products of float32 in float32, which is not the default of accelerators, unless the caller chose a precision."""
-    return jax.default_matmul_precision(jax.config.jax_default_matmul_precision or "highest")
+    chosen = getattr(jax.config, "jax_default_matmul_precision")
+    return jax.default_matmul_precision(chosen or "highest")
 
 
 def require_scalar(output: Any) -> None:

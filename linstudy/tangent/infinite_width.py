@@ -17,6 +17,7 @@ corrections to K that the limit leaves out. Order, names and units of the Gram a
 Source: arXiv:2001.07301 (with its s = 1), arXiv:1912.02803.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -54,17 +55,22 @@ def _convolution(channels: int, size: int) -> Any:
     )
 
 
-def _kernel_function(*layers: Any) -> KernelFunction:
+def _kernel_function(*layers: Any, compiled: bool) -> KernelFunction:
     _, _, kernel = load_neural_tangents().stax.serial(*layers)
+    evaluate = functools.partial(kernel, get="ntk")
+    evaluate = jax.jit(evaluate) if compiled else evaluate
 
-    @jax.jit
     def kernel_function(left: Array, right: Array) -> Array:
-        # neural-tangents has channels last. What follows a flatten does not see the order of its inputs.
-        left, right = (jnp.moveaxis(block, 1, -1) for block in (left, right))
-        with lenient_promotion():
-            return kernel(left, right, get="ntk")
+        # In float32 the angle between equal inputs, an arccos at 1, costs a ReLU's diagonal 1e-4 of its value.
+        with jax.enable_x64(True), lenient_promotion():
+            return evaluate(*(_channels_last(jnp.asarray(block, jnp.float64)) for block in (left, right)))
 
     return kernel_function
+
+
+def _channels_last(block: Float[Array, "tile *shape"]) -> Float[Array, "tile *permuted"]:
+    """The layout of neural-tangents. A kernel does not see the order of what is flattened."""
+    return jnp.moveaxis(block, 1, -1)
 
 
 def mlp(hidden: tuple[int, ...], activation: str) -> KernelFunction:
@@ -75,7 +81,7 @@ def mlp(hidden: tuple[int, ...], activation: str) -> KernelFunction:
         ValueError: If there is no kernel for `activation`.
     """
     body = [layer for width in hidden for layer in (_dense(width), _activation(activation))]
-    return _kernel_function(load_neural_tangents().stax.Flatten(), *body, _dense(1))
+    return _kernel_function(load_neural_tangents().stax.Flatten(), *body, _dense(1), compiled=True)
 
 
 def lenet(activation: str, *, widen: int = 1) -> KernelFunction:
@@ -102,7 +108,8 @@ def lenet(activation: str, *, widen: int = 1) -> KernelFunction:
         )
     ]
     dense = [layer for width in (120, 84) for layer in (_dense(width * widen), _activation(activation))]
-    return _kernel_function(*convolutions, stax.Flatten(), *dense, _dense(1))
+    # Compiled in float64 by jaxlib 0.10.2 for CPUs with AVX-512, this kernel reads out of bounds and ends the process.
+    return _kernel_function(*convolutions, stax.Flatten(), *dense, _dense(1), compiled=False)
 
 
 def _tiles(kernel_function: KernelFunction, inputs: np.ndarray, others: np.ndarray | None, tile: int) -> Iterator[Tile]:
@@ -126,7 +133,7 @@ def infinite_width_gram(
         gram = infinite_width_gram(mlp((100, 100), "relu"), inputs)
 
     Args:
-        kernel_function: From `mlp` or `lenet`.
+        kernel_function: From `mlp` or `lenet`. Evaluated in float64; the Gram has the dtype of `inputs`.
         inputs: Channel first, or flat.
         tile: Samples on either side of a tile; memory grows with its square.
     """

@@ -6,7 +6,7 @@ WITH ends AS (
         min_by(value, epoch) AS at_start, max_by(value, epoch) AS at_end
     FROM study_run JOIN curves USING (run_id)
     WHERE probe_kind = 'energy_concentration' AND curves.name = 'energy_concentration' AND status = 'done'
-        AND train_linearize_at IS NULL
+        AND train_linearize IS NULL
     GROUP BY ALL
     HAVING count(DISTINCT epoch) > 1
 )

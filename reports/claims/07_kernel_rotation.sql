@@ -6,7 +6,7 @@ WITH alphas AS (
         max_by(value, epoch) / min_by(value, epoch) AS growth
     FROM study_run JOIN spectra USING (run_id)
     WHERE probe_kind = 'alignment' AND spectra.name = 'alignment' AND task_kind = 'eigenfunction'
-        AND train_linearize_at IS NULL AND status = 'done'
+        AND train_linearize IS NULL AND status = 'done'
     GROUP BY ALL
     HAVING count(DISTINCT epoch) > 1
 ),

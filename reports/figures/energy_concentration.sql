@@ -9,6 +9,6 @@ SELECT
     max(value) AS concentration_max
 FROM study_run JOIN curves USING (run_id)
 WHERE probe_kind = 'energy_concentration' AND curves.name = 'energy_concentration' AND status = 'done'
-    AND train_linearize_at IS NULL
+    AND train_linearize IS NULL
 GROUP BY ALL
 ORDER BY variant, data_kind, model_kind, task_kind, target, top, epoch

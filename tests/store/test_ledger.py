@@ -5,13 +5,12 @@ import sys
 import duckdb
 import numpy as np
 import pytest
-from conftest import TRAINING
 
 from linstudy.metrics import METRICS
 from linstudy.store.artifacts import Artifact
 from linstudy.store.database import LedgerError
 from linstudy.store.ledger import Ledger
-from linstudy.store.rows import ArtifactRow, Batch, MetricRow, RunRow, StudyRow, VectorRow
+from linstudy.store.rows import ArtifactRow, Batch, MetricRow, StudyRow, VectorRow
 
 
 def loss(epoch, value=0.5, run_id="t"):
@@ -56,7 +55,7 @@ def test_registering_again_replaces_the_points_of_this_variant_only(ledger, stud
 
 def test_registering_takes_the_newest_complete_spec(ledger, study, runs, rows):
     ledger.register(study, runs)
-    ledger.register(study, [RunRow("t", "training", TRAINING | {"seed": 7})] * 2)
+    ledger.register(study, [runs[1]._replace(spec={**runs[1].spec, "seed": 7})] * 2)
     assert rows("SELECT spec ->> 'seed' FROM run WHERE run_id = 't'") == [("7",)]
 
 
@@ -69,7 +68,8 @@ def test_attempt_records_its_environment(ledger, rows):
     facts = {"host": "h", "device": "cpu", "versions": {"jax": "0.10.2"}, "git_commit": "abc", "dirty": True}
     assert [ledger.begin("t", facts), ledger.begin("s", {})] == [1, 2]
     assert rows(
-        "SELECT run_id, host, device, fused_group, versions ->> 'jax', git_commit, dirty FROM attempt ORDER BY attempt_id"
+        "SELECT run_id, host, device, fused_group, versions ->> 'jax', git_commit, dirty FROM attempt "
+        "ORDER BY attempt_id"
     ) == [("t", "h", "cpu", None, "0.10.2", "abc", True), ("s", None, None, None, None, None, None)]
     with pytest.raises(ValueError, match=r"\['hots'\].*host, device"):
         ledger.begin("t", {"hots": "h"})
@@ -100,10 +100,12 @@ def test_a_batch_comes_back_as_written(ledger, rows):
     batch = Batch([loss(1, math.nan), loss(None, -math.inf)], [vector], [checkpoint(None)])
     assert ledger.write(batch)
     (first, second) = rows("FROM metric")
-    assert first[:6] == ("t", "loss", "", "train", 1, 10) and math.isnan(first[6])
+    assert first[:6] == ("t", "loss", "", "train", 1, 10)
+    assert math.isnan(first[6])
     assert second == ("t", "loss", "", "train", None, None, -math.inf)
     [(*_, values)] = rows("FROM vector")
-    assert values[0] == 1.5 and math.isnan(values[1])
+    assert values[0] == 1.5
+    assert math.isnan(values[1])
     assert ledger.artifacts("t") == [checkpoint(None).artifact]
 
 
@@ -165,7 +167,8 @@ def test_another_process_is_told_that_the_ledger_is_in_use(ledger, workspace):
     )
     done = subprocess.run([sys.executable, "-c", code, str(workspace.root)], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("LedgerError")
-    assert "ledger.duckdb cannot be opened" in done.stdout and "another process" in done.stdout
+    assert "ledger.duckdb cannot be opened" in done.stdout
+    assert "another process" in done.stdout
 
 
 def test_what_was_written_is_there_after_opening_again(ledger, workspace):

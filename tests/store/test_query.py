@@ -87,7 +87,7 @@ def test_sql_can_neither_write_nor_reach_another_file(results, tmp_path, attack)
 def test_the_attacks_work_on_an_open_connection(results):
     """The control: without the room's restrictions, reading SQL overwrites the results."""
     with duckdb.connect(results, read_only=True) as connection:
-        connection.execute(f"WITH x AS (COPY run TO {literal(str(results))} (USE_TMP_FILE false)) FROM x")
+        connection.execute(f"WITH x AS (COPY (SELECT 1) TO {literal(str(results))} (USE_TMP_FILE false)) FROM x")
     with pytest.raises(duckdb.IOException, match="not a valid DuckDB database"):
         duckdb.connect(results, read_only=True)
 
@@ -121,7 +121,8 @@ def test_query_works_beside_a_connection_of_the_same_process(results):
 
 
 def test_parquet_keeps_duckdbs_types(results, tmp_path):
-    sql = "SELECT run_id, [1, 2] AS l, 1.5::DECIMAL(4, 2) AS d, {'a': TIMESTAMP '2026-01-02 03:04:05'} AS s, 'nan'::DOUBLE AS x FROM run; -- é"
+    sql = """SELECT run_id, [1, 2] AS l, 1.5::DECIMAL(4, 2) AS d, {'a': TIMESTAMP '2026-01-02 03:04:05'} AS s,
+             'nan'::DOUBLE AS x FROM run; -- é"""
     file = tmp_path / "result.parquet"
     with file.open("wb") as stream:
         export_parquet(results, sql, stream)

@@ -65,7 +65,7 @@ def test_csv_reads_back_as_it_was(tmp_path):
     with duckdb.connect() as connection:
         found = connection.execute(
             f"SELECT a, b, c, d, isnan(e::DOUBLE), f::DOUBLE, g, h::TIMESTAMP, i::BOOLEAN "
-            f"FROM read_csv('{file}', all_varchar = true)"
+            f"FROM read_csv('{file}', all_varchar = true, allow_quoted_nulls = false)"
         ).fetchall()
     assert found == [(None, "", 'a "b",\nc', "NULL", True, 0.1, "[1, null]", row[7], True)]
 
@@ -85,7 +85,8 @@ def test_a_table_in_a_file_is_aligned_and_not_wrapped():
 
 def test_a_table_on_a_terminal_is_drawn_and_keeps_brackets():
     text = rendered(Result(("[bold]list",), [("[1, 2]",)]), "table", Terminal())
-    assert "─" in text and "[bold]list" in text and "[1, 2]" in text and "1 row\n" in text
+    for part in ("─", "[bold]list", "[1, 2]", "\n1 row\n"):
+        assert part in text
 
 
 def test_formats_are_the_documented_ones():

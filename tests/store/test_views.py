@@ -2,7 +2,6 @@ import json
 
 import duckdb
 import pytest
-from conftest import SPECTRUM, TRAINING
 
 from linstudy.store.rows import Batch, MetricRow, RunRow, VectorRow
 from linstudy.store.snapshot import publish
@@ -184,4 +183,3 @@ def test_study_runs_select_the_points_of_a_study(ledger, study, runs, published)
     ledger.register(study, runs)
     ledger.register(study._replace(name="other"), runs[1:])
     assert published("SELECT variant, run_id, model_kind FROM study_runs WHERE study = 'other'") == [("", "t", "mlp")]
-    assert TRAINING["model"] == SPECTRUM["model"]

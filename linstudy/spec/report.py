@@ -1,0 +1,80 @@
+"""Every mistake of a study with its place, and how many runs it spoils."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from linstudy.spec.document import Position
+from linstudy.spec.errors import StudyError
+from linstudy.spec.problems import Problem
+from linstudy.spec.tree import Origin, Tree, display
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A problem where it was written: `file:line:column  path: message`."""
+
+    source: str
+    position: Position | None
+    path: str
+    message: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.source}:{self.position[0]}:{self.position[1]}" if self.position else self.source
+
+    def text(self, share: str) -> str:
+        """The mistake in one line, and `share`, if any, in a second one below the path."""
+        lines = [f"{self.place}  {self.path}: {self.message}"]
+        return "\n".join([*lines, " " * (len(self.place) + 2) + share] if share else lines)
+
+
+class Invalid(Exception):
+    """What is wrong with a study, or with one of its profiles: mistakes, and what to tell of their runs."""
+
+    def __init__(self, shares: dict[Mistake, str]):
+        super().__init__(shares)
+        self.shares = shares
+
+
+def invalid(problem: Problem, tree: Tree) -> Invalid:
+    """One problem that is not a matter of single runs."""
+    return Invalid({_mistake(problem, tree): ""})
+
+
+def invalid_document(problems: Iterable[Problem], tree: Tree) -> Invalid:
+    """Problems of a study before its expansion."""
+    return Invalid({_mistake(problem, tree): "" for problem in problems})
+
+
+def invalid_runs(problems: Iterable[tuple[Iterable[Problem], Tree]], runs: int, profile: str | None) -> Invalid:
+    """The problems of some of a study's `runs` runs, or of those of a profile."""
+    counts = Counter(mistake for found, tree in problems for mistake in {_mistake(problem, tree): None for problem in found})
+    return Invalid({mistake: _share(mistake, count, runs, profile) for mistake, count in counts.items()})
+
+
+def study_error(found: Iterable[Invalid]) -> StudyError:
+    """All mistakes, each once, in the order of the file; those of the command line and of no line come first."""
+    shares: dict[Mistake, str] = {}
+    for one in found:
+        shares = {**one.shares, **shares}
+    ordered = sorted(shares, key=lambda mistake: mistake.position or (0, 0))
+    return StudyError("\n".join(mistake.text(shares[mistake]) for mistake in ordered))
+
+
+def _mistake(problem: Problem, tree: Tree) -> Mistake:
+    origin: Origin = tree.origin(problem.path, at_key=problem.at_key)
+    position = origin.document.position(origin.path, key=origin.at_key)
+    subject = f"{display(problem.path)} " if origin.is_axis and not problem.at_key else ""
+    return Mistake(origin.document.source, position, display(origin.path), subject + problem.message)
+
+
+def _share(mistake: Mistake, count: int, runs: int, profile: str | None) -> str:
+    if runs == 1 and (profile is None or mistake.path.startswith(f"profiles.{profile}.")):
+        return ""
+    whole = f"the study's {runs} runs" if profile is None else f'the {runs} runs of the profile "{profile}"'
+    if runs == 1:
+        return f'this is so with the profile "{profile}"'
+    if mistake.position is None:
+        return f"{count} of {whole} {'has' if count == 1 else 'have'} this mistake"
+    return f"{count} of {whole} {'comes' if count == 1 else 'come'} from this line"
