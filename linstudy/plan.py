@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from linstudy.spec.base import Spec
-from linstudy.spec.probe import AlignmentProbe
+from linstudy.spec.probe import AlignmentProbe, AnyProbe
 from linstudy.spec.run import NadsRun, ProbeRun, RunSpec, SpectrumRun, TrainingRun
 from linstudy.spec.study import Point
 from linstudy.spec.task import EigenfunctionTask, NadTask
@@ -58,21 +58,25 @@ class Plan:
     runs: dict[str, Run] = field(default_factory=dict)
 
     def add(self, run: Run) -> Run:
-        """Insert a run once, and note the checkpoints that it asks of others."""
+        """Insert a run once, after what it needs, and note the checkpoints that are asked of it and of those."""
         self.runs.setdefault(run.run_id, run)
         for need in run.needs:
-            needed = self.runs[need.run_id]
-            epochs = tuple(sorted({*needed.checkpoints, *need.epochs}))
-            self.runs[need.run_id] = replace(needed, checkpoints=epochs)
-        return self.runs[run.run_id]
+            self._keep(need.run_id, need.epochs)
+        return self._keep(run.run_id, run.checkpoints)
 
     def waiting_for(self, run_id: str) -> list[str]:
         """The runs that cannot be run without this one, near and far."""
-        found: list[str] = []
+        found = {run_id: None}
         for run in self.runs.values():
-            if any(need.run_id in (run_id, *found) for need in run.needs):
-                found.append(run.run_id)
-        return found
+            if any(need.run_id in found for need in run.needs):
+                found[run.run_id] = None
+        return list(found)[1:]
+
+    def _keep(self, run_id: str, epochs: Iterable[int]) -> Run:
+        run = self.runs[run_id]
+        if new := set(epochs).difference(run.checkpoints):
+            self.runs[run_id] = replace(run, checkpoints=tuple(sorted({*run.checkpoints, *new})))
+        return self.runs[run_id]
 
 
 def make_plan(points: Iterable[Point], identify: Identify) -> Plan:
@@ -85,23 +89,27 @@ def make_plan(points: Iterable[Point], identify: Identify) -> Plan:
     for point in points:
         training = _training(plan, point, identify)
         for probe in point.probes:
-            epochs = probe.epochs(point.train.epochs)
-            # What the training needs, the probe needs too: its labels and its anchor are made again.
-            needs = dict.fromkeys((Need("training", training.run_id, epochs), *training.needs))
-            if isinstance(probe, AlignmentProbe):
-                needs[Need("spectrum", _spectrum(plan, point, identify).run_id)] = None
-            spec = ProbeRun(
-                kind="probe",
-                data=point.data,
-                model=point.model,
-                task=point.task,
-                train=point.train,
-                probe=probe,
-                epochs=epochs,
-                seed=point.seed,
-            )
-            plan.add(_run(spec, tuple(needs), identify))
+            _probe(plan, point, probe, training, identify)
     return plan
+
+
+def _probe(plan: Plan, point: Point, probe: AnyProbe, training: Run, identify: Identify) -> None:
+    """Add a probe, which needs what its training needs too: labels and anchor are made again."""
+    epochs = probe.epochs(point.train.epochs)
+    needs = {need.role: need for need in (Need("training", training.run_id, epochs), *training.needs)}
+    if isinstance(probe, AlignmentProbe) and "spectrum" not in needs:
+        needs["spectrum"] = Need("spectrum", _spectrum(plan, point, identify).run_id)
+    spec = ProbeRun(
+        kind="probe",
+        data=point.data,
+        model=point.model,
+        task=point.task,
+        train=point.train,
+        probe=probe,
+        epochs=epochs,
+        seed=point.seed,
+    )
+    plan.add(_run(spec, tuple(needs.values()), identify))
 
 
 def _spectrum(plan: Plan, point: Point, identify: Identify) -> Run:
@@ -123,9 +131,7 @@ def _training(plan: Plan, point: Point, identify: Identify) -> Run:
     spec = TrainingRun(
         kind="training", data=point.data, model=point.model, task=point.task, train=point.train, seed=point.seed
     )
-    run = plan.add(_run(spec, tuple(needs), identify))
-    plan.runs[run.run_id] = replace(run, checkpoints=tuple(sorted({*run.checkpoints, point.train.epochs})))
-    return plan.runs[run.run_id]
+    return plan.add(replace(_run(spec, tuple(needs), identify), checkpoints=(point.train.epochs,)))
 
 
 def _run(spec: RunSpec, needs: tuple[Need, ...], identify: Identify) -> Run:
@@ -142,7 +148,7 @@ def run_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
         "source": source,
         "numerics": NUMERICS[spec.kind],
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -140,7 +140,9 @@ def _with_override(tree: Tree, text: str) -> Tree:
         raise StudyError(f'{source}: "{path[0]}" is not a key that can be set. {nearest(path[0], PROFILE_KEYS)}')
     if axis := _axis_over(tree, path):
         example = value if axis[1] == name else "..."
-        raise StudyError(f"{source}: {axis[1]} varies in the study's {axis[0]}. Write --set {display(axis)}=[{example}]")
+        raise StudyError(
+            f"{source}: {axis[1]} varies in the study's {axis[0]}. Write --set {display(axis)}=[{example}]"
+        )
     document = parse_argument(value, source)
     try:
         return assign(tree, path, document.tree, document, path, path)

@@ -63,7 +63,7 @@ def _is_beside_the_point(details: ErrorDetails) -> bool:
     """
     if details["type"] == "too_short":
         return len(details["input"]) >= details.get("ctx", {})["min_length"]
-    one_of_several = str(details["loc"][-1:]).startswith("('literal[") or str(details["loc"][-1:]).startswith('("literal[')
+    one_of_several = any(str(element).startswith("literal[") for element in details["loc"])
     return details["type"] == "literal_error" and one_of_several and not isinstance(details["input"], str)
 
 
@@ -114,7 +114,7 @@ def _expected(details: ErrorDetails, root: type[BaseModel]) -> str:
         return f"a mapping, as in {example}" if example else "a mapping"
     if kind == "tuple_type":
         return "a list" if value is None else f"a list, as in [{shown(value, quoted=False)}]"
-    return _EXPECTED.get(kind, details["msg"]).format(**details.get("ctx", {}))
+    return _EXPECTED[kind].format(**details.get("ctx", {})) if kind in _EXPECTED else details["msg"]
 
 
 def _mapping_like(value: Any, root: type[BaseModel], location: TreePath) -> str:

@@ -49,7 +49,9 @@ def invalid_document(problems: Iterable[Problem], tree: Tree) -> Invalid:
 
 def invalid_runs(problems: Iterable[tuple[Iterable[Problem], Tree]], runs: int, profile: str | None) -> Invalid:
     """The problems of some of a study's `runs` runs, or of those of a profile."""
-    counts = Counter(mistake for found, tree in problems for mistake in {_mistake(problem, tree): None for problem in found})
+    counts = Counter(
+        mistake for found, tree in problems for mistake in {_mistake(problem, tree): None for problem in found}
+    )
     return Invalid({mistake: _share(mistake, count, runs, profile) for mistake, count in counts.items()})
 
 
@@ -72,9 +74,9 @@ def _mistake(problem: Problem, tree: Tree) -> Mistake:
 def _share(mistake: Mistake, count: int, runs: int, profile: str | None) -> str:
     if runs == 1 and (profile is None or mistake.path.startswith(f"profiles.{profile}.")):
         return ""
-    whole = f"the study's {runs} runs" if profile is None else f'the {runs} runs of the profile "{profile}"'
     if runs == 1:
-        return f'this is so with the profile "{profile}"'
+        return f'so it is with the profile "{profile}"'
+    whole = f"the study's {runs} runs" if profile is None else f'the {runs} runs of the profile "{profile}"'
     if mistake.position is None:
         return f"{count} of {whole} {'has' if count == 1 else 'have'} this mistake"
     return f"{count} of {whole} {'comes' if count == 1 else 'come'} from this line"

@@ -40,8 +40,9 @@ def _walk(node: dict[str, Any], definitions: dict[str, Any], path: Path) -> Iter
         yield path, _TYPES[node["type"]]
     for value in node.get("enum", ()) if "type" not in node else ():
         yield path, _type_of(value)
-    for name, child in node.get("properties", {}).items():
-        yield from _walk(child, definitions, (*path, name))
+    properties = node.get("properties", {})
+    for name in sorted(properties, key=lambda name: name != "kind"):
+        yield from _walk(properties[name], definitions, (*path, name))
 
 
 def _type_of(value: Any) -> str:

@@ -117,9 +117,10 @@ def batch_order(key: PRNGKeyArray, epoch: int, samples: int, steps: int, batch: 
 
 
 @eqx.filter_jit(donate="all-except-first")
-def _scan(
+def _advance(
     frozen: tuple[Any, Float[Array, "samples ..."], Float[Array, " samples"], Int[Array, "steps batch"], Any],
     state: TrainingState,
+    unroll: bool,
 ) -> tuple[TrainingState, Float[Array, " steps"]]:
     static, inputs, labels, order, optimizer = frozen
 
@@ -137,7 +138,7 @@ def _scan(
         parameters = optax.apply_updates(state.parameters, updates)
         return TrainingState(parameters, statistics, optimizer_state, count, fitted), value
 
-    return jax.lax.scan(step, state, order)
+    return jax.lax.scan(step, state, order, unroll=unroll)
 
 
 def _train_epoch(
@@ -148,23 +149,17 @@ def _train_epoch(
     order: Array,
     optimizer: optax.GradientTransformation,
 ) -> tuple[TrainingState, Array]:
-    return _scan((static, inputs, labels, order, optimizer), state)
+    # XLA's convolutions are ten times slower inside a loop on CPUs, so there each call is one step, without a loop:
+    # https://github.com/jax-ml/jax/issues/12868
+    single = jax.default_backend() == "cpu"
+    losses = []
+    for piece in np.split(np.asarray(order), len(order)) if single else [order]:
+        state, values = _advance((static, inputs, labels, piece, optimizer), state, single)
+        losses.append(values)
+    return state, jnp.concatenate(losses)
 
 
-@eqx.filter_jit
-def _evaluate_all(
-    state: TrainingState, static: Any, start: Any, train: Any, test: Any
-) -> tuple[Any, Any, Array, Array]:
-    model = merge(state.parameters, static)
-    l2, cosine = distances(state.parameters, start)
-    return (
-        evaluate(model, state.statistics, *train, EVALUATION_BATCH),
-        evaluate(model, state.statistics, *test, EVALUATION_BATCH),
-        l2,
-        cosine,
-    )
-
-
+@jax.jit
 def distances(parameters: Any, start: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """‖θ − θ0‖₂ and 1 − cos(θ, θ0)."""
     difference = optax.tree.norm(optax.tree.sub(parameters, start))
@@ -175,17 +170,19 @@ def distances(parameters: Any, start: Any) -> tuple[Float[Array, ""], Float[Arra
 def _measure(
     epoch: int, state: TrainingState, static: Any, start: Any, train: Any, test: Any, running: float | None
 ) -> EpochResult:
-    measured = _evaluate_all(state, static, start, train, test)
-    ((train_loss, train_accuracy), (test_loss, test_accuracy), l2, cosine) = jax.tree.map(float, measured)
+    model = merge(state.parameters, static)
+    train_loss, train_accuracy = evaluate(model, state.statistics, *train, EVALUATION_BATCH)
+    test_loss, test_accuracy = evaluate(model, state.statistics, *test, EVALUATION_BATCH)
+    l2, cosine = distances(state.parameters, start)
     fitted = int(state.fitted_at)
     return EpochResult(
         epoch=epoch,
         step=int(state.step),
         state=state,
-        losses={"train": train_loss, "test": test_loss},
-        accuracies={"train": train_accuracy, "test": test_accuracy},
+        losses={"train": float(train_loss), "test": float(test_loss)},
+        accuracies={"train": float(train_accuracy), "test": float(test_accuracy)},
         running_loss=running,
-        distance_l2=l2,
-        distance_cosine=cosine,
+        distance_l2=float(l2),
+        distance_cosine=float(cosine),
         fitted_at=fitted if fitted >= 0 else None,
     )

@@ -1,0 +1,68 @@
+"""Small real studies, run by the command line in a folder of their own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+STUDY = """
+study: small
+data: {kind: digits, train: 64, test: 32}
+model: {kind: mlp, hidden: [8]}
+task: {kind: eigenfunction, index: 3}
+train: {epochs: 4, batch_size: 16}
+probes:
+  - {kind: alignment, top: 5, at: [start, end]}
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A folder with a study file and its results."""
+
+    folder: Path
+    cache: Path
+
+    @property
+    def results(self):
+        return self.folder / "results.duckdb"
+
+    def write(self, text, name="study.yaml"):
+        (self.folder / name).write_text(text)
+
+    def start(self, *arguments):
+        """The command, begun."""
+        environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_COMPILATION_CACHE_DIR": str(self.cache)}
+        return subprocess.Popen(
+            [sys.executable, "-m", "linstudy", *map(str, arguments)],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def linstudy(self, *arguments, exit_status=0):
+        """The command's output, once it has ended with the status that is expected."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == exit_status, f"exit {process.returncode}\n{out}\n{err}"
+        return out + err
+
+    def run(self, *arguments, exit_status=0):
+        return self.linstudy("run", "study.yaml", *arguments, exit_status=exit_status)
+
+    def rows(self, sql):
+        with duckdb.connect(str(self.results), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def bench(tmp_path, tmp_path_factory):
+    bench = Bench(tmp_path, tmp_path_factory.getbasetemp() / "compile_cache")
+    bench.write(STUDY)
+    return bench

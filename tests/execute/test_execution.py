@@ -1,0 +1,222 @@
+"""Whole studies: what is recorded, what is run again, and what a death leaves behind."""
+
+import os
+import signal
+import time
+
+import duckdb
+import pytest
+
+pytestmark = pytest.mark.product_settings
+
+NUMBERS = "SELECT run_id, name, label, split, epoch, step, value FROM metric ORDER BY ALL"
+VECTORS = "SELECT run_id, name, label, split, epoch, value FROM vector ORDER BY ALL"
+ARTIFACTS = "SELECT run_id, name, epoch, sha256 FROM artifact ORDER BY ALL"
+
+OWN_MODEL = """
+import os, signal
+import equinox as eqx
+import jax
+
+class Linear(eqx.Module):
+    layer: eqx.nn.Linear
+    def __call__(self, x):
+        return self.layer(x.ravel())
+
+def make(input_shape, key, mode):
+    print("a model may print")
+    if mode == "raise":
+        raise RuntimeError("this model cannot be made")
+    if mode == "die once" and not os.path.exists("died"):
+        open("died", "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    size = 1
+    for length in input_shape:
+        size *= length
+    return Linear(eqx.nn.Linear(size, "scalar", key=key))
+"""
+OWN_STUDY = """
+study: own
+data: {kind: digits, train: 32, test: 16}
+model: {kind: import, factory: "own_model:make", arguments: {mode: well}}
+train: {epochs: 2, batch_size: 16}
+sweep: {model.arguments.mode: [MODE, well]}
+"""
+
+
+def wait_for(condition, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def worker_pid(parent):
+    """The one child of a coordinator."""
+    found = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _parent_of(pid) == parent]
+    assert len(found) == 1
+    return found[0]
+
+
+def _parent_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def epochs_published(bench):
+    if not bench.results.exists():
+        return 0
+    return bench.rows("SELECT coalesce(max(epoch), 0) FROM curves WHERE kind = 'training'")[0][0]
+
+
+def test_a_study_is_run_once_and_found_done_after(bench):
+    assert "3 runs: 3 done now." in bench.run()
+    assert bench.rows("SELECT kind, status, attempts FROM study_runs ORDER BY position") == [
+        ("spectrum", "done", 1),
+        ("training", "done", 1),
+        ("probe", "done", 1),
+    ]
+    assert bench.rows("SELECT count(*) FROM curves WHERE name = 'accuracy' AND split = 'test'") == [(5,)]
+    assert "3 runs: 3 done before." in bench.run()
+    assert bench.rows("SELECT max(attempts) FROM runs") == [(1,)]
+    assert "3 runs: 3 done\n" in bench.linstudy("plan", "study.yaml")
+
+
+def test_alpha_of_each_initial_eigenfunction_starts_at_its_eigenvalue(bench):
+    bench.run()
+    [(error,)] = bench.rows("""
+        SELECT max(abs(alpha.value - eigen.value)) / max(eigen.value)
+        FROM spectra AS alpha JOIN spectra AS eigen USING (j)
+        WHERE alpha.name = 'alignment' AND alpha.epoch = 0 AND eigen.name = 'eigenvalues'
+    """)
+    assert error < 1e-5  # float32 features against a float64 decomposition
+
+
+def test_a_study_run_twice_gives_the_same_bits(bench):
+    bench.run()
+    first = [bench.rows(sql) for sql in (NUMBERS, VECTORS, ARTIFACTS)]
+    bench.run("--again")
+    assert [bench.rows(sql) for sql in (NUMBERS, VECTORS, ARTIFACTS)] == first
+    assert bench.rows("SELECT DISTINCT attempts FROM runs") == [(2,)]
+
+
+def test_where_and_from_what_an_attempt_was_made_is_recorded(bench):
+    bench.run()
+    [row] = bench.rows(
+        "SELECT DISTINCT device, versions->>'jax' IS NOT NULL, length(fingerprint), host IS NOT NULL FROM attempt"
+    )
+    assert row == ("cpu: cpu", True, 64, True)
+
+
+def test_a_new_probe_does_not_train_again(bench):
+    bench.run()
+    trained = bench.rows("SELECT * FROM metric WHERE run_id IN (SELECT run_id FROM runs WHERE kind = 'training')")
+    out = bench.run("--set", "probes=[{kind: energy_concentration, top: 3, every: 2}]")
+    assert "1 done before, 2 done now" in out  # the probe, and the training's checkpoint of epoch 2
+    again = bench.rows("SELECT * FROM metric WHERE run_id IN (SELECT run_id FROM runs WHERE kind = 'training')")
+    assert again == trained
+    epochs = "SELECT epoch FROM artifact JOIN runs USING (run_id) WHERE kind = 'training' ORDER BY ALL"
+    assert bench.rows(epochs) == [(0,), (2,), (4,)]
+
+
+def test_a_training_that_diverges_is_a_result(bench):
+    out = bench.run("--set", "train.optimizer={kind: sgd, learning_rate: 1e38}", exit_status=1)
+    assert "1 diverged" in out
+    assert bench.rows("SELECT status, count(*) FROM runs GROUP BY ALL ORDER BY ALL") == [
+        ("diverged", 1),
+        ("done", 1),
+        ("planned", 1),
+    ]
+    bench.run("--set", "train.optimizer={kind: sgd, learning_rate: 1e38}", exit_status=1)
+    assert bench.rows("SELECT attempts FROM runs WHERE status = 'diverged'") == [(1,)]
+
+
+def test_a_failed_run_does_not_stop_the_others(bench):
+    bench.write(OWN_MODEL, "own_model.py")
+    bench.write(OWN_STUDY.replace("MODE", "raise"))
+    out = bench.run(exit_status=1)
+    assert "RuntimeError: this model cannot be made" in out
+    assert "2 runs: 1 done now, 1 failed." in out
+    [(error, traceback)] = bench.rows("SELECT error, traceback FROM attempt WHERE status = 'failed'")
+    assert error == "RuntimeError: this model cannot be made"
+    assert "own_model.py" in traceback
+    assert "this model cannot be made" in bench.linstudy("status")
+
+
+def test_a_run_killed_by_sigkill_is_recorded_and_rerun(bench):
+    bench.write(OWN_MODEL, "own_model.py")
+    bench.write(OWN_STUDY.replace("MODE", "die once"))
+    out = bench.run(exit_status=1)
+    assert "the worker process was killed by SIGKILL" in out
+    assert "2 runs: 1 done now, 1 failed." in out
+    assert "2 runs: 1 done before, 1 done now." in bench.run()
+    assert bench.rows("SELECT status FROM attempt ORDER BY run_id, attempt_id") in (
+        [("failed",), ("done",), ("done",)],
+        [("done",), ("failed",), ("done",)],
+    )
+
+
+def test_ctrl_c_publishes_and_the_same_command_resumes_to_the_same_bits(bench):
+    arguments = ("--set", "train.epochs=400")
+    process = bench.start("run", "study.yaml", *arguments)
+    while not ("running" in (line := process.stdout.readline()) and "training" in line):
+        assert line
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "The same command goes on from here." in out
+    assert bench.rows("SELECT status FROM runs WHERE kind = 'training'") == [("interrupted",)]
+    stopped_at = epochs_published(bench)
+    assert stopped_at < 400
+    assert (stopped_at,) in bench.rows("SELECT epoch FROM artifact JOIN runs USING (run_id) WHERE kind = 'training'")
+    bench.run(*arguments)
+    resumed = bench.rows(NUMBERS)
+    bench.run(*arguments, "--again")
+    assert bench.rows(NUMBERS) == resumed
+
+
+def test_a_killed_coordinator_takes_its_worker_along_and_the_next_one_recovers(bench):
+    process = bench.start("run", "study.yaml", "--set", "train.epochs=100000")
+    wait_for(lambda: epochs_published(bench) > 0, process)
+    worker = worker_pid(process.pid)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 10
+    while _parent_of(worker) is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _parent_of(worker) is None
+    bench.run()
+    assert bench.rows("SELECT status, error FROM attempt WHERE status = 'interrupted'") == [
+        ("interrupted", "its process ended without a word")
+    ]
+    assert bench.rows("SELECT count(*) FROM metric GROUP BY run_id, name, label, split, epoch HAVING count(*) > 1") == []
+
+
+def test_a_reader_that_keeps_the_results_open_disturbs_nobody(bench):
+    bench.run()
+    with duckdb.connect(str(bench.results), read_only=True) as reader:
+        before = reader.execute("SELECT count(*) FROM metric").fetchall()
+        bench.run("--set", "task.index=4")
+        assert reader.execute("SELECT count(*) FROM metric").fetchall() == before
+    assert bench.rows("SELECT count(*) FROM metric") > before
+
+
+def test_a_second_study_waits_for_its_turn(bench):
+    process = bench.start("run", "study.yaml", "--set", "train.epochs=100000")
+    wait_for(lambda: bench.results.exists(), process)
+    out = bench.run(exit_status=1)
+    assert f"is in use by process {process.pid} on " in out
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+def test_a_worker_that_cannot_start_is_told_with_its_log(bench):
+    out = bench.run("--device", "abacus", exit_status=1)
+    assert out.splitlines()[-1]
+    assert "a worker could not start" in out
+    assert "abacus" in out
