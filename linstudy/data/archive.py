@@ -24,7 +24,7 @@ def read_published(kind: str, folder: Path | None) -> dict[str, bytes]:
     Raises:
         DataError: If a file is damaged or belongs to another set, or one is missing and cannot be downloaded.
     """
-    found = _find(kind, folder)
+    found = find_published(kind, folder)
     files = PUBLISHED[kind].files
     contents = {file.name: _read_checked(kind, file, found[file.name]) for file in files if file.name in found}
     missing = [file for file in files if file.name not in found]
@@ -40,7 +40,7 @@ def _download_all(kind: str, missing: Sequence[PublishedFile], folder: Path | No
     except (OSError, ValueError) as error:
         if not existed:
             _remove_if_empty(place)
-        raise DataError(_missing_message(kind, _find(kind, folder), place, error)) from error
+        raise DataError(_missing_message(kind, find_published(kind, folder), place, error)) from error
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -48,7 +48,8 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _find(kind: str, folder: Path | None) -> dict[str, Path]:
+def find_published(kind: str, folder: Path | None) -> dict[str, Path]:
+    """Where the published files of `kind` lie, by published name; those not found are left out. No hash is checked."""
     places = archive_places(kind, folder)
     found = {file.name: _first_file(places, file.names) for file in PUBLISHED[kind].files}
     return {name: path for name, path in found.items() if path is not None}

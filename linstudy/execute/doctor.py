@@ -6,8 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from linstudy.data.kinds import KINDS
-from linstudy.data.places import archive_places
+from linstudy.data.archive import find_published
 from linstudy.data.published import PUBLISHED
 
 PACKAGES = ("jax", "equinox", "optax", "duckdb", "pydantic", "scikit-learn", "scipy", "numpy")
@@ -55,6 +54,7 @@ def _neural_tangents() -> str:
 
 
 def _data(kind: str, folder: Path | None) -> str:
-    assert kind in KINDS
-    found = [place for place in archive_places(kind, folder) if place.is_dir()]
-    return f"{kind}: looked for in {', '.join(map(str, found or archive_places(kind, folder)))}"
+    found, needed = find_published(kind, folder), PUBLISHED[kind].files
+    if len(found) == len(needed):
+        return f"{kind}: in {', '.join(sorted({str(path.parent) for path in found.values()}))}"
+    return f"{kind}: {len(found)} of {len(needed)} files are here; the others are downloaded when first used"

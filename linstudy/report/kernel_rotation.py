@@ -36,16 +36,20 @@ def _panel(axes: Axes, rows: Rows) -> None:
     axes.axvline(first["target"], color=TARGET, linewidth=0.6, alpha=0.6)
     axes.plot(column(target, "j"), column(target, "alpha_end"), "o", color=TARGET, label="the trained target φⱼ")
     axes.set(xscale="log", yscale="log", xlabel="eigenfunction j")
+    axes.margins(y=0.2)
     axes.set_title(f"{_setting(first)} trained on sign φ$_{{{first['target']}}}$")
     axes.text(
-        0.04,
-        0.05,
+        0.98,
+        0.97,
         f"target's growth over\n"
         f"its neighbours' median: {first['over_neighbours']:.2g}"
         f" ({first['over_neighbours_min']:.2g} to {first['over_neighbours_max']:.2g}, {first['seeds']} seeds)\n"
         f"the median of all: {first['over_median']:.2g}",
         transform=axes.transAxes,
         fontsize=7,
+        ha="right",
+        va="top",
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
     )
 
 

@@ -115,20 +115,23 @@ def _key(key: Any) -> str:
 
 
 def _record_positions(node: Any, path: TreePath, document: Document) -> None:
-    if not isinstance(node, CommentedMap | CommentedSeq):
-        return
-    places = node.lc.data or {}  # a merged key (`<<`) and the entries of a tagged list have no places of their own
-    children = node.items() if isinstance(node, CommentedMap) else enumerate(node)
-    for name, value in children:
-        here = (*path, name if isinstance(node, CommentedSeq) else _key(name))
-        if name in places:
-            line, column, *value_place = places[name]
-            if value_place:
+    if isinstance(node, CommentedMap):
+        places = node.lc.data or {}  # a merged key (`<<`) has no place of its own
+        for key, value in node.items():
+            here = (*path, _key(key))
+            if key in places:
+                line, column, value_line, value_column = places[key]
                 document.keys[here] = (line + 1, column + 1)
-                line, column = value_place
-            if value is not None or not value_place:  # an empty value's place is that of whatever comes next
-                document.values[here] = (line + 1, column + 1)
-        _record_positions(value, here, document)
+                if value is not None:  # an empty value's place is that of whatever comes next
+                    document.values[here] = (value_line + 1, value_column + 1)
+            _record_positions(value, here, document)
+    elif isinstance(node, CommentedSeq):
+        places = node.lc.data or {}  # nor have the entries of a list with a tag
+        for index, value in enumerate(node):
+            if index in places:
+                line, column = places[index][:2]
+                document.values[(*path, index)] = (line + 1, column + 1)
+            _record_positions(value, (*path, index), document)
 
 
 def _neighbours(path: Path) -> str:

@@ -31,13 +31,15 @@ def evaluate(
     return jnp.mean(binary_cross_entropy(logits, labels)), jnp.mean(right.astype(labels.dtype))
 
 
-def _inference_logits(model: Any, state: Any, inputs: Float[Array, "samples ..."], batch: int) -> Float[Array, " samples"]:
-    # no `jax.lax.map`, whose loop slows convolutions on CPUs: https://github.com/jax-ml/jax/issues/12868
-    whole = len(inputs) // batch * batch
-    starts = [*range(0, whole, batch), *([len(inputs) - batch] if whole < len(inputs) else [])]
+def _inference_logits(
+    model: Any, state: Any, inputs: Float[Array, "samples ..."], batch: int
+) -> Float[Array, " samples"]:
+    # a Python loop, since XLA's convolutions are ten times slower inside its own loops on CPUs:
+    # https://github.com/jax-ml/jax/issues/12868
+    starts = range(0, len(inputs), batch)
+    # the slice at the last start is moved back to be a whole block, so that all blocks share one compiled shape
     blocks = [_block_logits(model, state, jax.lax.dynamic_slice_in_dim(inputs, start, batch)) for start in starts]
-    # the last block overlaps the one before, so that all have one compiled shape
-    return jnp.concatenate([*blocks[: whole // batch], *(block[whole - len(inputs) :] for block in blocks[whole // batch :])])
+    return jnp.concatenate([*blocks[:-1], blocks[-1][starts[-1] - len(inputs) :]])
 
 
 @eqx.filter_jit

@@ -1,4 +1,4 @@
--- claim: 7. Training on sign φ_j raises α(φ_j) far more than α of any other eigenfunction (Fig. 7, 15, 16): here, for every seed its growth exceeds that of each of its twenty neighbours in the spectrum.
+-- claim: 7, among neighbours. Training on sign φ_j raises α(φ_j) more than α of each of the twenty eigenfunctions nearest to it in the spectrum, for every seed.
 -- study: studies/kernel_rotation.yaml
 WITH alphas AS (
     SELECT
