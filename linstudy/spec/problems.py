@@ -18,10 +18,10 @@ _EXPECTED = {
     "string_type": "a text",
     "bool_type": "true or false",
     "finite_number": "a finite number",
-    "greater_than": "a number greater than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
+    "greater_than": "a number greater than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
     "too_short": "one entry or more",
 }
 _MAPPING = ("model_type", "model_attributes_type", "dict_type")

@@ -23,6 +23,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jaxlib
+import jaxlib.version
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -55,15 +57,27 @@ def _convolution(channels: int, size: int) -> Any:
     )
 
 
-def _kernel_function(*layers: Any, compiled: bool) -> KernelFunction:
+def _reject_fatal_float64() -> None:
+    if jax.default_backend() == "cpu" and jaxlib.version.__version_info__ < (0, 12):
+        raise RuntimeError(
+            f"LeNet's infinite-width kernel was asked for in float64, on a CPU with jaxlib {jaxlib.__version__}. Where the "
+            "CPU has AVX-512, this ends the process. Pass float32 inputs, or use jaxlib 0.12 or newer (Python 3.12 or "
+            "newer) or an accelerator."
+        )
+
+
+def _kernel_function(*layers: Any, double: bool) -> KernelFunction:
+    """The kernel of `layers`, in float64 if `double`, else in the precision of its inputs."""
     _, _, kernel = load_neural_tangents().stax.serial(*layers)
-    evaluate = functools.partial(kernel, get="ntk")
-    evaluate = jax.jit(evaluate) if compiled else evaluate
+    evaluate = jax.jit(functools.partial(kernel, get="ntk"))
 
     def kernel_function(left: Array, right: Array) -> Array:
-        # In float32 the angle between equal inputs, an arccos at 1, costs a ReLU's diagonal 1e-4 of its value.
-        with jax.enable_x64(True), lenient_promotion():
-            return evaluate(*(_channels_last(jnp.asarray(block, jnp.float64)) for block in (left, right)))
+        wide = left.dtype == np.float64
+        if wide and not double:
+            _reject_fatal_float64()
+        with jax.enable_x64(double or wide), lenient_promotion():
+            dtype = jnp.float64 if double or wide else jnp.float32
+            return evaluate(*(_channels_last(jnp.asarray(block, dtype)) for block in (left, right)))
 
     return kernel_function
 
@@ -76,19 +90,21 @@ def _channels_last(block: Float[Array, "tile *shape"]) -> Float[Array, "tile *pe
 def mlp(hidden: tuple[int, ...], activation: str) -> KernelFunction:
     """Kernel of: flatten, then a dense layer and an activation for each of `hidden`, then a dense layer to one logit.
 
+    Evaluated in float64: in float32 the angle between equal inputs, an arccos at 1, costs a ReLU's diagonal 1e-4.
+
     Raises:
         NeuralTangentsMissing: With the command that installs it.
         ValueError: If there is no kernel for `activation`.
     """
     body = [layer for width in hidden for layer in (_dense(width), _activation(activation))]
-    return _kernel_function(load_neural_tangents().stax.Flatten(), *body, _dense(1), compiled=True)
+    return _kernel_function(load_neural_tangents().stax.Flatten(), *body, _dense(1), double=True)
 
 
 def lenet(activation: str, *, widen: int = 1) -> KernelFunction:
     """Kernel of LeNet: two 5×5 convolutions with average pools (6, 16 channels), dense layers of 120, 84 and 1.
 
     Cost and memory of a pair of inputs grow with the square of the number of pixels: 4 thousand numbers for 8×8
-    inputs, 1 million for 32×32.
+    inputs, 1 million for 32×32. Evaluated in the precision of its inputs; in float32 a ReLU's diagonal is good to 1e-4.
 
     Args:
         widen: Multiplies the four hidden widths.
@@ -108,8 +124,7 @@ def lenet(activation: str, *, widen: int = 1) -> KernelFunction:
         )
     ]
     dense = [layer for width in (120, 84) for layer in (_dense(width * widen), _activation(activation))]
-    # Compiled in float64 by jaxlib 0.10.2 for CPUs with AVX-512, this kernel reads out of bounds and ends the process.
-    return _kernel_function(*convolutions, stax.Flatten(), *dense, _dense(1), compiled=False)
+    return _kernel_function(*convolutions, stax.Flatten(), *dense, _dense(1), double=False)
 
 
 def _tiles(kernel_function: KernelFunction, inputs: np.ndarray, others: np.ndarray | None, tile: int) -> Iterator[Tile]:
@@ -133,7 +148,7 @@ def infinite_width_gram(
         gram = infinite_width_gram(mlp((100, 100), "relu"), inputs)
 
     Args:
-        kernel_function: From `mlp` or `lenet`. Evaluated in float64; the Gram has the dtype of `inputs`.
+        kernel_function: From `mlp` or `lenet`. The Gram has the dtype of `inputs`.
         inputs: Channel first, or flat.
         tile: Samples on either side of a tile; memory grows with its square.
     """

@@ -1,0 +1,92 @@
+import pytest
+
+from linstudy.data.kinds import sizes
+from linstudy.spec.checks import kept_eigenvectors, point_problems
+from linstudy.spec.points import unknown_sizes
+from linstudy.spec.study import Point
+
+
+def point(**parts):
+    return Point.model_validate({"data": {"kind": "digits"}, "model": {"kind": "mlp"}, **parts}, strict=False)
+
+
+def found(sizes=sizes, **parts):
+    return {(problem.path, problem.message) for problem in point_problems(point(**parts), sizes)}
+
+
+def paths(sizes=sizes, **parts):
+    return {path for path, _ in found(sizes, **parts)}
+
+
+@pytest.mark.parametrize(
+    ("parts", "samples", "kept"),
+    [
+        ({}, None, 1000),
+        ({}, 5000, 1000),
+        ({}, 300, 300),
+        ({"spectrum": {"top": 20}}, 300, 20),
+        ({"spectrum": {"top": 2000}}, 5000, 2000),
+        ({"spectrum": {"top": 2000}}, 300, 300),
+    ],
+)
+def test_the_spectrum_keeps_a_thousand_eigenvectors_unless_said(parts, samples, kept):
+    assert kept_eigenvectors(point(**parts), samples) == kept
+
+
+def eigenfunction(index):
+    return {"kind": "eigenfunction", "index": index}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"task": eigenfunction(1000)},
+        {"task": eigenfunction(1797), "spectrum": {"top": 1797}},
+        {"data": {"kind": "digits", "train": 1442, "test": 355}},
+        {"data": {"kind": "gaussian", "train": 10**6}, "task": {"kind": "nad", "index": 1}},
+        {"data": {"kind": "gaussian"}, "task": {"kind": "random_labels"}},
+        {"data": {"kind": "gaussian"}, "task": eigenfunction(5)},
+        {"train": {"epochs": 4, "linearize": {"at": {"epoch": 4}}}},
+        {"train": {"epochs": 0}, "probes": [{"kind": "alignment", "at": ["start", "end", 0], "every": 7}]},
+        {"probes": [{"kind": "alignment", "at": ["end"]}, {"kind": "alignment", "at": ["end"], "label": "b"}]},
+        {"probes": [{"kind": "energy_concentration", "at": ["end"], "top": 10, "samples": 10}]},
+        {"probes": [{"kind": "alignment", "at": ["end"], "top": 1000}]},
+    ],
+)
+def test_what_fits_is_no_problem(parts):
+    assert found(**parts) == set()
+
+
+@pytest.mark.parametrize(
+    ("parts", "path"),
+    [
+        ({"task": eigenfunction(1001)}, ("task", "index")),
+        ({"task": eigenfunction(21), "spectrum": {"top": 20}}, ("task", "index")),
+        ({"task": eigenfunction(31), "data": {"kind": "digits", "train": 20, "test": 10}}, ("task", "index")),
+        ({"spectrum": {"top": 1798}}, ("spectrum", "top")),
+        ({"spectrum": {"kernel": "infinite_width"}, "model": {"kind": "resnet"}}, ("spectrum", "kernel")),
+        ({"data": {"kind": "digits", "train": 1443}}, ("data", "train")),
+        ({"data": {"kind": "cifar10", "test": 10_001}}, ("data", "test")),
+        ({"data": {"kind": "gaussian"}}, ("task", "kind")),
+        ({"task": {"kind": "linear_predictor", "direction": [1.0]}}, ("task", "kind")),
+        ({"train": {"epochs": 4, "linearize": {"at": {"epoch": 5}}}}, ("train", "linearize", "at", "epoch")),
+        ({"train": {"epochs": 4}, "probes": [{"kind": "alignment", "at": [4, 5]}]}, ("probes", 0, "at", 1)),
+        ({"probes": [{"kind": "alignment", "at": ["end"], "top": 1001}]}, ("probes", 0, "top")),
+        ({"probes": [{"kind": "rkhs_norm", "at": ["end"], "samples": 1443}]}, ("probes", 0, "samples")),
+        (
+            {"probes": [{"kind": "energy_concentration", "at": ["end"], "top": 11, "samples": 10}]},
+            ("probes", 0, "top"),
+        ),
+        ({"probes": [{"kind": "alignment", "at": ["end"]}] * 2}, ("probes", 1)),
+        ({"probes": [{"kind": "alignment", "at": ["end"], "label": "b"}] * 2}, ("probes", 1)),
+    ],
+)
+def test_what_contradicts_is_a_problem(parts, path):
+    assert paths(**parts) == {path}
+
+
+def test_what_only_the_data_can_tell_is_no_problem():
+    npz = {"data": {"kind": "npz", "path": "a.npz"}}
+    assert paths(**npz, spectrum={"top": 10**9}, task=eigenfunction(10**9)) == set()
+    assert paths(unknown_sizes, data={"kind": "digits", "train": 10**9}) == set()
+    assert paths(**npz, task=eigenfunction(1001)) == {("task", "index")}
