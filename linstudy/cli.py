@@ -94,7 +94,7 @@ def run(
     if summary.interrupted:
         click.echo("The same command goes on from here.")
         sys.exit(130)
-    if summary.failed or summary.blocked:
+    if summary.failed:
         click.echo("The same command tries again what failed; `linstudy status` shows why it did.")
         sys.exit(1)
 

@@ -11,9 +11,11 @@ from jaxtyping import Float32, Int64
 
 from linstudy.data.kinds import KINDS
 from linstudy.data.normalize import channel_statistics, normalize
-from linstudy.data.source import Inputs, Labels, Source, Split
+from linstudy.data.source import Source, Split
 from linstudy.data.subsets import checked_count, stratified_order
 from linstudy.spec.data import Data
+
+Indices = Int64[np.ndarray, " samples"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,10 @@ class Dataset:
         test_inputs: Normalized as the training samples are.
         test_labels: Class of each test sample.
         classes: Names of the classes, by label; empty for draws.
+        train_indices: Position of each training sample in the training split of the source.
+        test_indices: Position of each test sample in the test split of the source.
+        train_total: Size of the source's training split.
+        test_total: Size of the source's test split.
     """
 
     train_inputs: Float32[np.ndarray, "train *shape"]
@@ -33,6 +39,10 @@ class Dataset:
     test_inputs: Float32[np.ndarray, "test *shape"]
     test_labels: Int64[np.ndarray, " test"]
     classes: tuple[str, ...]
+    train_indices: Int64[np.ndarray, " train"]
+    test_indices: Int64[np.ndarray, " test"]
+    train_total: int
+    test_total: int
 
     @cached_property
     def fingerprint(self) -> str:
@@ -55,25 +65,27 @@ def load(spec: Data, folder: Path | None = None) -> Dataset:
         DataError: If the data are missing, damaged, or fewer than asked for.
     """
     source: Source = import_module(f"linstudy.data.{KINDS[spec.kind].module}").open_source(spec, folder)
-    if source.drawn:
-        return Dataset(*_all(source.train), *_all(source.test), source.classes)
-    train_inputs, train_labels = _choose(source.train, spec.train, spec, "train", stream=0)
-    test_inputs, test_labels = _choose(source.test, spec.test, spec, "test", stream=1)
-    statistics = channel_statistics(train_inputs)
+    train = _chosen(source, source.train, spec.train, spec, "train", stream=0)
+    test = _chosen(source, source.test, spec.test, spec, "test", stream=1)
+    train_inputs, test_inputs = source.train.read(train), source.test.read(test)
+    if not source.drawn:
+        statistics = channel_statistics(train_inputs)
+        train_inputs, test_inputs = normalize(train_inputs, *statistics), normalize(test_inputs, *statistics)
     return Dataset(
-        normalize(train_inputs, *statistics),
-        train_labels,
-        normalize(test_inputs, *statistics),
-        test_labels,
+        train_inputs,
+        source.train.labels[train],
+        test_inputs,
+        source.test.labels[test],
         source.classes,
+        train_indices=train,
+        test_indices=test,
+        train_total=len(source.train.labels),
+        test_total=len(source.test.labels),
     )
 
 
-def _all(split: Split) -> tuple[Inputs, Labels]:
-    return split.read(np.arange(len(split.labels))), split.labels
-
-
-def _choose(split: Split, asked: int | None, spec: Data, name: str, *, stream: int) -> tuple[Inputs, Labels]:
+def _chosen(source: Source, split: Split, asked: int | None, spec: Data, name: str, *, stream: int) -> Indices:
+    if source.drawn:
+        return np.arange(len(split.labels))
     count = checked_count(asked, len(split.labels), spec.kind, name)
-    chosen = stratified_order(split.labels, spec.seed, stream)[:count]
-    return split.read(chosen), split.labels[chosen]
+    return stratified_order(split.labels, spec.seed, stream)[:count]

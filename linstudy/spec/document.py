@@ -65,11 +65,8 @@ def parse_document(text: str, source: str) -> Document:
     if not isinstance(commented, CommentedMap):
         found = "an empty file" if commented is None else _kind(commented)
         raise StudyError(f"{source}: found {found}; a study is a mapping of keys, such as study: and data:")
-    try:
-        document = Document(source, text, _plain(commented))
-        _record_positions(commented, (), document)
-    except RecursionError:
-        raise StudyError(f"{source}: an anchor (&) holds an alias (*) of itself; write it out instead") from None
+    document = Document(source, text, _plain(commented))
+    _record_positions(commented, (), document)
     return document
 
 

@@ -47,7 +47,7 @@ def expand(study: Tree, frame: Frame) -> list[Candidate]:
     included = [_assigned(base, _selected(i, selection)) for i, selection in enumerate(frame.include)]
     found = _distinct([*kept, *map(_candidate, _seeded(included, study, frame))])
     if not found:
-        raise invalid(Problem(("exclude",), "drops every point of the study", at_key=True), study)
+        raise invalid(study, Problem(("exclude",), "drops every point of the study", at_key=True))
     return found
 
 
@@ -82,14 +82,14 @@ def _combinations(study: Tree, frame: Frame) -> Iterator[list[Assignment]]:
 def _check_axes(study: Tree, frame: Frame) -> None:
     if len({len(values) for values in frame.zip.values()}) > 1:
         lengths = ", ".join(f"{name} has {len(values)}" for name, values in frame.zip.items())
-        raise invalid(Problem(("zip",), f"the axes need as many values as one another: {lengths}", at_key=True), study)
+        raise invalid(study, Problem(("zip",), f"the axes need as many values as one another: {lengths}", at_key=True))
     for name in frame.zip:
         if name in frame.sweep:
-            raise invalid(Problem(("zip", name), "is an axis of sweep too: keep one of them", at_key=True), study)
+            raise invalid(study, Problem(("zip", name), "is an axis of sweep too: keep one of them", at_key=True))
     for group, axes in (("sweep", frame.sweep), ("zip", frame.zip)):
         if "seed" in axes and study.has(("seeds",)):
             problem = Problem((group, "seed"), "the study has seeds too: keep one of them", at_key=True)
-            raise invalid(problem, study)
+            raise invalid(study, problem)
 
 
 def _selected(index: int, selection: Selection) -> list[Assignment]:
@@ -108,7 +108,7 @@ def _assigned(point: Tree, assignments: Iterable[Assignment]) -> Tree:
             point = assign(point, assignment.path, assignment.value, value.document, value.path, axis.path)
         except LookupError:
             problem = Problem(assignment.axis, f"there is no {display(assignment.path)} in the study", at_key=True)
-            raise invalid(problem, point) from None
+            raise invalid(point, problem) from None
     return point
 
 
@@ -137,7 +137,7 @@ def _excluded(candidates: list[Candidate], study: Tree, frame: Frame) -> list[Ca
     for position, selection in enumerate(frame.exclude):
         matched = {index for index, value in enumerate(complete) if _is_selected(value, selection)}
         if not matched and all(candidate.point for candidate in candidates):
-            raise invalid(Problem(("exclude", position), "matches no point of the study; drop it or correct it"), study)
+            raise invalid(study, Problem(("exclude", position), "matches no point of the study; drop it or correct it"))
         dropped |= matched
     return [candidate for index, candidate in enumerate(candidates) if index not in dropped]
 

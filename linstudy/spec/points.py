@@ -12,7 +12,7 @@ from linstudy.spec.document import TreePath, parse_argument, read_document
 from linstudy.spec.errors import StudyError
 from linstudy.spec.expansion import Candidate, assign, expand
 from linstudy.spec.problems import Problem, problems_of
-from linstudy.spec.report import Invalid, invalid, invalid_document, invalid_runs, study_error
+from linstudy.spec.report import Invalid, invalid, invalid_runs, study_error
 from linstudy.spec.study import PROFILE_KEYS, STUDY_KEYS, Frame, Point
 from linstudy.spec.tree import Tree, display, dotted
 from linstudy.spec.vocabulary import nearest
@@ -113,9 +113,9 @@ def _frame(tree: Tree) -> Frame:
     try:
         frame = Frame.model_validate_json(json.dumps(own.value))
     except ValidationError as error:
-        raise invalid_document([*problems, *problems_of(error, Frame, own)], tree) from None
+        raise invalid(tree, *problems, *problems_of(error, Frame, own)) from None
     if problems:
-        raise invalid_document(problems, tree)
+        raise invalid(tree, *problems)
     return frame
 
 
@@ -125,7 +125,7 @@ def _with_profile(file: Tree, name: str) -> Tree:
         origin = ("profiles", name, key)
         if key not in PROFILE_KEYS:
             message = f'"{key}" is not a key that a profile can replace. {nearest(key, PROFILE_KEYS)}'
-            raise invalid(Problem(origin, message, at_key=True), file)
+            raise invalid(file, Problem(origin, message, at_key=True))
         tree = tree.replace((key,), value, file.document, origin=origin, axis=origin)
     return tree
 

@@ -34,7 +34,7 @@ class Probe(Spec):
 
 
 class AlignmentProbe(Probe):
-    """α(φ_j) under the NTK at the epoch, for the first eigenvectors φ_j of the NTK at initialization; α(y) of labels."""
+    """α(φ_j) under the NTK at the epoch, for the first eigenvectors φ_j of the NTK at initialization; α of labels."""
 
     kind: Literal["alignment"]
     top: Count | None = Field(

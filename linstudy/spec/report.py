@@ -25,8 +25,8 @@ class Mistake:
 
     def text(self, share: str) -> str:
         """The mistake in one line, and `share`, if any, in a second one below the path."""
-        lines = [f"{self.place}  {self.path}: {self.message}"]
-        return "\n".join([*lines, " " * (len(self.place) + 2) + share] if share else lines)
+        line = f"{self.place}  {self.path}: {self.message}"
+        return f"{line}\n{' ' * len(self.place)}  {share}" if share else line
 
 
 class Invalid(Exception):
@@ -37,21 +37,16 @@ class Invalid(Exception):
         self.shares = shares
 
 
-def invalid(problem: Problem, tree: Tree) -> Invalid:
-    """One problem that is not a matter of single runs."""
-    return Invalid({_mistake(problem, tree): ""})
-
-
-def invalid_document(problems: Iterable[Problem], tree: Tree) -> Invalid:
-    """Problems of a study before its expansion."""
+def invalid(tree: Tree, *problems: Problem) -> Invalid:
+    """Problems that are no matter of single runs."""
     return Invalid({_mistake(problem, tree): "" for problem in problems})
 
 
 def invalid_runs(problems: Iterable[tuple[Iterable[Problem], Tree]], runs: int, profile: str | None) -> Invalid:
     """The problems of some of a study's `runs` runs, or of those of a profile."""
-    counts = Counter(
-        mistake for found, tree in problems for mistake in {_mistake(problem, tree): None for problem in found}
-    )
+    counts: Counter[Mistake] = Counter()
+    for found, tree in problems:
+        counts.update(dict.fromkeys((_mistake(problem, tree) for problem in found), 1))
     return Invalid({mistake: _share(mistake, count, runs, profile) for mistake, count in counts.items()})
 
 
@@ -59,7 +54,7 @@ def study_error(found: Iterable[Invalid]) -> StudyError:
     """All mistakes, each once, in the order of the file; those of the command line and of no line come first."""
     shares: dict[Mistake, str] = {}
     for one in found:
-        shares = {**one.shares, **shares}
+        shares = {**shares, **{mistake: share for mistake, share in one.shares.items() if mistake not in shares}}
     ordered = sorted(shares, key=lambda mistake: mistake.position or (0, 0))
     return StudyError("\n".join(mistake.text(shares[mistake]) for mistake in ordered))
 

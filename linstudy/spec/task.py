@@ -61,7 +61,10 @@ class RandomLabelsTask(Spec):
 
 
 class ColumnTask(Spec):
-    """Labels from a `.npy` or one-column text file, ±1, the training samples of the data in its own order first."""
+    """Labels from a `.npy` or one-column text file: ±1 for every sample of the data, in the data's own order.
+
+    First the whole training split, then the whole test split, however few of their samples the run takes.
+    """
 
     kind: Literal["column"]
     path: str

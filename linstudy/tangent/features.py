@@ -15,7 +15,7 @@ from linstudy.tangent.parameters import merge, split
 
 def full_precision() -> contextlib.AbstractContextManager[None]:
     """Products of float32 in float32, which is not the default of accelerators, unless the caller chose a precision."""
-    chosen = getattr(jax.config, "jax_default_matmul_precision")
+    chosen = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
     return jax.default_matmul_precision(chosen or "highest")
 
 

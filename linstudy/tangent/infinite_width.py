@@ -23,7 +23,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxlib
 import jaxlib.version
 import numpy as np
 from jaxtyping import Array, Float
@@ -60,9 +59,9 @@ def _convolution(channels: int, size: int) -> Any:
 def _reject_fatal_float64() -> None:
     if jax.default_backend() == "cpu" and jaxlib.version.__version_info__ < (0, 12):
         raise RuntimeError(
-            f"LeNet's infinite-width kernel was asked for in float64, on a CPU with jaxlib {jaxlib.__version__}. Where the "
-            "CPU has AVX-512, this ends the process. Pass float32 inputs, or use jaxlib 0.12 or newer (Python 3.12 or "
-            "newer) or an accelerator."
+            "LeNet's infinite-width kernel was asked for in float64 on a CPU, where "
+            f"jaxlib {jaxlib.version.__version__} can end the process (seen with AVX-512). Pass float32 inputs, or use an "
+            "accelerator, or jaxlib 0.12 or newer, which needs Python 3.12 or newer."
         )
 
 
@@ -158,7 +157,7 @@ def infinite_width_gram(
     tile = min(tile, max(len(inputs), len(across)))
     row_tiles, column_tiles = len(tile_slices(len(inputs), tile)), len(tile_slices(len(across), tile))
     return assemble(
-        np.empty((len(inputs), len(across)), inputs.dtype),
+        np.empty((len(inputs), len(across)), jnp.asarray(inputs[:1]).dtype),
         _tiles(kernel_function, inputs, None if symmetric else across, tile),
         symmetric=symmetric,
         progress=report(progress, tile_count(row_tiles, column_tiles, symmetric)),

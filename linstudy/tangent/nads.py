@@ -115,7 +115,7 @@ def nads(
     if not np.any(products):
         raise ValueError(
             f"The mixed derivative ∇²_{{θ,x}} f of {type(model).__name__} is zero at these {len(points)} points: "
-            "it has no directions. At the origin a ReLU without biases has slope 0 everywhere: use a smooth activation, "
+            "it has no directions. At the origin a ReLU without biases has slope 0: use a smooth activation, "
             "such as GELU, or points drawn from N(0, I)."
         )
     squares, vectors = scipy.linalg.eigh(products)

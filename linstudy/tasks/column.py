@@ -11,19 +11,24 @@ from linstudy.tasks.labelled import Labelled, Needed
 
 
 def label(task: ColumnTask, data: Dataset, needed: Needed) -> Labelled:
-    """The file's labels: one of ±1 a line, or a `.npy` vector; training samples first, both in data order."""
+    """The file's label of each sample.
+
+    One of ±1 a line, or a `.npy` vector: for the source's whole training split, then its whole test split, each in the
+    source's own order.
+    """
     values = _read(Path(task.path).expanduser())
-    split, total = len(data.train_inputs), len(data.train_inputs) + len(data.test_inputs)
+    total = data.train_total + data.test_total
     if values.shape != (total,):
         raise LinstudyError(
-            f"task.path {task.path}: holds {values.shape} values; the data have {split} training and "
-            f"{total - split} test samples, so {total} labels are needed, the training samples' first"
+            f"task.path {task.path}: holds an array of shape {values.shape}; {total} labels in one column are needed, "
+            f"one for each of the {data.train_total} training and {data.test_total} test samples of the whole data, "
+            "in their own order, the training samples' first"
         )
-    if not np.isin(values, (-1, 1)).all():
-        odd = values[~np.isin(values, (-1, 1))][0]
-        raise LinstudyError(f"task.path {task.path}: found the label {odd:g}. Allowed: 1 and -1")
     values = values.astype(float)
-    return Labelled(data.train_inputs, values[:split], data.test_inputs, values[split:])
+    if odd := set(values[~np.isin(values, (-1, 1))].tolist()):
+        raise LinstudyError(f"task.path {task.path}: found the label {min(odd):g}. Allowed: 1 and -1")
+    train, test = values[: data.train_total], values[data.train_total :]
+    return Labelled(data.train_inputs, train[data.train_indices], data.test_inputs, test[data.test_indices])
 
 
 def _read(path: Path) -> np.ndarray:

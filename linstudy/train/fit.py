@@ -1,5 +1,6 @@
 """The one training loop, for networks and linearizations."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -102,7 +103,7 @@ def fit(
         running = None
         if epoch > 0:
             order = batch_order(key, epoch, len(inputs), steps, batch)
-            state, losses = _train_epoch(state, static, inputs, labels, order, optimizer)
+            state, losses = _train_epoch((static, inputs, labels, optimizer), state, order)
             running = float(jnp.mean(losses))
         result = _measure(epoch, state, static, start, (inputs, labels), test, running)
         yield result
@@ -116,47 +117,51 @@ def batch_order(key: PRNGKeyArray, epoch: int, samples: int, steps: int, batch: 
     return order[: steps * batch].reshape(steps, batch)
 
 
+Fixed = tuple[Any, Float[Array, "samples ..."], Float[Array, " samples"], optax.GradientTransformation]
+"""What no step changes: the model without its parameters, inputs, labels, the optimizer."""
+
+
+def _step(fixed: Fixed, state: TrainingState, chosen: Int[Array, " batch"]) -> tuple[TrainingState, Float[Array, ""]]:
+    """One update on the chosen samples, and their loss before it."""
+    static, inputs, labels, optimizer = fixed
+
+    def loss(parameters: Any) -> tuple[Array, Any]:
+        logits, statistics = logits_of(merge(parameters, static), state.statistics, inputs[chosen])
+        return jnp.mean(binary_cross_entropy(logits, labels[chosen])), statistics
+
+    (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(state.parameters)
+    updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.parameters)
+    count = state.step + 1
+    fitted = jnp.where((state.fitted_at < 0) & (value <= FITTED_LOSS), count, state.fitted_at)
+    parameters = optax.apply_updates(state.parameters, updates)
+    return TrainingState(parameters, statistics, optimizer_state, count, fitted), value
+
+
 @eqx.filter_jit(donate="all-except-first")
-def _advance(
-    frozen: tuple[Any, Float[Array, "samples ..."], Float[Array, " samples"], Int[Array, "steps batch"], Any],
-    state: TrainingState,
-    unroll: bool,
+def _call_step(arguments: tuple[Fixed, Int[Array, " batch"]], state: TrainingState) -> tuple[TrainingState, Array]:
+    fixed, chosen = arguments
+    return _step(fixed, state, chosen)
+
+
+@eqx.filter_jit(donate="all-except-first")
+def _scan_steps(
+    arguments: tuple[Fixed, Int[Array, "steps batch"]], state: TrainingState
 ) -> tuple[TrainingState, Float[Array, " steps"]]:
-    static, inputs, labels, order, optimizer = frozen
-
-    def loss(parameters: Any, statistics: Any, x: Array, y: Array) -> tuple[Array, Any]:
-        logits, statistics = logits_of(merge(parameters, static), statistics, x)
-        return jnp.mean(binary_cross_entropy(logits, y)), statistics
-
-    def step(state: TrainingState, chosen: Int[Array, " batch"]) -> tuple[TrainingState, Array]:
-        (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(
-            state.parameters, state.statistics, inputs[chosen], labels[chosen]
-        )
-        updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.parameters)
-        count = state.step + 1
-        fitted = jnp.where((state.fitted_at < 0) & (value <= FITTED_LOSS), count, state.fitted_at)
-        parameters = optax.apply_updates(state.parameters, updates)
-        return TrainingState(parameters, statistics, optimizer_state, count, fitted), value
-
-    return jax.lax.scan(step, state, order, unroll=unroll)
+    fixed, order = arguments
+    return jax.lax.scan(functools.partial(_step, fixed), state, order)
 
 
 def _train_epoch(
-    state: TrainingState,
-    static: Any,
-    inputs: Array,
-    labels: Array,
-    order: Array,
-    optimizer: optax.GradientTransformation,
-) -> tuple[TrainingState, Array]:
-    # XLA's convolutions are ten times slower inside a loop on CPUs, so there each call is one step, without a loop:
-    # https://github.com/jax-ml/jax/issues/12868
-    single = jax.default_backend() == "cpu"
+    fixed: Fixed, state: TrainingState, order: Int[Array, "steps batch"]
+) -> tuple[TrainingState, Float[Array, " steps"]]:
+    if jax.default_backend() != "cpu":
+        return _scan_steps((fixed, order), state)
+    # XLA's convolutions are ten times slower inside its loops on CPUs: https://github.com/jax-ml/jax/issues/12868
     losses = []
-    for piece in np.split(np.asarray(order), len(order)) if single else [order]:
-        state, values = _advance((static, inputs, labels, piece, optimizer), state, single)
-        losses.append(values)
-    return state, jnp.concatenate(losses)
+    for chosen in np.asarray(order):
+        state, value = _call_step((fixed, jnp.asarray(chosen)), state)
+        losses.append(value)
+    return state, jnp.stack(losses)
 
 
 @jax.jit

@@ -1,0 +1,86 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tolerance import assert_close
+
+from linstudy.tangent import ntk_gram
+from linstudy.tangent.features import batch_features
+from linstudy.tangent.gram import feature_bytes
+
+
+def two_loops(model, left, right, jacobian):
+    rows, columns = jacobian(model, left), jacobian(model, right)
+    return np.array([[float(jnp.sum(a * b)) for b in columns] for a in rows])
+
+
+def test_gram_equals_the_two_loop_oracle(conv, dense_jacobian, getkey):
+    inputs = jax.random.normal(getkey(), (5, 2, 4, 4))
+    assert_close(ntk_gram(conv, inputs), two_loops(conv, inputs, inputs, dense_jacobian))
+
+
+def test_rectangular_gram_equals_the_two_loop_oracle(conv, dense_jacobian, getkey):
+    inputs, others = jax.random.normal(getkey(), (5, 2, 4, 4)), jax.random.normal(getkey(), (3, 2, 4, 4))
+    assert_close(ntk_gram(conv, inputs, others, tile=2), two_loops(conv, inputs, others, dense_jacobian))
+
+
+def test_gram_of_a_linear_model_is_x_xt(getkey):
+    inputs = jax.random.normal(getkey(), (6, 3))
+    assert_close(ntk_gram(eqx.nn.Linear(3, "scalar", key=getkey()), inputs), np.asarray(inputs @ inputs.T + 1))
+
+
+@pytest.mark.parametrize("tile", [1, 2, 3, 7, 8, 100])
+@pytest.mark.parametrize("samples_in_budget", [0, 2, 5, 100])
+def test_gram_depends_on_neither_tile_nor_budget(mlp, getkey, tile, samples_in_budget):
+    inputs = jax.random.normal(getkey(), (7, 4))
+    budget = samples_in_budget * feature_bytes(mlp)
+    assert_close(ntk_gram(mlp, inputs, tile=tile, memory_budget=budget), ntk_gram(mlp, inputs))
+    assert_close(ntk_gram(mlp, inputs, inputs[:5], tile=tile, memory_budget=budget), ntk_gram(mlp, inputs)[:, :5])
+
+
+def test_gram_is_exactly_symmetric_and_positive(mlp, getkey):
+    gram = ntk_gram(mlp, jax.random.normal(getkey(), (20, 4)), tile=6)
+    assert np.array_equal(gram, gram.T)
+    assert np.linalg.eigvalsh(gram)[0] > -1e-12 * np.linalg.eigvalsh(gram)[-1]
+
+
+def test_gram_has_the_precision_of_the_parameters(make_mlp, getkey):
+    model = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), make_mlp((4, 6), getkey()), is_leaf=eqx.is_array)
+    inputs = jax.random.normal(getkey(), (9, 4), jnp.float32)
+    gram = ntk_gram(model, inputs)
+    assert gram.dtype == np.float32
+    double = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), model)
+    assert_close(gram, ntk_gram(double, inputs.astype(jnp.float64)), rtol=1e-5)  # float32 products of a few layers
+
+
+def test_tiles_are_compiled_once(make_mlp, getkey):
+    inputs = np.asarray(jax.random.normal(getkey(), (7, 4)))
+    first, second = make_mlp((4, 3), getkey()), make_mlp((4, 3), getkey())
+    ntk_gram(first, inputs, tile=2)
+    compiled = batch_features._cached._cache_size()
+    ntk_gram(second, inputs, inputs[:3], tile=2)
+    assert batch_features._cached._cache_size() == compiled
+
+
+def test_progress_ends_at_1_and_can_stop_the_work(mlp, getkey):
+    inputs = jax.random.normal(getkey(), (7, 4))
+    seen = []
+    ntk_gram(mlp, inputs, tile=2, progress=seen.append)
+    assert seen == [step / 10 for step in range(1, 11)]
+
+    def stop(fraction):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ntk_gram(mlp, inputs, tile=2, progress=stop)
+
+
+def test_gram_without_samples_is_rejected(mlp):
+    with pytest.raises(ValueError, match="got 0 and 0"):
+        ntk_gram(mlp, jnp.zeros((0, 4)))
+
+
+def test_a_tile_without_samples_is_rejected(mlp):
+    with pytest.raises(ValueError, match="tile of 0 samples"):
+        ntk_gram(mlp, jnp.zeros((2, 4)), tile=0)

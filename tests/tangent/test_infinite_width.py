@@ -1,0 +1,155 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jaxlib.version
+import numpy as np
+import pytest
+from tolerance import assert_close
+
+from linstudy.tangent import infinite_width, infinite_width_gram, ntk_gram
+
+pytestmark = pytest.mark.usefixtures("neural_tangents")
+
+ACTIVATIONS = {"relu": jax.nn.relu, "gelu": jax.nn.gelu}
+
+
+def lecun(layer, key):
+    weight = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)(key, layer.weight.shape, layer.weight.dtype)
+    return eqx.tree_at(lambda n: (n.weight, n.bias), layer, (weight, jnp.zeros_like(layer.bias)))
+
+
+class Dense(eqx.Module):
+    layers: list
+    activation: object = eqx.field(static=True)
+
+    def __init__(self, widths, activation, key):
+        keys = jax.random.split(key, len(widths))
+        shapes = zip(widths, (*widths[1:], "scalar"), keys, strict=True)
+        self.layers = [lecun(eqx.nn.Linear(i, o, key=k), k) for i, o, k in shapes]
+        self.activation = ACTIVATIONS[activation]
+
+    def __call__(self, x):
+        x = jnp.ravel(x)
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+        return self.layers[-1](x)
+
+
+class LeNet(eqx.Module):
+    convolutions: list
+    pool: eqx.nn.AvgPool2d
+    dense: Dense
+
+    def __init__(self, channels, size, widen, activation, key):
+        first, second, third = jax.random.split(key, 3)
+        shapes = [(channels, 6 * widen, first), (6 * widen, 16 * widen, second)]
+        self.convolutions = [lecun(eqx.nn.Conv2d(i, o, 5, padding=2, key=k), k) for i, o, k in shapes]
+        self.pool = eqx.nn.AvgPool2d(2, 2)
+        self.dense = Dense((16 * widen * (size // 4) ** 2, 120 * widen, 84 * widen), activation, third)
+
+    def __call__(self, x):
+        for convolution in self.convolutions:
+            x = self.pool(self.dense.activation(convolution(x)))
+        return self.dense(x)
+
+
+def relative_error(networks, limit, inputs):
+    """Root mean square over networks of ‖Θ_network − Θ‖ / ‖Θ‖; dividing both by the width would change nothing."""
+    errors = [np.linalg.norm(ntk_gram(network, inputs) - limit) / np.linalg.norm(limit) for network in networks]
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_the_kernel_of_wide_mlps_converges(getkey, activation):
+    inputs = jax.random.normal(getkey(), (6, 2, 3, 3))
+    errors = []
+    for width in (32, 128, 512):
+        limit = infinite_width_gram(infinite_width.mlp((width, width), activation), inputs)
+        networks = [Dense((18, width, width), activation, getkey()) for _ in range(8)]
+        errors.append(relative_error(networks, limit, inputs))
+    # Width grows by 16, so an error of the order of width^(-1/2) falls by 4.
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < errors[0] / 2.5
+    assert errors[2] < 0.1
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_the_kernel_of_wide_lenets_converges(getkey, activation):
+    inputs = jax.random.normal(getkey(), (4, 2, 8, 8), jnp.float32)
+    errors = []
+    for widen in (1, 4, 16):
+        limit = infinite_width_gram(infinite_width.lenet(activation, widen=widen), inputs)
+        single = jax.tree.map(
+            lambda leaf: leaf.astype(jnp.float32),
+            [LeNet(2, 8, widen, activation, getkey()) for _ in range(3)],
+        )
+        errors.append(relative_error(single, limit, inputs))
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < errors[0] / 2
+    assert errors[2] < 0.15
+
+
+def test_without_the_biases_terms_or_the_widths_it_is_another_kernel(getkey):
+    """The test of convergence can tell: twice the widths is far from the limit at these."""
+    inputs = jax.random.normal(getkey(), (6, 18))
+    limit = infinite_width_gram(infinite_width.mlp((1024, 1024), "relu"), inputs)
+    assert relative_error([Dense((18, 512, 512), "relu", getkey())], limit, inputs) > 0.3
+
+
+def test_the_mlp_s_kernel_in_closed_form(getkey):
+    """One hidden ReLU layer: width K + 1 + K̇ (xᵀx' + 1), with the arc-cosine kernels of Cho and Saul."""
+    inputs = jax.random.normal(getkey(), (5, 7))
+    products = np.asarray(inputs @ inputs.T) / 7
+    norms = np.sqrt(np.outer(np.diagonal(products), np.diagonal(products)))
+    angle = np.arccos(np.clip(products / norms, -1, 1))
+    values = norms * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi)
+    slopes = (np.pi - angle) / (2 * np.pi)
+    expected = 50 * values + 1 + slopes * (7 * products + 1)
+    # The angle between equal inputs, an arccos at 1, is good to the root of the rounding.
+    assert_close(infinite_width_gram(infinite_width.mlp((50,), "relu"), inputs), expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("tile", [1, 2, 5, 100])
+def test_the_gram_depends_on_neither_tile_nor_side(getkey, tile):
+    inputs = np.asarray(jax.random.normal(getkey(), (5, 2, 3, 3)))
+    kernel = infinite_width.mlp((10,), "gelu")
+    gram = infinite_width_gram(kernel, inputs, tile=tile)
+    assert np.array_equal(gram, gram.T)
+    assert_close(gram[:, :3], infinite_width_gram(kernel, inputs, inputs[:3], tile=tile))
+
+
+def test_the_order_of_pixels_matters_to_lenet_only(getkey):
+    inputs = np.asarray(jax.random.normal(getkey(), (3, 2, 8, 8), jnp.float32))
+    shuffled = inputs.reshape(3, -1)[:, np.random.default_rng(0).permutation(128)].reshape(inputs.shape)
+    dense, convolutional = infinite_width.mlp((10,), "relu"), infinite_width.lenet("relu")
+    assert_close(infinite_width_gram(dense, inputs), infinite_width_gram(dense, shuffled))
+    difference = infinite_width_gram(convolutional, inputs) - infinite_width_gram(convolutional, shuffled)
+    assert np.max(np.abs(difference)) > 1e-2
+
+
+def test_channels_of_lenet_are_the_first_axis(getkey):
+    """Swapping channels changes nothing; swapping a channel axis with a spatial one would."""
+    inputs = np.asarray(jax.random.normal(getkey(), (3, 2, 8, 8), jnp.float32))
+    kernel = infinite_width.lenet("gelu")
+    assert_close(infinite_width_gram(kernel, inputs), infinite_width_gram(kernel, inputs[:, ::-1]))
+
+
+def test_the_gram_has_the_dtype_of_its_inputs(getkey):
+    inputs = jax.random.normal(getkey(), (3, 4), jnp.float32)
+    kernel = infinite_width.mlp((10,), "relu")
+    gram = infinite_width_gram(kernel, inputs)
+    assert gram.dtype == np.float32
+    assert_close(gram, infinite_width_gram(kernel, inputs.astype(jnp.float64)), rtol=1e-6)  # rounded once, at the end
+
+
+@pytest.mark.parametrize("make", [lambda name: infinite_width.mlp((5,), name), infinite_width.lenet])
+def test_an_activation_without_a_kernel_is_rejected(make):
+    with pytest.raises(ValueError, match="'swish' has no infinite-width kernel here. Allowed: relu, gelu"):
+        make("swish")
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="only CPUs are affected")
+def test_lenet_in_float64_is_refused_where_it_would_end_the_process(monkeypatch, getkey):
+    monkeypatch.setattr(jaxlib.version, "__version_info__", (0, 10, 2))
+    with pytest.raises(RuntimeError, match="float64 on a CPU.*Pass float32 inputs"):
+        infinite_width_gram(infinite_width.lenet("relu"), jax.random.normal(getkey(), (2, 1, 8, 8)))

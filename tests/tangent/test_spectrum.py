@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from tolerance import assert_close
+
+from linstudy.tangent import binarize, spectrum
+
+
+@pytest.fixture
+def gram(seed):
+    features = np.random.default_rng(seed).standard_normal((40, 60))
+    return features @ features.T
+
+
+def test_eigenpairs_rebuild_the_gram(gram):
+    found = spectrum(gram)
+    assert_close((found.eigenvectors.T * found.eigenvalues) @ found.eigenvectors, gram)
+    assert_close(found.eigenvectors @ found.eigenvectors.T, np.eye(40))
+    assert np.all(np.diff(found.eigenvalues) <= 0)
+    assert np.max(found.residuals) < 1e-13
+
+
+def test_spectrum_of_a_diagonal_gram():
+    found = spectrum(np.diag([1.0, 4.0, 2.0]))
+    assert_close(found.eigenvalues, np.array([4.0, 2.0, 1.0]))
+    assert_close(found.eigenvectors, np.eye(3)[[1, 2, 0]])
+    assert_close(found.gaps, np.array([0.5, 0.5, 1.0]))
+
+
+@pytest.mark.parametrize("top", [1, 5, 38])
+def test_lanczos_equals_the_full_decomposition(gram, top):
+    full, leading = spectrum(gram, top), spectrum(gram, top, full_limit=10)
+    assert full.complete
+    assert not leading.complete
+    assert_close(leading.eigenvalues, full.eigenvalues)
+    assert_close(leading.eigenvectors, full.eigenvectors)
+    assert_close(leading.gaps, full.gaps)
+
+
+def test_a_full_decomposition_keeps_all_eigenvalues_and_top_eigenvectors(gram):
+    found = spectrum(gram, 3)
+    assert found.eigenvectors.shape == (3, 40)
+    assert_close(found.all_eigenvalues, np.linalg.eigvalsh(gram)[::-1])
+
+
+def test_lanczos_gives_the_same_bits_twice(gram):
+    first, second = (spectrum(gram, 5, full_limit=10) for _ in range(2))
+    assert np.array_equal(first.eigenvectors, second.eigenvectors)
+
+
+def test_the_largest_entry_of_an_eigenvector_is_positive(gram):
+    vectors = spectrum(gram).eigenvectors
+    assert np.all(vectors[np.arange(40), np.argmax(np.abs(vectors), axis=1)] > 0)
+
+
+def test_a_float32_gram_is_decomposed_in_float64(gram):
+    found = spectrum(gram.astype(np.float32))
+    assert found.eigenvectors.dtype == np.float64
+    assert np.max(found.residuals) < 1e-13
+
+
+def test_a_null_eigenvalue_has_gap_0_and_the_zero_gram_works():
+    assert np.array_equal(spectrum(np.zeros((3, 3))).gaps, np.zeros(3))
+
+
+def test_binarize_takes_0_for_plus_1():
+    assert np.array_equal(binarize(np.array([-0.1, 0.0, -0.0, 2.0])), [-1.0, 1.0, 1.0, 1.0])
+
+
+def test_binarize_keeps_the_dtype():
+    assert binarize(np.zeros(2, np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("matrix", "top", "words"),
+    [
+        (np.ones((3, 2)), None, "3 by 2.*without `others`"),
+        (np.array([[1.0, 2.0], [0.0, 1.0]]), None, "not symmetric"),
+        (np.full((2, 2), np.nan), None, "not finite"),
+        (np.eye(3), 4, "allowed are 1 to 3"),
+        (np.eye(3), 0, "allowed are 1 to 3"),
+    ],
+)
+def test_what_has_no_spectrum_is_rejected(matrix, top, words):
+    with pytest.raises(ValueError, match=words):
+        spectrum(matrix, top)
+
+
+def test_all_eigenpairs_of_a_large_gram_are_rejected(gram):
+    with pytest.raises(ValueError, match="give `top`"):
+        spectrum(gram, full_limit=10)

@@ -1,0 +1,171 @@
+"""What the rooms may and may not do, read off the source without importing it."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from linstudy.spec.data import Data
+from linstudy.spec.model import Model
+from linstudy.spec.probe import AnyProbe
+from linstudy.spec.run import RunSpec
+from linstudy.spec.task import Task
+from linstudy.spec.train import Optimizer, Schedule
+
+PACKAGE = Path(__file__).parents[1] / "linstudy"
+FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {path.relative_to(PACKAGE.parent).with_suffix("").as_posix(): path for path in FILES}
+
+LEVELS = [
+    {"__main__"},
+    {"cli"},
+    {"failures"},
+    {"report", "execute"},
+    {"runs"},
+    {"probes"},
+    {"train"},
+    {"models", "tasks"},
+    {"data"},
+    {"store"},
+    {"plan"},
+    {"tangent", "spec", "metrics", "__init__"},
+]
+"""The rooms from the top; those on one level do not import one another."""
+
+
+def room(path):
+    """The room of a file: a folder, or a module beside the folders."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def level(name):
+    return next(height for height, rooms in enumerate(LEVELS) if name in rooms)
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_modules(path):
+    """Every module that a file imports, anywhere in it, by its full name."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_rooms(path):
+    for module in imported_modules(path):
+        parts = module.split(".")
+        if parts[0] == "linstudy" and len(parts) > 1:
+            yield parts[1] if (PACKAGE / parts[1]).is_dir() or (PACKAGE / f"{parts[1]}.py").exists() else "__init__"
+
+
+def each_file(test):
+    return pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())(test)
+
+
+def test_every_room_has_its_level():
+    assert {room(path) for path in FILES} <= set().union(*LEVELS)
+
+
+@each_file
+def test_imports_point_downward(path):
+    own = room(path)
+    wrong = {name for name in imported_rooms(path) if name != own and level(name) <= level(own)}
+    assert wrong == set()
+
+
+@each_file
+def test_files_lie_at_most_one_folder_deep_and_stay_short(path):
+    assert len(path.relative_to(PACKAGE).parts) <= 2
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert not re.match(r"(utils?|misc|helpers?|common)\.py", path.name)
+
+
+@each_file
+def test_only_the_store_imports_duckdb(path):
+    importers = {module.split(".")[0] for module in imported_modules(path)}
+    assert "duckdb" not in importers or room(path) == "store"
+
+
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+
+
+@each_file
+def test_nothing_is_unpickled_or_evaluated(path):
+    assert UNSAFE_MODULES.isdisjoint(module.split(".")[0] for module in imported_modules(path))
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        call = ast.unparse(node.func)
+        assert call not in ("eval", "exec", "compile", "__import__"), f"{path}:{node.lineno}"
+        arguments = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        assert arguments.get("allow_pickle", "False") == "False", f"{path}:{node.lineno}"
+        if call == "YAML":
+            assert arguments.get("typ") in ("'rt'", "'safe'"), f"{path}:{node.lineno}"
+        if call in ("np.load", "numpy.load"):
+            assert "allow_pickle" in arguments, f"{path}:{node.lineno}"
+
+
+def asks_for_a_kind(node):
+    """Whether an expression compares something's `.kind` with a word, or matches on it."""
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        words = any(isinstance(part, ast.Constant) for side in sides for part in ast.walk(side))
+        return words and any(isinstance(side, ast.Attribute) and side.attr == "kind" for side in sides)
+    return isinstance(node, ast.Match) and ast.unparse(node.subject).endswith(".kind")
+
+
+@each_file
+def test_no_code_outside_the_spec_branches_on_a_kind(path):
+    if room(path) != "spec":
+        assert [ast.unparse(node) for node in ast.walk(tree(path)) if asks_for_a_kind(node)] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ('run.kind == "training"', True),
+        ('"nad" != task.kind', True),
+        ('spec.model.kind in ("mlp", "lenet")', True),
+        ("run.kind == other.kind", False),
+        ('kinds["mlp"]', False),
+        ('run.name == "training"', False),
+    ],
+)
+def test_a_branch_on_a_kind_is_seen(source, expected):
+    assert any(asks_for_a_kind(node) for node in ast.walk(ast.parse(source))) is expected
+
+
+def test_an_upward_import_is_seen(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("from linstudy import store, __version__\nimport linstudy.runs.kinds\n")
+    assert list(imported_rooms(path)) == ["store", "__init__", "runs"]
+
+
+def kinds(union):
+    return [get_args(member.model_fields["kind"].annotation)[0] for member in get_args(get_args(union)[0])]
+
+
+@pytest.mark.parametrize(
+    ("module", "table", "words"),
+    [
+        ("linstudy.models.network", "KINDS", kinds(Model)),
+        ("linstudy.data.kinds", "KINDS", kinds(Data)),
+        ("linstudy.tasks.kinds", "KINDS", kinds(Task)),
+        ("linstudy.probes.kinds", "PROBES", kinds(AnyProbe)),
+        ("linstudy.runs.kinds", "KINDS", kinds(RunSpec)),
+        ("linstudy.train.optimizer", "OPTIMIZERS", kinds(Optimizer)),
+        ("linstudy.train.optimizer", "SCHEDULES", list(get_args(Schedule))),
+        ("linstudy.plan", "NUMERICS", kinds(RunSpec)),
+    ],
+)
+def test_a_rooms_table_lists_the_kinds_that_can_be_written(module, table, words):
+    assert list(getattr(importlib.import_module(module), table)) == words

@@ -1,0 +1,341 @@
+import copy
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linstudy import plan as planning
+from linstudy.plan import describe, make_plan
+from linstudy.spec.study import Point
+
+BASE = {
+    "data": {"kind": "digits"},
+    "model": {"kind": "lenet"},
+    "task": {"kind": "eigenfunction", "index": 5},
+    "train": {"epochs": 30},
+    "probes": [{"kind": "alignment", "at": ["start", "end"]}],
+    "seed": 0,
+}
+"""A training with a spectrum below it and a probe above it."""
+
+
+def embedded(part, spec):
+    return ""
+
+
+def plan(*points, identify=embedded):
+    return make_plan([Point.model_validate(point, strict=False) for point in points], identify)
+
+
+def changed(path, value, base=BASE):
+    """The base with another value at a dotted path."""
+    point = copy.deepcopy(base)
+    *parents, last = path.split(".")
+    node = point
+    for name in parents:
+        node = node[int(name)] if isinstance(node, list) else node.setdefault(name, {})
+    node[last] = value
+    return point
+
+
+def ids(*points, identify=embedded):
+    """The one id of each kind of run."""
+    runs = plan(*points, identify=identify).runs.values()
+    assert len({run.kind for run in runs}) == len(runs)
+    return {run.kind: run.run_id for run in runs}
+
+
+def of_kind(found, kind):
+    return [run for run in found.runs.values() if run.kind == kind]
+
+
+# What runs there are
+
+
+def test_dependencies_follow_from_the_words():
+    spectrum, training, probe = plan(BASE).runs.values()
+    assert (spectrum.kind, training.kind, probe.kind) == ("spectrum", "training", "probe")
+    assert spectrum.needs == ()
+    assert [(need.role, need.run_id) for need in training.needs] == [("spectrum", spectrum.run_id)]
+    assert [(need.role, need.run_id) for need in probe.needs] == [
+        ("training", training.run_id),
+        ("spectrum", spectrum.run_id),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "kinds"),
+    [
+        ({"kind": "binary_classes"}, ["training"]),
+        ({"kind": "random_labels"}, ["training"]),
+        ({"kind": "linear_predictor", "direction": [1.0]}, ["training"]),
+        ({"kind": "column", "path": "a.txt"}, ["training"]),
+        ({"kind": "eigenfunction", "index": 1}, ["spectrum", "training"]),
+        ({"kind": "nad", "index": 1}, ["nads", "training"]),
+    ],
+)
+def test_a_task_brings_what_it_needs(task, kinds):
+    assert [run.kind for run in plan({**BASE, "task": task, "probes": []}).runs.values()] == kinds
+
+
+def test_the_alignment_probe_brings_the_spectrum_and_others_do_not():
+    classes = {**BASE, "task": {"kind": "binary_classes"}}
+    assert [run.kind for run in plan(classes).runs.values()] == ["training", "spectrum", "probe"]
+    other = {**classes, "probes": [{"kind": "rkhs_norm", "at": ["end"]}]}
+    assert [run.kind for run in plan(other).runs.values()] == ["training", "probe"]
+
+
+def test_a_linearization_at_an_epoch_needs_the_same_training_not_linearized():
+    anchored = changed("train.linearize", {"at": {"epoch": 10}, "centred": True})
+    found = plan(anchored)
+    network, linearized = of_kind(found, "training")
+    assert network.run_id == ids(BASE)["training"]
+    assert network.checkpoints == (10, 30)
+    assert network.spec.model_dump()["train"]["linearize"] is None
+    assert [(need.role, need.run_id, need.epochs) for need in linearized.needs if need.role == "anchor"] == [
+        ("anchor", network.run_id, (10,))
+    ]
+    assert len(of_kind(plan(changed("train.linearize", {"at": "init"})), "training")) == 1
+
+
+@pytest.mark.parametrize("kind", ["alignment", "rkhs_norm"])
+def test_a_probe_needs_what_its_training_needs(kind):
+    """Its labels and its anchor are made again."""
+    point = changed("train.linearize", {"at": {"epoch": 10}})
+    found = plan({**point, "probes": [{"kind": kind, "at": ["end"]}]})
+    (probe,) = of_kind(found, "probe")
+    network, linearized = of_kind(found, "training")
+    assert {need.role: need.run_id for need in probe.needs} == {
+        "training": linearized.run_id,
+        "anchor": network.run_id,
+        "spectrum": of_kind(found, "spectrum")[0].run_id,
+    }
+    nad = {**BASE, "task": {"kind": "nad", "index": 1}, "probes": [{"kind": kind, "at": ["end"]}]}
+    assert "nads" in {need.role for need in of_kind(plan(nad), "probe")[0].needs}
+
+
+def test_every_run_comes_after_what_it_needs():
+    anchored = changed("train.linearize", {"at": {"epoch": 10}})
+    seen = set()
+    for run_id, run in plan(anchored, BASE, changed("seed", 1, anchored)).runs.items():
+        assert {need.run_id for need in run.needs} <= seen
+        seen.add(run_id)
+
+
+def test_a_training_keeps_its_end_and_the_epochs_that_others_read():
+    probes = [{"kind": "rkhs_norm", "at": [3, "end"]}, {"kind": "alignment", "at": ["start"], "every": 20}]
+    (training,) = of_kind(plan({**BASE, "probes": probes}), "training")
+    assert training.checkpoints == (0, 3, 20, 30)
+    (training,) = of_kind(plan({**BASE, "probes": []}), "training")
+    assert training.checkpoints == (30,)
+
+
+def test_points_share_the_checkpoints_they_ask_for():
+    other = {**BASE, "probes": [{"kind": "rkhs_norm", "at": [7]}]}
+    for points in [(BASE, other), (other, BASE)]:
+        (training,) = of_kind(plan(*points), "training")
+        assert training.checkpoints == (0, 7, 30)
+
+
+def test_what_waits_for_a_run_is_found_near_and_far():
+    found = plan(changed("train.linearize", {"at": {"epoch": 10}}), changed("seed", 1))
+    spectrum, network, linearized, probe, *others = found.runs
+    assert found.waiting_for(spectrum) == [network, linearized, probe]
+    assert found.waiting_for(network) == [linearized, probe]
+    assert found.waiting_for(linearized) == [probe]
+    assert found.waiting_for(probe) == []
+    assert found.waiting_for(others[0]) == others[1:]
+
+
+# What makes it the same run
+
+GOLDEN = [
+    "ed2c188a7904c7c2",  # spectrum
+    "2d46575287b0426c",  # training
+    "37e52003040de6ce",  # training
+    "31243ceac20682d1",  # probe
+    "9575010fba3dac9d",  # nads
+    "c74823e1a5d0816d",  # training
+]
+
+
+def test_the_ids_are_those_of_every_earlier_version():
+    """Stored results are found by them: if these change, bump NUMERICS only where results did, else mend the change."""
+    point = changed("train.linearize", {"at": {"epoch": 10}, "centred": True})
+    point["train"]["optimizer"] = {"kind": "adam", "learning_rate": 0.01}
+    nad = {"data": {"kind": "gaussian"}, "model": {"kind": "mlp"}, "task": {"kind": "nad", "index": 2}, "seed": 3}
+    assert list(plan(point, nad, identify=lambda part, spec: f"the {part}").runs) == GOLDEN
+
+
+def test_the_same_point_in_two_studies_is_one_run():
+    assert list(plan(BASE, copy.deepcopy(BASE)).runs) == list(plan(BASE).runs)
+
+
+DEFAULTS = {
+    "data.seed": 0,
+    "data.train": None,
+    "model.activation": "relu",
+    "train.optimizer": {"kind": "sgd"},
+    "train.schedule": "linear",
+    "train.batch_size": 128,
+    "train.linearize": None,
+    "train.precision": "float32",
+    "spectrum": {},
+    "spectrum.top": None,
+    "spectrum.kernel": "empirical",
+    "spectrum.precision": "float32",
+    "probes.0.top": None,
+    "probes.0.label": "",
+}
+OPTIMIZER_DEFAULTS = {"learning_rate": 0.05, "momentum": 0.9}
+
+
+@given(st.sets(st.sampled_from(sorted(DEFAULTS))), st.sets(st.sampled_from(sorted(OPTIMIZER_DEFAULTS))))
+def test_defaults_spelled_out_or_left_out_give_the_same_ids(names, optimizer):
+    point = BASE
+    for name in sorted(names):
+        point = changed(name, copy.deepcopy(DEFAULTS[name]), point)
+    if optimizer:
+        spelled = {"kind": "sgd", **{name: OPTIMIZER_DEFAULTS[name] for name in optimizer}}
+        point = changed("train.optimizer", spelled, point)
+    assert ids(point) == ids(BASE)
+
+
+def test_a_whole_number_is_the_same_as_its_decimal():
+    task = {"kind": "linear_predictor", "direction": [1, 0]}
+    decimal = {"kind": "linear_predictor", "direction": [1.0, 0.0], "margin": 1}
+    assert ids({**BASE, "task": task, "probes": []}) == ids({**BASE, "task": decimal, "probes": []})
+
+
+def shuffled(node, order):
+    if isinstance(node, dict):
+        items = list(node.items())
+        order.shuffle(items)
+        return {key: shuffled(value, order) for key, value in items}
+    return [shuffled(value, order) for value in node] if isinstance(node, list) else node
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_keys_does_not_matter(order):
+    arguments = {"depth": 3, "width": 4, "options": {"a": 1, "b": [1, 2]}}
+    point = changed("model", {"kind": "import", "factory": "nets:make", "arguments": arguments})
+    assert ids(shuffled(point, order)) == ids(point)
+    assert ids(point) != ids(changed("model.arguments.options.b", [2, 1], point))
+
+
+EVERY, ABOVE, PROBE = {"spectrum", "training", "probe"}, {"training", "probe"}, {"probe"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "kinds"),
+    [
+        ("seed", 1, EVERY),
+        ("data.seed", 1, EVERY),
+        ("data.train", 100, EVERY),
+        ("data.test", 100, EVERY),
+        ("data.kind", "mnist", EVERY),
+        ("model.activation", "gelu", EVERY),
+        ("model.kind", "mlp", EVERY),
+        ("spectrum.top", 100, EVERY),
+        ("spectrum.kernel", "infinite_width", EVERY),
+        ("spectrum.precision", "float64", EVERY),
+        ("task.index", 6, ABOVE),
+        ("train.epochs", 31, ABOVE),
+        ("train.optimizer", {"kind": "adam"}, ABOVE),
+        ("train.optimizer", {"kind": "sgd", "learning_rate": 0.1}, ABOVE),
+        ("train.optimizer", {"kind": "sgd", "momentum": 0.0}, ABOVE),
+        ("train.schedule", "constant", ABOVE),
+        ("train.batch_size", 64, ABOVE),
+        ("train.precision", "float64", ABOVE),
+        ("train.linearize", {}, ABOVE),
+        ("train.linearize", {"centred": True}, ABOVE),
+        ("train.linearize", {"batch_norm": "initial"}, ABOVE),
+        ("probes.0.top", 3, PROBE),
+        ("probes.0.label", "late", PROBE),
+        ("probes.0.at", ["end"], PROBE),
+        ("probes.0.every", 7, PROBE),
+        ("probes.0.kind", "energy_concentration", PROBE),
+    ],
+)
+def test_a_field_changes_the_ids_of_the_runs_that_depend_on_it_and_no_others(path, value, kinds):
+    before, after = ids(BASE), ids(changed(path, value))
+    assert {kind for kind in before if before[kind] != after[kind]} == kinds
+
+
+def test_the_settings_of_the_spectrum_leave_trainings_alone_that_do_not_need_it():
+    classes = {**BASE, "task": {"kind": "binary_classes"}}
+    before, after = ids(classes), ids(changed("spectrum.top", 100, classes))
+    assert before["training"] == after["training"]
+    assert before["probe"] != after["probe"]
+
+
+def test_probes_and_checkpoints_are_no_part_of_a_training():
+    probes = [[], [{"kind": "rkhs_norm", "every": 2}], [{"kind": "alignment", "at": [3]}]]
+    assert {of_kind(plan({**BASE, "probes": some}), "training")[0].run_id for some in probes} == {ids(BASE)["training"]}
+
+
+def test_a_probe_is_known_by_its_epochs_however_they_are_said():
+    said = [{"at": ["start", 15, "end"]}, {"at": [30, 0, 15]}, {"every": 15}, {"every": 15, "at": ["start"]}]
+    assert len({ids(changed("probes", [{"kind": "alignment", **epochs}]))["probe"] for epochs in said}) == 1
+
+
+def test_every_seed_of_data_model_and_task_is_a_run_of_its_own():
+    random_labels = {**BASE, "task": {"kind": "random_labels"}, "probes": []}
+    points = [changed(path, 1, random_labels) for path in ("seed", "data.seed", "task.seed")]
+    assert len(plan(random_labels, *points).runs) == 4
+
+
+def test_where_data_lie_is_no_part_of_an_id_and_their_content_is():
+    here, there = ({**BASE, "data": {"kind": "npz", "path": path}} for path in ("a.npz", "/other/b.npz"))
+    assert ids(here) == ids(there)
+    for part, kinds in [("data", EVERY), ("model", EVERY), ("task", ABOVE)]:
+        after = ids(here, identify=lambda asked, spec, part=part: "content" if asked == part else "")
+        assert {kind for kind in after if after[kind] != ids(here)[kind]} == kinds
+
+
+def test_where_a_column_of_labels_lies_is_no_part_of_an_id():
+    here, there = ({**BASE, "task": {"kind": "column", "path": path}} for path in ("a.txt", "/other/b.txt"))
+    assert ids(here) == ids(there)
+    assert ids(here) != ids(here, identify=lambda part, spec: "labels" if part == "task" else "")
+
+
+def test_the_stored_spec_is_complete():
+    (training,) = of_kind(plan({**BASE, "data": {"kind": "npz", "path": "a.npz"}}), "training")
+    stored = training.spec.model_dump(mode="json")
+    assert stored["data"]["path"] == "a.npz"
+    assert stored["train"]["optimizer"] == {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9}
+
+
+@pytest.mark.parametrize("kind", ["spectrum", "training", "probe"])
+def test_new_numerics_of_a_kind_make_its_runs_and_those_above_new(monkeypatch, kind):
+    before = ids(BASE)
+    monkeypatch.setitem(planning.NUMERICS, kind, 2)
+    above = list(before)[list(before).index(kind) :]
+    after = ids(BASE)
+    assert [kind for kind in before if before[kind] != after[kind]] == above
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3), st.booleans()), min_size=1, max_size=8))
+def test_a_plan_has_every_run_once_whatever_the_order_of_points(settings):
+    points = []
+    for seed, index, linearized in settings:
+        point = changed("seed", seed, changed("task.index", index))
+        points.append(changed("train.linearize", {"at": {"epoch": 3}}, point) if linearized else point)
+    once = plan(*points).runs
+    again = plan(*random.Random(0).sample(points, len(points)), *points).runs
+    assert set(again) == set(once)
+    assert {run_id: run.checkpoints for run_id, run in again.items()} == {
+        run_id: run.checkpoints for run_id, run in once.items()
+    }
+    assert len(of_kind(plan(*points), "spectrum")) == len({seed for seed, *_ in settings})
+
+
+def test_a_run_is_described_by_its_kinds_and_what_is_not_default():
+    point = changed("train.optimizer", {"kind": "adam", "learning_rate": 0.1})
+    assert [describe(run.spec) for run in plan(point).runs.values()] == [
+        "spectrum digits lenet seed=0",
+        "training digits lenet eigenfunction(index=5) epochs=30, optimizer={kind=adam, learning_rate=0.1} seed=0",
+        "probe digits lenet eigenfunction(index=5) epochs=30, optimizer={kind=adam, learning_rate=0.1} "
+        "alignment(at=['start', 'end']) seed=0",
+    ]
