@@ -254,7 +254,7 @@ class _Coordinator:
         return Summary(
             total=len(self.plan.runs),
             already=self.schedule.already,
-            done=count("done", "diverged") - self.schedule.already,
+            done=count("done") - self.schedule.already,
             diverged=count("diverged"),
             failed=count("failed"),
             blocked=count("blocked"),

@@ -6,7 +6,6 @@ from typing import Literal
 from linstudy.plan import Plan, Run
 
 State = Literal["done", "diverged", "pending", "running", "failed", "blocked", "interrupted"]
-FINAL = ("done", "diverged")
 
 
 def is_complete(run: Run, status: str | None, stored_epochs: Collection[int]) -> bool:
@@ -33,7 +32,7 @@ class Schedule:
             complete = is_complete(run, statuses.get(run_id), stored_epochs.get(run_id, ()))
             stored: State = "diverged" if statuses.get(run_id) == "diverged" else "done"
             self.states[run_id] = stored if complete and not again else "pending"
-        self.already = sum(state in FINAL for state in self.states.values())
+        self.already = self.count("done")
         self._block_after_divergence()
 
     def start_next(self) -> Run | None:

@@ -165,7 +165,10 @@ def test_verdict_counts_settings(holds, text):
 
 
 def test_markdown_table_leaves_out_what_is_always_empty():
-    rows = [{"a": 1, "b": None, "c": 0.123456, "d": "", "e": True}, {"a": 2, "b": None, "c": math.pi, "d": "", "e": False}]
+    rows = [
+        {"a": 1, "b": None, "c": 0.123456, "d": "", "e": True},
+        {"a": 2, "b": None, "c": math.pi, "d": "", "e": False},
+    ]
     assert markdown_table(rows).splitlines() == [
         "| a | c | e |",
         "| --- | --- | --- |",

@@ -21,7 +21,9 @@ def batched(model):
     return parameters, lambda theta, xs: jax.vmap(eqx.combine(theta, static))(xs)[:, None]
 
 
-@pytest.mark.parametrize("implementation", ["JACOBIAN_CONTRACTION", "NTK_VECTOR_PRODUCTS", "STRUCTURED_DERIVATIVES", "AUTO"])
+@pytest.mark.parametrize(
+    "implementation", ["JACOBIAN_CONTRACTION", "NTK_VECTOR_PRODUCTS", "STRUCTURED_DERIVATIVES", "AUTO"]
+)
 @pytest.mark.parametrize("name", ["mlp", "conv"])
 def test_gram_equals_neural_tangents(neural_tangents, request, getkey, implementation, name):
     model = request.getfixturevalue(name)
