@@ -140,7 +140,7 @@ class _Coordinator:
 
     @contextmanager
     def stopping_on_signals(self) -> Iterator[None]:
-        """Ctrl-C, or a scheduler's SIGTERM, asks the workers to stop at their next safe point; a second one kills them."""
+        """Ctrl-C, or a scheduler's SIGTERM, asks the workers to stop; a second one kills them."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             self.interrupts += 1

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import equinox as eqx
 import numpy as np
 
 from linstudy.metrics import Metric
-from linstudy.tangent import ntk_gram
+from linstudy.tangent import FrozenState, ntk_gram
 from linstudy.tasks.labelled import Labelled, Needed
 
 
@@ -21,7 +20,7 @@ class Subject:
         report: Called with the fraction done; it may raise to stop.
     """
 
-    model: eqx.Module
+    model: FrozenState
     data: Labelled
     needed: Needed
     report: Callable[[float], None]

@@ -9,7 +9,7 @@ from linstudy.models.network import Stateless, make_network
 from linstudy.runs.job import CHECKPOINT, Arrays, Job
 from linstudy.spec.run import ProbeRun, TrainingRun
 from linstudy.spec.train import AnchorEpoch, Linearize, Train
-from linstudy.tangent import freeze, linearize, merge, split
+from linstudy.tangent import FrozenState, freeze, linearize, merge, split
 from linstudy.tasks.labelled import Labelled
 from linstudy.train.checkpoint import from_arrays
 from linstudy.train.fit import TrainingState, initial_state
@@ -20,7 +20,7 @@ def initial_network(job: Job, input_shape: tuple[int, ...]) -> tuple[eqx.Module,
     return make_network(job.spec.model, input_shape, job.spec.seed)
 
 
-def scalar_function(model: Any, statistics: Any) -> eqx.Module:
+def scalar_function(model: Any, statistics: Any) -> FrozenState:
     """`model(x) -> logit` in inference mode, its running statistics frozen."""
     return freeze(model, statistics)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from linstudy import metrics
 from linstudy.runs.context import labelled
@@ -73,16 +74,16 @@ def _follow(job: Job, emit: Emit, epochs: int, wanted: set[int], results: Iterat
 
 def measurements(result: EpochResult) -> Iterator[Measured]:
     """The rows of one epoch."""
-    at = {"epoch": result.epoch, "step": result.step}
+    measured = partial(Measured, epoch=result.epoch, step=result.step)
     for split, loss in result.losses.items():
-        yield Measured(metrics.LOSS, loss, split, **at)
-        yield Measured(metrics.ACCURACY, result.accuracies[split], split, **at)
+        yield measured(metrics.LOSS, loss, split)
+        yield measured(metrics.ACCURACY, result.accuracies[split], split)
     if result.running_loss is not None:
-        yield Measured(metrics.LOSS, result.running_loss, "train_running", **at)
-    yield Measured(metrics.DISTANCE_L2, result.distance_l2, **at)
-    yield Measured(metrics.DISTANCE_COSINE, result.distance_cosine, **at)
+        yield measured(metrics.LOSS, result.running_loss, "train_running")
+    yield measured(metrics.DISTANCE_L2, result.distance_l2)
+    yield measured(metrics.DISTANCE_COSINE, result.distance_cosine)
     if result.fitted_at is not None:
-        yield Measured(metrics.STEPS_TO_FIT, float(result.fitted_at), **at)
+        yield measured(metrics.STEPS_TO_FIT, float(result.fitted_at))
 
 
 def _summary(result: EpochResult, epochs: int) -> str:

@@ -27,6 +27,6 @@ SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 
 @functools.lru_cache
 def make_optimizer(train: Train, steps: int) -> optax.GradientTransformation:
-    """The optimizer of a training of `steps` updates in all; one object for equal arguments, so that runs share compiled code."""
+    """The optimizer of a training of `steps` updates; equal arguments give one object, so compiled code is shared."""
     schedule = SCHEDULES[train.schedule](train.optimizer.learning_rate, max(steps, 1))
     return OPTIMIZERS[train.optimizer.kind](train.optimizer, schedule)
