@@ -10,7 +10,7 @@ from importlib import metadata
 
 import click
 
-from linstudy.spec.errors import LinstudyError
+from linstudy.spec.errors import LinstudyError, StudyError
 
 
 @contextlib.contextmanager
@@ -18,6 +18,9 @@ def reporting(arguments: Sequence[str]) -> Iterator[None]:
     """Exit 1 with one message for an expected failure, 130 for Ctrl-C, 3 with a log file for anything else."""
     try:
         yield
+    except StudyError as error:
+        click.echo(error, err=True)  # begins with file and line, as compilers and editors have it
+        sys.exit(1)
     except LinstudyError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)

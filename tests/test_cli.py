@@ -60,9 +60,9 @@ def test_a_typo_is_told_with_its_place_and_exit_status_1(tmp_path):
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == (
-        'Error: a.yaml:4:27  sweep.model.kind.1: "lenett" is not a model. Did you mean "lenet"? '
+        'a.yaml:4:27  sweep.model.kind.1: "lenett" is not a model. Did you mean "lenet"? '
         "Allowed: mlp, lenet, resnet, import\n"
-        "          1 of the study's 2 runs comes from this line\n"
+        "             1 of the study's 2 runs comes from this line\n"
     )
 
 

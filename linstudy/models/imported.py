@@ -22,10 +22,14 @@ def make(spec: ImportModel, input_shape: tuple[int, ...], key: PRNGKeyArray) -> 
     except (ImportError, AttributeError) as error:
         raise LinstudyError(f"model.factory {spec.factory}: cannot be imported: {error}") from error
     made = factory(input_shape, key, **spec.arguments)
-    module = made[0] if isinstance(made, tuple) else made
-    if not isinstance(module, eqx.Module):
-        raise LinstudyError(
-            f"model.factory {spec.factory}: returned {type(module).__name__}; "
-            "it must return an equinox.Module, or (module, state) as equinox.nn.make_with_state does"
-        )
-    return made
+    match made:
+        case eqx.Module() | tuple((eqx.Module(), eqx.nn.State())):
+            return made
+        case tuple():
+            returned = f"({', '.join(type(part).__name__ for part in made)})"
+        case _:
+            returned = type(made).__name__
+    raise LinstudyError(
+        f"model.factory {spec.factory}: returned {returned}; "
+        "it must return an equinox.Module, or (module, state) as equinox.nn.make_with_state does"
+    )

@@ -1,5 +1,6 @@
 """The multilayer perceptron."""
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -30,5 +31,5 @@ def make(spec: MlpModel, input_shape: tuple[int, ...], key: PRNGKeyArray) -> Mlp
     """The MLP of a spec, for inputs of any shape."""
     widths = (math.prod(input_shape), *spec.hidden)
     keys = jax.random.split(key, len(widths))
-    hidden = tuple(linear(*pair, key) for pair, key in zip(zip(widths, widths[1:]), keys))  # noqa: B905
+    hidden = tuple(linear(*pair, key) for pair, key in zip(itertools.pairwise(widths), keys, strict=False))
     return Mlp(hidden, linear(widths[-1], "scalar", keys[-1]), ACTIVATIONS[spec.activation])

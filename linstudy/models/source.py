@@ -1,4 +1,4 @@
-"""What identifies a user's own model. Imports neither JAX nor the user's code."""
+"""What identifies a user's own model. Imports no JAX, and of the user's code only packages around the module."""
 
 import hashlib
 import importlib.util
@@ -17,11 +17,11 @@ def model_source(spec: ImportModel) -> str:
     module_name = spec.factory.partition(":")[0]
     try:
         found = importlib.util.find_spec(module_name)
-    except ModuleNotFoundError:
+    except (ImportError, ValueError):
         found = None
-    if found is None or found.origin is None:
+    if found is None or found.origin is None or not found.has_location:
         raise LinstudyError(
-            f"model.factory {spec.factory}: there is no module {module_name}. "
+            f"model.factory {spec.factory}: there is no module {module_name} with a source file. "
             "It is looked for beside the study file, in the current folder, and among the installed packages"
         )
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()

@@ -13,7 +13,7 @@ from linstudy.spec.spectrum import Spectrum
 from linstudy.spec.task import BinaryClassesTask, Task
 from linstudy.spec.train import Train
 
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Axes = dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1)]]
 Selection = Annotated[dict[str, JsonValue], Field(min_length=1)]
 NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"

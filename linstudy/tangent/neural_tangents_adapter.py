@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import math
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 import jax
 import jax.core
 import jax.extend.core
+import jax.numpy as jnp
 from jax.interpreters import ad
 
 INSTALL_COMMAND = "pip install --no-deps neural-tangents==0.6.5"
@@ -107,8 +109,15 @@ def _flops(function: Callable[..., Any], optimize: bool, *args: Any, **kwargs: A
     return (analysis[0] if isinstance(analysis, list | tuple) else analysis)["flops"]
 
 
+def _standard_basis(empirical: Any, tree: Any) -> Any:
+    """One-hot vectors in the structure of `tree`, whose leaves may be shapes, which `jnp.size` no longer measures."""
+    leaves = jax.tree.leaves(tree)
+    basis = jnp.eye(sum(math.prod(leaf.shape) for leaf in leaves), dtype=jnp.result_type(*(leaf.dtype for leaf in leaves)))
+    return empirical._unravel_array_into_pytree(tree, 1, basis)
+
+
 def _bridge(empirical: Any) -> None:
-    """Mend the implementations STRUCTURED_DERIVATIVES and AUTO, inside neural-tangents only."""
+    """Mend every implementation of the empirical kernel but JACOBIAN_CONTRACTION, inside neural-tangents only."""
     scopes = types.SimpleNamespace(transform_name_stack=lambda _: contextlib.nullcontext())
     checks = types.SimpleNamespace(jax_enable_checks=False)
     overlay = {"linearize": _linearize, "source_info_util": scopes, "config": checks}
@@ -118,6 +127,7 @@ def _bridge(empirical: Any) -> None:
     empirical.core = _module(jax.core.__name__, **{**vars(jax.core), **absent})
     empirical._eqn_vjp_fn = _transposed_equation
     empirical._get_flops = _flops
+    empirical._std_basis = functools.partial(_standard_basis, empirical)
 
 
 @functools.cache

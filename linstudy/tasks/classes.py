@@ -11,6 +11,11 @@ from linstudy.tasks.labelled import Labelled, Needed, signs
 def label(task: BinaryClassesTask, data: Dataset, needed: Needed) -> Labelled:
     """+1 for the positive classes (the first half unless said), −1 for the others."""
     count = len(data.classes)
+    if count < 2:
+        raise LinstudyError(
+            f"task binary_classes: needs data of at least two classes, these have {count or 'none'}; "
+            "choose other data, or a task that brings its own labels, such as random_labels"
+        )
     positive = task.positive if task.positive is not None else tuple(range(count // 2))
     if unknown := [index for index in positive if index >= count]:
         raise LinstudyError(

@@ -24,7 +24,6 @@ def label(task: ColumnTask, data: Dataset, needed: Needed) -> Labelled:
             f"one for each of the {data.train_total} training and {data.test_total} test samples of the whole data, "
             "in their own order, the training samples' first"
         )
-    values = values.astype(float)
     if odd := set(values[~np.isin(values, (-1, 1))].tolist()):
         raise LinstudyError(f"task.path {task.path}: found the label {min(odd):g}. Allowed: 1 and -1")
     train, test = values[: data.train_total], values[data.train_total :]
@@ -33,6 +32,7 @@ def label(task: ColumnTask, data: Dataset, needed: Needed) -> Labelled:
 
 def _read(path: Path) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, ndmin=1)
-    except (OSError, ValueError) as error:
+        values = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, ndmin=1)
+        return values.astype(float)
+    except (OSError, EOFError, ValueError) as error:
         raise LinstudyError(f"task.path {path}: cannot be read as labels: {error}") from None

@@ -166,10 +166,13 @@ def _train_epoch(
 
 @jax.jit
 def distances(parameters: Any, start: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """‖θ − θ0‖₂ and 1 − cos(θ, θ0)."""
-    difference = optax.tree.norm(optax.tree.sub(parameters, start))
-    norms = optax.tree.norm(parameters) * optax.tree.norm(start)
-    return difference, 1 - optax.tree.vdot(parameters, start) / norms
+    """‖θ − θ0‖₂ and 1 − cos(θ, θ0).
+
+    The latter as ½‖θ/‖θ‖ − θ0/‖θ0‖‖²: near θ0, float32 would lose 1 − cos to rounding.
+    """
+    directions = (optax.tree.scale(1 / optax.tree.norm(tree), tree) for tree in (parameters, start))
+    cosine = 0.5 * optax.tree.norm(optax.tree.sub(*directions), squared=True)
+    return optax.tree.norm(optax.tree.sub(parameters, start)), cosine
 
 
 def _measure(

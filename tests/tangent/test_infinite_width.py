@@ -93,7 +93,8 @@ def test_the_kernel_of_wide_lenets_converges(getkey, activation):
     inputs = 10 * jax.random.normal(getkey(), (3, 2, 4, 4), jnp.float32)
 
     def make(widen, key):
-        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), LeNet(2, 4, widen, activation, key))
+        network = LeNet(2, 4, widen, activation, key)
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32) if eqx.is_inexact_array(leaf) else leaf, network)
 
     def measured(widen):
         kernel = infinite_width.lenet(activation, widen=widen)
