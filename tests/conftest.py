@@ -54,6 +54,19 @@ def strict_jax(request):
         yield
 
 
+@pytest.fixture
+def neural_tangents():
+    """The package; without it a skip that says so, and in CI a failure."""
+    from linstudy.tangent import NeuralTangentsMissing, load_neural_tangents
+
+    try:
+        return load_neural_tangents()
+    except NeuralTangentsMissing as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must test against neural-tangents: {missing}")
+        pytest.skip(str(missing))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield

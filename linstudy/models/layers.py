@@ -1,6 +1,8 @@
 """Layers with the paper's initialization, and batch norm as the paper trains it."""
 
+import functools
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -20,6 +22,7 @@ def named_key(seed: int, name: str) -> PRNGKeyArray:
     return jax.random.fold_in(jax.random.PRNGKey(seed), zlib.crc32(name.encode()))
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def lecun_normal(shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
     """Truncated normal of variance 1/fan-in, for weights of shape (out, in, *kernel).
 
@@ -31,19 +34,24 @@ def lecun_normal(shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
 
 def linear(inputs: int, outputs: int | str, key: PRNGKeyArray) -> eqx.nn.Linear:
     """A dense layer: LeCun-normal weight, zero bias. `outputs="scalar"` gives a scalar."""
-    return _reinitialized(eqx.nn.Linear(inputs, outputs, key=key), key)  # type: ignore[arg-type]
+    return _initialized(functools.partial(eqx.nn.Linear, inputs, outputs), key)
 
 
 def conv(inputs: int, outputs: int, kernel: int, key: PRNGKeyArray, **options: Any) -> eqx.nn.Conv2d:
     """A convolution that keeps the image's size at stride 1: LeCun-normal kernel, zero bias."""
-    return _reinitialized(eqx.nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, key=key, **options), key)
+    return _initialized(functools.partial(eqx.nn.Conv2d, inputs, outputs, kernel, padding=kernel // 2, **options), key)
 
 
-def _reinitialized(layer: Any, key: PRNGKeyArray) -> Any:
-    layer = eqx.tree_at(lambda node: node.weight, layer, lecun_normal(layer.weight.shape, key))
-    if layer.bias is None:
-        return layer
-    return eqx.tree_at(lambda node: node.bias, layer, jnp.zeros_like(layer.bias))
+def _initialized(make: Callable[..., Any], key: PRNGKeyArray) -> Any:
+    # only the shapes of Equinox's own draws are needed, and those take no time
+    layer = eqx.filter_eval_shape(lambda: make(key=key))
+    bias = None if layer.bias is None else jnp.zeros(layer.bias.shape, layer.bias.dtype)
+    return eqx.tree_at(
+        lambda node: (node.weight, node.bias),
+        layer,
+        (lecun_normal(layer.weight.shape, key), bias),
+        is_leaf=lambda node: node is None,
+    )
 
 
 class BatchNorm(eqx.nn.StatefulLayer):

@@ -60,8 +60,8 @@ def _reject_fatal_float64() -> None:
     if jax.default_backend() == "cpu" and jaxlib.version.__version_info__ < (0, 12):
         raise RuntimeError(
             "LeNet's infinite-width kernel was asked for in float64 on a CPU, where "
-            f"jaxlib {jaxlib.version.__version__} can end the process (seen with AVX-512). Pass float32 inputs, or use an "
-            "accelerator, or jaxlib 0.12 or newer, which needs Python 3.12 or newer."
+            f"jaxlib {jaxlib.version.__version__} can end the process (seen with AVX-512). "
+            "Pass float32 inputs, or use an accelerator, or jaxlib 0.12 or newer, which needs Python 3.12 or newer."
         )
 
 

@@ -112,7 +112,9 @@ def _flops(function: Callable[..., Any], optimize: bool, *args: Any, **kwargs: A
 def _standard_basis(empirical: Any, tree: Any) -> Any:
     """One-hot vectors in the structure of `tree`, whose leaves may be shapes, which `jnp.size` no longer measures."""
     leaves = jax.tree.leaves(tree)
-    basis = jnp.eye(sum(math.prod(leaf.shape) for leaf in leaves), dtype=jnp.result_type(*(leaf.dtype for leaf in leaves)))
+    basis = jnp.eye(
+        sum(math.prod(leaf.shape) for leaf in leaves), dtype=jnp.result_type(*(leaf.dtype for leaf in leaves))
+    )
     return empirical._unravel_array_into_pytree(tree, 1, basis)
 
 

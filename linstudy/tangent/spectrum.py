@@ -105,7 +105,7 @@ def _kept(samples: int, top: int | None, full: bool) -> int:
 
 
 def spectrum(
-    gram: Float[Array | np.ndarray, "samples samples"], top: int | None = None, *, full_limit: int = FULL_LIMIT
+    gram: Float[Array | np.ndarray, "rows columns"], top: int | None = None, *, full_limit: int = FULL_LIMIT
 ) -> Spectrum:
     """The first `top` eigenpairs of a Gram, all of them by default.
 

@@ -26,9 +26,21 @@ def evaluate(
     model: Any, state: Any, inputs: Float[Array, "samples ..."], labels: Float[Array, " samples"], batch: int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Mean loss and accuracy over all samples, with running statistics, `batch` samples at a time."""
-    logits = _inference_logits(eqx.nn.inference_mode(model), state, inputs, min(batch, len(inputs)))
+    logits = _inference_logits(_in_inference(model), state, inputs, min(batch, len(inputs)))
     right = jnp.where(logits >= 0, 1.0, -1.0).astype(labels.dtype) == labels
     return jnp.mean(binary_cross_entropy(logits, labels)), jnp.mean(right.astype(labels.dtype))
+
+
+def _in_inference(model: Any) -> Any:
+    """As `equinox.nn.inference_mode`, which fails on a linearization: its parameters are layers with None for a flag."""
+
+    def has_flag(node: Any) -> bool:
+        return getattr(node, "inference", None) is not None
+
+    def flags(tree: Any) -> list[bool]:
+        return [node.inference for node in jax.tree.leaves(tree, is_leaf=has_flag) if has_flag(node)]
+
+    return eqx.tree_at(flags, model, replace_fn=lambda flag: True)
 
 
 def _inference_logits(

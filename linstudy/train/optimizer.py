@@ -2,7 +2,9 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
+import jax.numpy as jnp
 import optax
 
 from linstudy.spec.train import AdamOptimizer, SgdOptimizer, Train
@@ -29,4 +31,9 @@ SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 def make_optimizer(train: Train, steps: int) -> optax.GradientTransformation:
     """The optimizer of a training of `steps` updates; equal arguments give one object, so compiled code is shared."""
     schedule = SCHEDULES[train.schedule](train.optimizer.learning_rate, max(steps, 1))
-    return OPTIMIZERS[train.optimizer.kind](train.optimizer, schedule)
+
+    def learning_rate(count: Any) -> Any:
+        # as a float of the training's own precision, since optax makes a float32 of its integer count
+        return schedule(jnp.asarray(count).astype(float))
+
+    return OPTIMIZERS[train.optimizer.kind](train.optimizer, learning_rate)

@@ -16,9 +16,15 @@ from linstudy.tangent.neural_tangents_adapter import lenient_promotion
 
 
 def batched(model):
-    """A model as neural-tangents takes it: `apply(parameters, inputs)` with outputs "samples 1"."""
+    """A model as neural-tangents takes it: `apply(parameters, inputs)` with outputs "samples 1".
+
+    Its parameters are a tuple, since AUTO hashes their structure.
+    """
     parameters, static = split(model)
-    return parameters, lambda theta, xs: jax.vmap(eqx.combine(theta, static))(xs)[:, None]
+    leaves, structure = jax.tree.flatten(parameters)
+    return tuple(leaves), lambda theta, xs: jax.vmap(eqx.combine(jax.tree.unflatten(structure, theta), static))(xs)[
+        :, None
+    ]
 
 
 @pytest.mark.parametrize(
@@ -43,8 +49,10 @@ def test_linearize_equals_neural_tangents(neural_tangents, conv, getkey):
     inputs = jax.random.normal(getkey(), (5, 2, 4, 4))
     parameters, apply = batched(conv)
     theirs = neural_tangents.linearize(apply, parameters)
-    moved = jax.tree.map(lambda leaf: leaf + jax.random.normal(getkey(), leaf.shape), parameters)
-    ours = eqx.tree_at(lambda node: node.parameters, linearize(conv), moved)
+    moved = tuple(leaf + jax.random.normal(getkey(), leaf.shape) for leaf in parameters)
+    linear = linearize(conv)
+    structure = jax.tree.structure(linear.parameters)
+    ours = eqx.tree_at(lambda node: node.parameters, linear, jax.tree.unflatten(structure, moved))
     assert_close(jax.vmap(ours)(inputs), theirs(moved, inputs)[:, 0])
 
 

@@ -1,0 +1,193 @@
+"""What each kind of run tells, against dense oracles, closed forms and invariants."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tolerance import assert_close
+
+from linstudy import metrics
+from linstudy.data import load
+from linstudy.models.network import make_network
+from linstudy.runs.events import Restarted, Stopped
+from linstudy.runs.job import CHECKPOINT
+from linstudy.runs.training import resume_epoch
+from linstudy.spec.data import DigitsData
+from linstudy.spec.model import MlpModel
+from linstudy.tangent import freeze, merge, ntk_gram, split
+
+pytestmark = pytest.mark.product_settings
+
+SMALL = """
+study: small
+data: {kind: digits, train: 24, test: 8}
+model: {kind: mlp, hidden: [6]}
+train: {epochs: 3, batch_size: 8, precision: float64}
+"""
+
+
+def network():
+    """The function of the seed 0 of SMALL, and all its inputs and two-class labels, in float64."""
+    data = load(DigitsData(kind="digits", train=24, test=8))
+    inputs = np.concatenate([data.train_inputs, data.test_inputs]).astype(np.float64)
+    labels = np.where(data.train_labels < 5, 1.0, -1.0)
+    return freeze(*make_network(MlpModel(kind="mlp", hidden=(6,)), (1, 8, 8), 0)), inputs, labels
+
+
+def test_alignment_at_the_start_is_each_eigenvalue(told):
+    found = told(SMALL + "spectrum: {precision: float64}\nprobes: [{kind: alignment, at: [start, end]}]\n")
+    [spectrum], [probe] = found.of("spectrum"), found.of("probe")
+    eigenvalues = found.values(spectrum, metrics.EIGENVALUES)[None]
+    alpha = found.values(probe, metrics.ALIGNMENT)
+    assert_close(alpha[0], eigenvalues)
+    assert np.max(np.abs(alpha[3] - eigenvalues)) > 1e-3 * eigenvalues[0]  # training moves the kernel
+
+
+def test_alignment_of_a_linearization_never_moves(told):
+    study = SMALL.replace("precision: float64", "precision: float64, linearize: {}")
+    found = told(study + "spectrum: {precision: float64}\nprobes: [{kind: alignment, at: [start, end]}]\n")
+    alpha = found.values(found.of("probe")[0], metrics.ALIGNMENT)
+    assert_close(alpha[3], alpha[0])
+
+
+def test_probes_of_the_gram_equal_their_dense_oracles(told):
+    found = told(
+        SMALL
+        + """
+probes:
+  - {kind: energy_concentration, top: 4, at: [start]}
+  - {kind: spectrum_summary, at: [start]}
+  - {kind: rkhs_norm, cutoff: 1.0e-12, at: [start]}
+  - {kind: alignment, top: 2, at: [start]}
+"""
+    )
+    with jax.enable_x64(True):
+        model, inputs, labels = network()
+        parameters, static = split(model)
+        rows = [
+            np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(jax.grad(lambda p: merge(p, static)(x))(parameters))])
+            for x in jnp.asarray(inputs[:24])
+        ]
+    gram = np.array(rows) @ np.array(rows).T
+    eigenvalues, eigenvectors = np.linalg.eigh(gram)
+    energy, summary, rkhs, alignment = found.of("probe")
+    top = eigenvectors[:, ::-1][:, :4].T @ labels
+    assert_close(found.values(energy, metrics.ENERGY_CONCENTRATION)[0], np.linalg.norm(top) / np.linalg.norm(labels))
+    assert_close(found.values(summary, metrics.EIGENVALUES)[0], eigenvalues[::-1])
+    assert_close(found.values(summary, metrics.TRACE)[0], np.trace(gram))
+    assert_close(found.values(summary, metrics.EFFECTIVE_RANK)[0], np.trace(gram) ** 2 / np.sum(gram**2))
+    norm = labels @ np.linalg.solve(gram, labels)
+    assert_close(found.values(rkhs, metrics.RKHS_NORM)[0], norm, rtol=1e-6)  # a solve loses the condition number
+    bound = (labels @ labels) ** 2 / (labels @ gram @ labels)
+    assert_close(found.values(rkhs, metrics.RKHS_NORM_BOUND)[0], bound)
+    assert bound <= norm
+    assert_close(found.values(alignment, metrics.LABEL_ALIGNMENT)[0], labels @ gram @ labels / (labels @ labels))
+
+
+def test_a_spectrum_is_over_training_then_test_samples(told):
+    found = told(SMALL + "spectrum: {precision: float64}\ntask: {kind: eigenfunction, index: 2}\n")
+    [spectrum] = found.of("spectrum")
+    with jax.enable_x64(True):
+        model, inputs, _ = network()
+        gram = ntk_gram(model, inputs)
+    eigenvector = found.artifacts[(spectrum, "spectrum", None)]["eigenvectors"][1]
+    assert_close(gram @ eigenvector, found.values(spectrum, metrics.EIGENVALUES)[None][1] * eigenvector)
+
+
+def test_nads_are_an_orthonormal_basis_and_label_their_task(told):
+    found = told(
+        """
+study: nads
+data: {kind: gaussian, shape: [1, 3, 3], train: 64, test: 16}
+model: {kind: mlp, hidden: [16], activation: gelu}
+task: {kind: nad, index: 1}
+train: {epochs: 20, batch_size: 16}
+"""
+    )
+    [nads], [training] = found.of("nads"), found.of("training")
+    directions = found.artifacts[(nads, "nads", None)]["directions"]
+    assert_close(directions @ directions.T, np.eye(9))
+    values = found.values(nads, metrics.SINGULAR_VALUES)[None]
+    assert (np.diff(values) <= 0).all()
+    assert found.values(training, metrics.ACCURACY, "train")[20] > 0.9  # the easiest of linear predictors
+
+
+@pytest.mark.usefixtures("neural_tangents")
+def test_an_infinite_width_spectrum_is_one_of_its_architecture_alone(told):
+    study = SMALL + "spectrum: {kernel: infinite_width}\ntask: {kind: eigenfunction, index: 2}\nseeds: [0, 1]\n"
+    found = told(study)
+    first, second = (found.values(run_id, metrics.EIGENVALUES)[None] for run_id in found.of("spectrum"))
+    assert_close(first, second)
+    assert (first > 0).all()
+
+
+LINEARIZED = """
+study: anchored
+data: {kind: digits, train: 24, test: 8}
+model: MODEL
+train: {epochs: 2, batch_size: 8, linearize: {at: {epoch: 1}, centred: CENTRED, batch_norm: NORM}}
+"""
+
+
+def anchored(model="{kind: mlp, hidden: [6]}", centred="false", norm="anchor"):
+    return LINEARIZED.replace("MODEL", model).replace("CENTRED", centred).replace("NORM", norm)
+
+
+def test_a_linearization_at_a_checkpoint_starts_where_the_network_was(told):
+    found = told(anchored())
+    network, linear = found.of("training")
+    for split_ in ("train", "test"):
+        losses = [found.values(run_id, metrics.LOSS, split_) for run_id in (network, linear)]
+        assert_close(losses[1][0], losses[0][1])
+    assert found.values(linear, metrics.DISTANCE_L2)[0] == 0
+
+
+def test_a_centred_linearization_starts_at_output_zero(told):
+    found = told(anchored(centred="true"))
+    assert_close(found.values(found.of("training")[1], metrics.LOSS, "train")[0], np.log(2), rtol=1e-6)  # float32
+
+
+def test_a_linearization_has_the_batch_norm_statistics_that_it_is_told(told):
+    resnet = "{kind: resnet, width: 2}"
+    at_anchor, at_start = (told(anchored(resnet, norm=norm)) for norm in ("anchor", "initial"))
+    network, linear = at_anchor.of("training")
+    loss = at_anchor.values(network, metrics.LOSS, "train")[1]
+    assert_close(at_anchor.values(linear, metrics.LOSS, "train")[0], loss, rtol=1e-5)  # float32
+    initial = at_start.values(at_start.of("training")[1], metrics.LOSS, "train")[0]
+    assert abs(initial - loss) > 1e-3  # the initial statistics give another function
+
+
+def test_a_stopped_training_goes_on_to_the_same_numbers(told):
+    found = told(SMALL)
+    [run] = found.plan.runs.values()
+    whole = found.values(run.run_id, metrics.LOSS, "train")
+    found.artifacts.clear()
+    found.events.clear()
+    stops = iter([False, True])
+    found.execute(run, stop=lambda: next(stops))
+    assert found.events[run.run_id][-1] is Stopped
+    assert list(found.values(run.run_id, metrics.LOSS, "train")) == [0, 1]
+    found.execute(run)
+    assert Restarted(1) in found.events[run.run_id]
+    assert found.values(run.run_id, metrics.LOSS, "train") == whole
+
+
+def test_a_missing_checkpoint_is_made_again_without_telling_the_rows_again(told):
+    import dataclasses
+
+    found = told(SMALL)
+    [run] = found.plan.runs.values()
+    final = found.artifacts[(run.run_id, CHECKPOINT, 3)]
+    events = len(found.events[run.run_id])
+    found.execute(dataclasses.replace(run, checkpoints=(1, 3)))
+    new = found.events[run.run_id][events:]
+    assert {type(event).__name__ for event in new} == {"Fingerprint", "Progress", "Produced"}
+    assert (run.run_id, CHECKPOINT, 1) in found.artifacts
+    assert found.artifacts[(run.run_id, CHECKPOINT, 3)] is final
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "epoch"), [([], [0, 3], None), ([0, 2], [3], 2), ([0, 2, 5], [3, 7], 2), ([5], [3], None)]
+)
+def test_a_training_goes_on_from_the_last_checkpoint_before_all_that_it_must_make(stored, wanted, epoch):
+    assert resume_epoch(stored, wanted) == epoch

@@ -1,0 +1,289 @@
+import dataclasses
+import itertools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tolerance import assert_close
+
+from linstudy.models.layers import named_key
+from linstudy.models.network import Stateless
+from linstudy.spec.train import AdamOptimizer, SgdOptimizer, Train
+from linstudy.tangent.freeze import freeze
+from linstudy.tangent.linearize import linearize
+from linstudy.tangent.parameters import merge, split
+from linstudy.train.checkpoint import from_arrays, to_arrays
+from linstudy.train.fit import batch_order, distances, fit, initial_state
+from linstudy.train.loss import evaluate
+
+SEED = 7
+
+
+def train_spec(epochs=3, batch_size=16, schedule="linear", **optimizer):
+    return Train(
+        epochs=epochs, batch_size=batch_size, schedule=schedule, optimizer=SgdOptimizer(kind="sgd", **optimizer)
+    )
+
+
+def snapshots(results):
+    """Every result, with its state as arrays, since the next epoch takes the state itself."""
+    return [(dataclasses.replace(result, state=None), to_arrays(result.state)) for result in results]
+
+
+def same_bits(one, other):
+    assert one.keys() == other.keys()
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def sgd_update(weights, memory, gradient, count):
+    momentum = memory.setdefault("momentum", np.zeros_like(weights))
+    momentum[:] = 0.9 * momentum + gradient
+    return momentum
+
+
+def adam_update(weights, memory, gradient, count):
+    first, second = memory.setdefault("moments", (np.zeros_like(weights), np.zeros_like(weights)))
+    first[:] = 0.9 * first + 0.1 * gradient
+    second[:] = 0.999 * second + 0.001 * gradient**2
+    return (first / (1 - 0.9**count)) / (np.sqrt(second / (1 - 0.999**count)) + 1e-8)
+
+
+def logistic_regression(weights, x, y, batches, rates, update):
+    """The oracle: two loops over the batches of all epochs; the bias is the last weight."""
+    x, memory, losses = np.column_stack([x, np.ones(len(x))]), {}, []
+    for count, (chosen, rate) in enumerate(zip(batches, rates, strict=True), start=1):
+        gradient, loss = np.zeros_like(weights), 0.0
+        for i in chosen:
+            margin = y[i] * (x[i] @ weights)
+            loss += np.log1p(np.exp(-margin)) / len(chosen)
+            gradient -= y[i] * x[i] / (1 + np.exp(margin)) / len(chosen)
+        weights = weights - rate * update(weights, memory, gradient, count)
+        losses.append(loss)
+    return weights, losses
+
+
+def all_batches(samples, train):
+    batch = min(train.batch_size, samples)
+    key, steps = named_key(SEED, "batches"), samples // batch
+    orders = (batch_order(key, epoch, samples, steps, batch) for epoch in range(1, train.epochs + 1))
+    return [np.asarray(chosen) for order in orders for chosen in order]
+
+
+def weights_of(layer):
+    return np.append(np.asarray(layer.weight), np.asarray(layer.bias))
+
+
+OPTIMIZERS = {
+    "sgd": (SgdOptimizer(kind="sgd", learning_rate=0.5), sgd_update),
+    "adam": (AdamOptimizer(kind="adam", learning_rate=0.02), adam_update),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("schedule", ["linear", "constant"])
+@pytest.mark.parametrize("batch_size", [16, 128])
+def test_a_linear_model_is_trained_as_the_numpy_oracle_does(
+    linear_network, labelled, optimizer, schedule, batch_size
+):
+    data = labelled(train=50)
+    spec, update = OPTIMIZERS[optimizer]
+    train = Train(epochs=4, batch_size=batch_size, schedule=schedule, optimizer=spec)
+    before = weights_of(linear_network.model)
+    results = snapshots(fit(linear_network, None, data, train, SEED))
+    batches = all_batches(50, train)
+    steps = len(batches)
+    assert steps == (12 if batch_size == 16 else 4), "an incomplete batch is dropped; a batch is at most the data"
+    falling = 1 - np.arange(steps) / steps if schedule == "linear" else np.ones(steps)
+    rates = spec.learning_rate * falling
+    after, losses = logistic_regression(before, data.train_inputs, data.train_labels, batches, rates, update)
+    result, arrays = results[-1]
+    assert_close(np.append(arrays[".parameters.model.weight"], arrays[".parameters.model.bias"]), after)
+    assert result.step == steps
+    running = [result.running_loss for result, _ in results]
+    assert running[0] is None
+    assert_close(running[1:], np.mean(np.reshape(losses, (4, -1)), axis=1))
+    assert_close(result.distance_l2, np.linalg.norm(after - before))
+    cosine = before @ after / np.linalg.norm(before) / np.linalg.norm(after)
+    assert_close(result.distance_cosine, 1 - cosine)
+
+
+def test_every_result_covers_all_samples_of_both_splits(linear_network, labelled):
+    data = labelled(train=50, test=21)
+    for result, arrays in snapshots(fit(linear_network, None, data, train_spec(), SEED)):
+        weight, bias = arrays[".parameters.model.weight"][0], arrays[".parameters.model.bias"]
+        for split_name in ("train", "test"):
+            inputs, labels = getattr(data, f"{split_name}_inputs"), getattr(data, f"{split_name}_labels")
+            margins = labels * (inputs @ weight + bias)
+            assert_close(result.losses[split_name], np.mean(np.log1p(np.exp(-margins))))
+            assert_close(result.accuracies[split_name], np.mean(margins > 0))
+
+
+def test_evaluation_uses_the_running_statistics(normed, labelled):
+    network, state = normed
+    data = labelled()
+    for result in fit(network, state, data, train_spec(epochs=1), SEED):
+        _, static = split(network)
+        frozen = freeze(merge(result.state.parameters, static), result.state.statistics)
+        logits = jax.vmap(frozen)(jnp.asarray(data.test_inputs))
+        assert_close(result.losses["test"], np.mean(np.log1p(np.exp(-data.test_labels * np.asarray(logits)))))
+        plain = evaluate(Stateless(frozen), None, jnp.asarray(data.test_inputs), jnp.asarray(data.test_labels), 8)
+        assert_close(result.accuracies["test"], plain[1])
+
+
+def test_no_epochs_measure_the_initialization_alone(linear_network, labelled):
+    (result,) = fit(linear_network, None, labelled(), train_spec(epochs=0), SEED)
+    assert (result.epoch, result.step, result.running_loss, result.fitted_at) == (0, 0, None, None)
+    assert result.distance_l2 == result.distance_cosine == 0
+
+
+def test_epochs_and_steps_are_counted_from_the_initialization(linear_network, labelled):
+    results = list(fit(linear_network, None, labelled(train=50), train_spec(epochs=3, batch_size=16), SEED))
+    assert [(result.epoch, result.step) for result in results] == [(0, 0), (1, 3), (2, 6), (3, 9)]
+
+
+def test_the_distance_near_the_start_is_not_lost_to_float32():
+    start = {"w": jnp.linspace(1.0, 2.0, 1000, dtype=jnp.float32)}
+    direction = jnp.where(jnp.arange(1000) % 2 == 0, 1.0, -1.0).astype(jnp.float32)
+    moved = {"w": start["w"] + jnp.float32(1e-4) * direction}
+    a, b = np.asarray(start["w"], np.float64), np.asarray(moved["w"], np.float64)
+    exact = 1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+    _, cosine = distances(moved, start)
+    # a change of 1e-4 holds a thousand roundings of float32, so three digits are left
+    assert_close(cosine, exact, rtol=3e-3)
+    assert exact < 1e-8
+
+
+def test_linearized_training_of_a_linear_network_is_its_training(linear_network, labelled):
+    data, train = labelled(), train_spec(learning_rate=0.5)
+    linear = Stateless(linearize(freeze(linear_network, None)))
+    for network, linearized in zip(
+        fit(linear_network, None, data, train, SEED), fit(linear, None, data, train, SEED), strict=True
+    ):
+        assert_close(list(network.losses.values()), list(linearized.losses.values()))
+        assert_close(network.distance_l2, linearized.distance_l2)
+        for ours, theirs in zip(*map(jax.tree.leaves, (network.state, linearized.state)), strict=True):
+            assert_close(ours, theirs)
+
+
+def test_a_centred_linearization_starts_at_the_loss_of_a_zero_output(mlp, labelled):
+    centred = Stateless(linearize(freeze(mlp, None), centred=True))
+    result = next(fit(centred, None, labelled(), train_spec(), SEED))
+    assert_close(result.losses["train"], np.log(2))
+
+
+def test_linearized_and_network_trainings_of_a_nonlinear_network_part(mlp, labelled):
+    data, train = labelled(), train_spec(learning_rate=0.5)
+    linear = Stateless(linearize(freeze(mlp, None)))
+    (*_, network), (*_, linearized) = (list(fit(model, None, data, train, SEED)) for model in (mlp, linear))
+    assert abs(network.losses["train"] - linearized.losses["train"]) > 1e-3
+
+
+def test_the_anchor_stays_bitwise_equal(normed, labelled):
+    linear = Stateless(linearize(freeze(*normed)))
+    before = to_arrays(eqx.filter(linear.model.anchor, eqx.is_array))
+    for result in fit(linear, None, labelled(), train_spec(), SEED):
+        _, static = split(linear)
+        after = merge(result.state.parameters, static)
+        assert same_bits(to_arrays(eqx.filter(after.model.anchor, eqx.is_array)), before)
+    assert result.distance_l2 > 1e-3
+    assert same_bits(to_arrays(eqx.filter(linear.model.anchor, eqx.is_array)), before)
+
+
+def test_the_given_model_is_left_alone(normed, labelled):
+    network, state = normed
+    before = to_arrays(eqx.filter((network, state), eqx.is_array))
+    for _ in fit(network, state, labelled(), train_spec(), SEED):
+        pass
+    assert same_bits(to_arrays(eqx.filter((network, state), eqx.is_array)), before)
+
+
+@pytest.mark.parametrize(("rate", "fits"), [(20.0, True), (1e-3, False)])
+def test_steps_to_fit_equals_the_oracle(linear_network, labelled, rate, fits):
+    data = labelled(train=40)
+    train = train_spec(epochs=12, batch_size=8, learning_rate=rate)
+    fitted = [result.fitted_at for result in fit(linear_network, None, data, train, SEED)]
+    batches = all_batches(40, train)
+    rates = rate * (1 - np.arange(len(batches)) / len(batches))
+    start = weights_of(linear_network.model)
+    _, losses = logistic_regression(start, data.train_inputs, data.train_labels, batches, rates, sgd_update)
+    first = next((step for step, loss in enumerate(losses, start=1) if loss <= 0.01), None)
+    assert (first is not None) == fits
+    assert fitted == [first if first is not None and first <= epoch * 5 else None for epoch in range(13)]
+
+
+@pytest.mark.parametrize("kind", ["normed", "mlp", "linearized"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_resumed_training_has_the_bits_of_an_uninterrupted_one(request, labelled, kind, optimizer):
+    model, statistics = request.getfixturevalue("normed")
+    if kind == "mlp":
+        model, statistics = request.getfixturevalue("mlp"), None
+    if kind == "linearized":
+        model, statistics = Stateless(linearize(freeze(model, statistics))), None
+    data = labelled()
+    train = Train(epochs=4, batch_size=16, optimizer=OPTIMIZERS[optimizer][0])
+    whole = snapshots(fit(model, statistics, data, train, SEED))
+    template = jax.eval_shape(lambda: initial_state(model, statistics, train, len(data.train_inputs)))
+    stored = from_arrays(template, whole[2][1])
+    resumed = snapshots(fit(model, statistics, data, train, SEED, resume=(2, stored)))
+    assert [result.epoch for result, _ in resumed] == [3, 4]
+    for (result, arrays), (whole_result, whole_arrays) in zip(resumed, whole[3:], strict=True):
+        assert result == whole_result
+        assert same_bits(arrays, whole_arrays)
+
+
+def test_a_stored_state_is_not_touched_by_later_epochs(mlp, labelled):
+    results = fit(mlp, None, labelled(), train_spec(), SEED)
+    next(results)
+    stored = to_arrays(next(results).state)
+    copies = {name: array.copy() for name, array in stored.items()}
+    list(results)
+    assert same_bits(stored, copies)
+
+
+def test_an_epoch_is_the_same_in_one_compiled_loop(mlp, normed, labelled, monkeypatch):
+    data, train = labelled(), train_spec()
+    models = ((mlp, None), normed)
+    stepwise = [snapshots(fit(*model, data, train, SEED))[-1] for model in models]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    looped = [snapshots(fit(*model, data, train, SEED))[-1] for model in models]
+    for (one, one_arrays), (other, other_arrays) in zip(stepwise, looped, strict=True):
+        assert one.step == other.step
+        assert_close(one.running_loss, other.running_loss)
+        for name in one_arrays:
+            assert_close(one_arrays[name], other_arrays[name])
+
+
+def test_a_diverging_training_ends_after_the_first_loss_that_is_not_finite(mlp, labelled):
+    train = train_spec(epochs=50, schedule="constant", learning_rate=1e200)
+    results = list(fit(mlp, None, labelled(), train, SEED))
+    assert [result.finite for result in results] == [True] * (len(results) - 1) + [False]
+    assert len(results) < 51
+
+
+def test_infinite_inputs_end_at_the_initialization(linear_network, labelled):
+    data = dataclasses.replace(labelled(), test_inputs=np.full((3, 4), np.inf), test_labels=np.ones(3))
+    (result,) = fit(linear_network, None, data, train_spec(), SEED)
+    assert not result.finite
+
+
+def test_every_batch_order_is_a_permutation_of_its_epoch_and_seed():
+    orders = [
+        np.asarray(batch_order(named_key(seed, "batches"), epoch, 30, 3, 10)).ravel()
+        for seed, epoch in itertools.product((0, 1), (1, 2))
+    ]
+    assert all(sorted(order) == list(range(30)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_the_batch_order_depends_on_neither_precision_nor_batch_size():
+    with jax.enable_x64(False):
+        single = np.asarray(batch_order(named_key(0, "batches"), 1, 30, 3, 10)).ravel()
+    assert np.array_equal(single, np.asarray(batch_order(named_key(0, "batches"), 1, 30, 3, 10)).ravel())
+    assert np.array_equal(single[:28], np.asarray(batch_order(named_key(0, "batches"), 1, 30, 4, 7)).ravel())
+
+
+def test_the_training_depends_on_its_seed(linear_network, labelled):
+    losses = [list(fit(linear_network, None, labelled(), train_spec(), seed))[-1].losses["train"] for seed in (0, 0, 1)]
+    assert losses[0] == losses[1] != losses[2]
