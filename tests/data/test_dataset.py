@@ -7,7 +7,7 @@ from tolerance import assert_close
 from linstudy.data import load, sizes
 from linstudy.data.kinds import input_shape
 from linstudy.data.subsets import stratified_order
-from linstudy.spec.data import DigitsData, NpzData
+from linstudy.spec.data import DigitsData, GaussianData, NpzData
 
 # A few roundings of float32 inputs of order 1; the common bound would let a pixel level pass.
 FLOAT32_INPUTS = 1e-6
@@ -46,6 +46,22 @@ def test_labels_belong_to_their_inputs(numbered):
     data = load(NpzData(kind="npz", path=numbered, seed=4))
     assert np.array_equal(rows(data.train_inputs) % 3, data.train_labels)
     assert np.array_equal(rows(data.test_inputs) % 3, data.test_labels)
+
+
+def test_indices_point_into_the_splits_of_the_source(numbered):
+    data = load(NpzData(kind="npz", path=numbered, train=11, test=5, seed=2))
+    whole = load(NpzData(kind="npz", path=numbered, seed=2))
+    assert (data.train_total, data.test_total) == (30, 9)
+    assert np.array_equal(rows(whole.train_inputs), whole.train_indices)
+    assert np.array_equal(rows(whole.test_inputs), whole.test_indices)
+    assert np.array_equal(data.train_indices, whole.train_indices[:11])
+    assert np.array_equal(data.test_indices, whole.test_indices[:5])
+
+
+def test_draws_are_in_their_own_order():
+    data = load(GaussianData(kind="gaussian", train=4, test=3, shape=(2,)))
+    assert np.array_equal(data.train_indices, np.arange(4))
+    assert (data.train_total, data.test_total) == (4, 3)
 
 
 def test_normalization_is_that_of_the_training_subset_alone(numbered):

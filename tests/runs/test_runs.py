@@ -1,5 +1,7 @@
 """What each kind of run tells, against dense oracles, closed forms and invariants."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -147,9 +149,10 @@ def test_a_centred_linearization_starts_at_output_zero(told):
     assert_close(found.values(found.of("training")[1], metrics.LOSS, "train")[0], np.log(2), rtol=1e-6)  # float32
 
 
-def test_a_linearization_has_the_batch_norm_statistics_that_it_is_told(told):
-    resnet = "{kind: resnet, width: 2}"
-    at_anchor, at_start = (told(anchored(resnet, norm=norm)) for norm in ("anchor", "initial"))
+def test_a_linearization_has_the_batch_norm_statistics_that_it_is_told(told, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    own = '{kind: import, factory: "own_norm:make"}'
+    at_anchor, at_start = (told(anchored(own, norm=norm)) for norm in ("anchor", "initial"))
     network, linear = at_anchor.of("training")
     loss = at_anchor.values(network, metrics.LOSS, "train")[1]
     assert_close(at_anchor.values(linear, metrics.LOSS, "train")[0], loss, rtol=1e-5)  # float32

@@ -27,6 +27,13 @@ class NormedLinear(eqx.Module):
 
 
 @pytest.fixture
+def mixed_types():
+    """Lets optax's Adam raise a Python float to an integer count, which strict promotion forbids."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+@pytest.fixture
 def labelled():
     """A function that draws a data set of some sizes, labelled by the sign of the first input."""
 

@@ -26,13 +26,6 @@ def test_names_are_the_paths_of_the_parameters(mlp):
     assert {".step", ".fitted_at"} <= names
 
 
-def test_the_step_fits_the_state_of_every_precision(mlp):
-    for double in (False, True):
-        with jax.enable_x64(double):
-            state = initial_state(jax.tree.map(lambda leaf: leaf, mlp), None, Train(epochs=1), 10)
-            assert state.step.dtype == (jnp.int64 if double else jnp.int32)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -1,3 +1,4 @@
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -8,7 +9,7 @@ from linstudy.train.optimizer import OPTIMIZERS, SCHEDULES, make_optimizer
 
 
 def rates(schedule, steps, peak=0.5):
-    return np.array([float(SCHEDULES[schedule](peak, steps)(step)) for step in range(steps)])
+    return np.array([float(SCHEDULES[schedule](peak, steps)(jnp.asarray(float(step)))) for step in range(steps)])
 
 
 def test_the_tables_have_every_kind_of_the_spec():
@@ -27,16 +28,21 @@ def test_the_constant_schedule_is_constant():
     assert (rates("constant", 5) == 0.5).all()
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 10, 1000])
+@pytest.mark.usefixtures("mixed_types")
+@pytest.mark.parametrize("steps", [10, 1000])
 def test_one_cycle_rises_once_to_its_peak_and_falls(steps):
-    values = rates("one_cycle", steps)
-    top = int(np.argmax(values))
-    assert np.isfinite(values).all()
+    values, top = rates("one_cycle", steps), 3 * steps // 10
+    assert_close(values[[0, top]], np.array([0.5 / 25, 0.5]))
     assert (np.diff(values[: top + 1]) > 0).all()
     assert (np.diff(values[top:]) < 0).all()
-    assert values.max() <= 0.5
-    if steps == 1000:
-        assert (top, values[top], values[0]) == (300, 0.5, pytest.approx(0.5 / 25))
+
+
+@pytest.mark.usefixtures("mixed_types")
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_one_cycle_of_very_few_steps_is_positive_and_finite(steps):
+    values = rates("one_cycle", steps)
+    assert (values > 0).all()
+    assert (values <= 0.5).all()
 
 
 def test_the_momentum_is_heavy_ball_and_not_nesterov():
