@@ -4,8 +4,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from linstudy.report.asking import Rows
-from linstudy.report.panels import column, groups
-from linstudy.report.style import END, NAMES, START, TARGET
+from linstudy.report.panels import column, groups, setting
+from linstudy.report.style import END, START, TARGET
 
 
 def draw(rows: Rows) -> Figure:
@@ -36,24 +36,14 @@ def _panel(axes: Axes, rows: Rows) -> None:
     axes.axvline(first["target"], color=TARGET, linewidth=0.6, alpha=0.6)
     axes.plot(column(target, "j"), column(target, "alpha_end"), "o", color=TARGET, label="the trained target φⱼ")
     axes.set(xscale="log", yscale="log", xlabel="eigenfunction j")
-    axes.margins(y=0.2)
-    axes.set_title(f"{_setting(first)} trained on sign φ$_{{{first['target']}}}$")
-    axes.text(
-        0.98,
-        0.97,
-        f"target's growth over\n"
-        f"its neighbours' median: {first['over_neighbours']:.2g}"
-        f" ({first['over_neighbours_min']:.2g} to {first['over_neighbours_max']:.2g}, {first['seeds']} seeds)\n"
-        f"the median of all: {first['over_median']:.2g}",
-        transform=axes.transAxes,
-        fontsize=7,
-        ha="right",
-        va="top",
-        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+    axes.set_title(f"{setting(first)}\n{_growth(first)}", fontsize=8)
+
+
+def _growth(row: dict) -> str:
+    """The target's growth, over that of its neighbours and over the median of all."""
+    low, high = row["over_neighbours_min"], row["over_neighbours_max"]
+    seeds = f"({low:.2g} to {high:.2g}, {row['seeds']} seeds), " if row["seeds"] > 1 else ""
+    return (
+        f"trained on sign φ$_{{{row['target']}}}$: growth {row['over_neighbours']:.2g} × its neighbours' median\n"
+        f"{seeds}{row['over_median']:.2g} × the median of all"
     )
-
-
-def _setting(row: dict) -> str:
-    name = NAMES.get(row["model_kind"], row["model_kind"])
-    variant = f" [{row['variant']}]" if row["variant"] else ""
-    return f"{name}, {row['data_kind']}{variant}"

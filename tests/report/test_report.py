@@ -114,7 +114,7 @@ def test_kernel_rotation_draws_what_the_rows_say():
     start, end = first.get_lines()[:2]
     assert list(start.get_ydata()) == [1.0, 0.5, 1 / 3]
     assert list(end.get_ydata()) == [10.0, 5.0, 10 / 3]
-    assert "4.5 (4 to 5, 3 seeds)" in first.texts[0].get_text()
+    assert "growth 4.5 × its neighbours' median\n(4 to 5, 3 seeds), 2 × the median of all" in first.get_title()
 
 
 def _rotation_row(target, j):

@@ -67,7 +67,9 @@ probes:
         model, inputs, labels = network()
         parameters, static = split(model)
         rows = [
-            np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(jax.grad(lambda p: merge(p, static)(x))(parameters))])
+            np.concatenate(
+                [np.ravel(leaf) for leaf in jax.tree.leaves(jax.grad(lambda p: merge(p, static)(x))(parameters))]
+            )
             for x in jnp.asarray(inputs[:24])
         ]
     gram = np.array(rows) @ np.array(rows).T
