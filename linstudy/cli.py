@@ -76,7 +76,7 @@ def run(
     device: str | None,
     again: bool,
 ) -> None:
-    """Run what is missing of STUDY. Results are in results.duckdb at any moment; Ctrl-C stops, the same command resumes."""
+    """Run what is missing of STUDY. Ctrl-C publishes and stops, the same command resumes."""
     from linstudy.execute.coordinator import Options, execute
     from linstudy.execute.devices import worker_environments
     from linstudy.execute.display import LiveDisplay, PlainDisplay
@@ -139,7 +139,8 @@ def status(workspace: Path, failed: bool) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, instead of the terminal.")
 def query(sql: str, workspace: Path, format_: str, out: Path | None) -> None:
     """Answer SQL, or the SQL in a file, from the results. Nothing is ever written by it."""
-    from linstudy.store import query as store
+    from linstudy.store.query import export_parquet
+    from linstudy.store.query import query as ask
     from linstudy.store.render import render
     from linstudy.store.workspace import Workspace
 
@@ -147,9 +148,9 @@ def query(sql: str, workspace: Path, format_: str, out: Path | None) -> None:
     text = Path(sql).read_text(encoding="utf-8") if sql.endswith(".sql") else sql
     if format_ == "parquet":
         with out.open("wb") if out else nullcontext(click.get_binary_stream("stdout")) as binary:
-            store.export_parquet(results, text, binary)
+            export_parquet(results, text, binary)
     else:
-        answer = store.query(results, text)
+        answer = ask(results, text)
         with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as stream:
             render(answer, format_, stream)
 

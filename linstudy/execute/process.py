@@ -28,7 +28,7 @@ class Lost:
         return f"the worker process was killed by {name}{hint}"
 
 
-Inbox = Queue["tuple[WorkerProcess, Message | Lost]"]
+Inbox = Queue[tuple["WorkerProcess", Message | Lost]]
 
 
 @dataclass(eq=False)

@@ -3,7 +3,7 @@
 import functools
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -32,7 +32,7 @@ def lecun_normal(shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
     return draw(key, shape, jnp.float32).astype(jnp.result_type(float))
 
 
-def linear(inputs: int, outputs: int | str, key: PRNGKeyArray) -> eqx.nn.Linear:
+def linear(inputs: int, outputs: int | Literal["scalar"], key: PRNGKeyArray) -> eqx.nn.Linear:
     """A dense layer: LeCun-normal weight, zero bias. `outputs="scalar"` gives a scalar."""
     return _initialized(functools.partial(eqx.nn.Linear, inputs, outputs), key)
 

@@ -64,7 +64,7 @@ def steps_per_epoch(train: Train, samples: int) -> int:
 def initial_state(model: Any, statistics: Any, train: Train, samples: int) -> TrainingState:
     """The state before the first update of `model(x, state) -> (logit, state)`."""
     parameters, _ = split(model)
-    optimizer = make_optimizer(train, train.epochs * steps_per_epoch(train, samples))
+    optimizer = make_optimizer(train, train.epochs * steps_per_epoch(train, samples))  # type: ignore[arg-type]
     # copies, since an epoch donates its state's buffers and the model is still needed
     parameters, statistics = jax.tree.map(jnp.copy, (parameters, statistics))
     return TrainingState(parameters, statistics, optimizer.init(parameters), jnp.array(0), jnp.array(-1))
@@ -94,7 +94,7 @@ def fit(
     test = jnp.asarray(data.test_inputs), jnp.asarray(data.test_labels)
     steps = steps_per_epoch(train, len(inputs))
     start, static = split(model)
-    optimizer = make_optimizer(train, train.epochs * steps)
+    optimizer = make_optimizer(train, train.epochs * steps)  # type: ignore[arg-type]
     key = named_key(seed, "batches")
     batch = min(train.batch_size, len(inputs))
 
@@ -176,7 +176,13 @@ def distances(parameters: Any, start: Any) -> tuple[Float[Array, ""], Float[Arra
 
 
 def _measure(
-    epoch: int, state: TrainingState, static: Any, start: Any, train: Any, test: Any, running: float | None
+    epoch: int,
+    state: TrainingState,
+    static: Any,
+    start: Any,
+    train: tuple[Array, Array],
+    test: tuple[Array, Array],
+    running: float | None,
 ) -> EpochResult:
     model = merge(state.parameters, static)
     train_loss, train_accuracy = evaluate(model, state.statistics, *train, EVALUATION_BATCH)

@@ -32,7 +32,7 @@ def evaluate(
 
 
 def _in_inference(model: Any) -> Any:
-    """As `equinox.nn.inference_mode`, which fails on a linearization: its parameters are layers with None for a flag."""
+    """As `equinox.nn.inference_mode`, which fails on a linearization: its parameters have None for a flag."""
 
     def has_flag(node: Any) -> bool:
         return getattr(node, "inference", None) is not None

@@ -66,12 +66,10 @@ probes:
     with jax.enable_x64(True):
         model, inputs, labels = network()
         parameters, static = split(model)
-        rows = [
-            np.concatenate(
-                [np.ravel(leaf) for leaf in jax.tree.leaves(jax.grad(lambda p: merge(p, static)(x))(parameters))]
-            )
-            for x in jnp.asarray(inputs[:24])
-        ]
+        rows = []
+        for x in jnp.asarray(inputs[:24]):
+            gradient = jax.grad(lambda point, x=x: merge(point, static)(x))(parameters)
+            rows.append(np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]))
     gram = np.array(rows) @ np.array(rows).T
     eigenvalues, eigenvectors = np.linalg.eigh(gram)
     energy, summary, rkhs, alignment = found.of("probe")
