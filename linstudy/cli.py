@@ -147,7 +147,7 @@ def query(sql: str, workspace: Path, format_: str, out: Path | None) -> None:
     results = Workspace(workspace).results
     text = Path(sql).read_text(encoding="utf-8") if sql.endswith(".sql") else sql
     if format_ == "parquet":
-        with out.open("wb") if out else nullcontext(click.get_binary_stream("stdout")) as binary:
+        with out.open("wb") if out else nullcontext(sys.stdout.buffer) as binary:
             export_parquet(results, text, binary)
     else:
         answer = ask(results, text)

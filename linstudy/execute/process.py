@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
 
-from linstudy.execute.messages import RunCommand, StopCommand, parse, send
+from linstudy.execute.messages import Message, RunCommand, StopCommand, parse, send
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def draw_rows(question: Question, rows: Rows, out: Path) -> Path:
         )
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{question.name}.png"
-    with matplotlib.rc_context(dict(STYLE)):
+    with matplotlib.rc_context(STYLE):
         figure = DRAWINGS[question.name](rows)
         figure.savefig(path)
         figure.savefig(path.with_suffix(".pdf"))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "figure.dpi": 100,
     "savefig.dpi": 160,
     "savefig.bbox": "tight",
