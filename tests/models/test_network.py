@@ -40,12 +40,14 @@ def relu(x):
     return np.maximum(x, 0)
 
 
-def with_random_biases(model):
-    """Biases start at zero, where an oracle could not see them."""
+def with_random_leaves(spec, shape):
+    """A model with weights and biases from NumPy: at initialization the biases are zero, where an oracle is blind."""
     generator = np.random.default_rng(0)
-    leaves, structure = jax.tree.flatten(model)
-    drawn = [leaf if np.asarray(leaf).any() else jnp.asarray(generator.standard_normal(leaf.shape)) for leaf in leaves]
-    return jax.tree.unflatten(structure, drawn)
+    network, _ = eqx.filter_eval_shape(make_network, spec, shape, 0)
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(generator.normal(0, 0.3, leaf.shape)) if hasattr(leaf, "shape") else leaf,
+        network.model,
+    )
 
 
 def test_the_table_has_every_kind_of_the_spec():
@@ -76,21 +78,19 @@ def test_parameter_counts(spec, shape, count):
 
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_the_mlp_equals_its_formula(getkey, activation):
-    network, state = make_network(MlpModel(kind="mlp", hidden=(6, 5), activation=activation), (2, 3, 2), 0)
-    mlp = with_random_biases(network.model)
+    mlp = with_random_leaves(MlpModel(kind="mlp", hidden=(6, 5), activation=activation), (2, 3, 2))
     x = jax.random.normal(getkey(), (2, 3, 2))
     hidden = np.asarray(x).ravel()
     for layer in mlp.hidden:
         hidden = np.asarray({"relu": jax.nn.relu, "gelu": jax.nn.gelu}[activation](jnp.asarray(dense(layer, hidden))))
-    output, after = Stateless(mlp)(x, state)
+    output, state = Stateless(mlp)(x, None)
     assert_close(output, dense(mlp.last, hidden)[0])
-    assert state is after is None
+    assert state is None
 
 
 def test_lenet_equals_its_formula(getkey):
     shape = (2, 9, 14)
-    network, _ = make_network(LenetModel(kind="lenet"), shape, 0)
-    lenet = with_random_biases(network.model)
+    lenet = with_random_leaves(LenetModel(kind="lenet"), shape)
     x = jax.random.normal(getkey(), shape)
     image = np.asarray(x)
     for layer in lenet.convs:
@@ -101,7 +101,7 @@ def test_lenet_equals_its_formula(getkey):
     assert_close(eqx.filter_jit(lenet)(x), dense(lenet.last, hidden)[0])
 
 
-@pytest.mark.parametrize(("inputs", "outputs", "stride"), [(2, 3, 2), (3, 3, 1), (2, 3, 1)])
+@pytest.mark.parametrize(("inputs", "outputs", "stride"), [(2, 3, 2), (3, 3, 1)])
 def test_a_block_equals_its_formula(getkey, inputs, outputs, stride):
     block, state = eqx.nn.make_with_state(Block)(inputs, outputs, stride, jax.nn.relu, getkey())
     block = eqx.nn.inference_mode(eqx.tree_at(lambda node: node.norms[1].scale, block, jnp.full((outputs,), 2.0)))
@@ -154,7 +154,8 @@ def test_a_frozen_block_treats_every_sample_by_itself(getkey):
     block, state = eqx.nn.make_with_state(Block)(1, 2, 1, jax.nn.relu, getkey())
     network = OneBlock(eqx.tree_at(lambda node: node.norms[1].scale, block, jnp.ones(2)))
     x = jax.random.normal(getkey(), (3, 1, 6, 6))
-    batched = eqx.filter_jit(jax.vmap(network, in_axes=(0, None), out_axes=(0, None), axis_name=BATCH_AXIS))
+    mapped = jax.vmap(network, in_axes=(0, None), out_axes=(0, None), axis_name=BATCH_AXIS)
+    batched = eqx.filter_jit(lambda x, state: mapped(x, state))
     _, state = batched(x, state)
     model = freeze(network, state)
     gradient = eqx.filter_jit(eqx.filter_grad(lambda model, x: model(x)))
