@@ -1,29 +1,10 @@
-"""Small networks, and neural-tangents where it is installed."""
-
-import os
+"""Small networks."""
 
 import equinox as eqx
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import pytest
-
-
-def require_neural_tangents():
-    """The package; without it a skip that says so, and in CI a failure."""
-    from linstudy.tangent import NeuralTangentsMissing, load_neural_tangents
-
-    try:
-        return load_neural_tangents()
-    except NeuralTangentsMissing as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must test against neural-tangents: {missing}")
-        pytest.skip(str(missing))
-
-
-@pytest.fixture
-def neural_tangents():
-    return require_neural_tangents()
 
 
 class SmallMlp(eqx.Module):
