@@ -16,10 +16,6 @@ types:
 test *arguments:
     python -m pytest {{ arguments }}
 
-# Whole studies, minutes each
-test-slow *arguments:
-    python -m pytest -m slow {{ arguments }}
-
 # Run studies/NAME.yaml; further arguments go to `linstudy run`
 study NAME *arguments:
     linstudy run studies/{{ NAME }}.yaml {{ arguments }}

@@ -23,7 +23,7 @@ class FrozenState(eqx.Module):
         return output
 
 
-def freeze(model: Callable[..., Any], state: eqx.nn.State) -> FrozenState:
+def freeze(model: Callable[..., Any], state: eqx.nn.State | None) -> FrozenState:
     """Fix the state of a stateful model, such as the running statistics of its batch norms.
 
     The layers evaluate in inference mode, so that each sample's output depends on that sample alone. Weight and bias
@@ -32,6 +32,6 @@ def freeze(model: Callable[..., Any], state: eqx.nn.State) -> FrozenState:
 
     Args:
         model: Called as `model(x, state) -> (output, state)`.
-        state: Is copied, never changed.
+        state: Is copied, never changed. None for a model that passes it through.
     """
     return FrozenState(eqx.nn.inference_mode(model), Frozen(state))

@@ -37,7 +37,7 @@ def _in_inference(model: Any) -> Any:
     def has_flag(node: Any) -> bool:
         return getattr(node, "inference", None) is not None
 
-    def flags(tree: Any) -> list[bool]:
+    def flags(tree: Any) -> list[Any]:
         return [node.inference for node in jax.tree.leaves(tree, is_leaf=has_flag) if has_flag(node)]
 
     return eqx.tree_at(flags, model, replace_fn=lambda flag: True)
