@@ -1,1 +1,1 @@
-"""What each kind of run does: it joins engine and data, and yields events."""
+"""What each kind of run does: it joins engine and data, and tells events."""

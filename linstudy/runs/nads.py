@@ -6,10 +6,10 @@ from linstudy import metrics
 from linstudy.runs.context import progress_of
 from linstudy.runs.events import Emit, Measured, Produced, Restarted
 from linstudy.runs.job import Job
-from linstudy.runs.networks import initial_network, scalar_function
+from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import precision
 from linstudy.spec.run import NadsRun
-from linstudy.tangent import nads
+from linstudy.tangent import freeze, nads
 
 
 def run(job: Job, emit: Emit) -> None:
@@ -18,7 +18,7 @@ def run(job: Job, emit: Emit) -> None:
     emit(Restarted())
     with precision("float64"):
         shape = job.dataset().train_inputs.shape[1:]
-        model = scalar_function(*initial_network(job, shape))
+        model = freeze(*initial_network(job, shape))
         found = nads(model, jnp.zeros((1, *shape)), progress=progress_of(job, emit, "directions"))
     emit(Produced("nads", {"directions": found.directions, "singular_values": found.singular_values}))
     emit(Measured(metrics.SINGULAR_VALUES, found.singular_values))

@@ -9,20 +9,15 @@ from linstudy.models.network import Stateless, make_network
 from linstudy.runs.job import CHECKPOINT, Arrays, Job
 from linstudy.spec.run import ProbeRun, TrainingRun
 from linstudy.spec.train import AnchorEpoch, Linearize, Train
-from linstudy.tangent import FrozenState, freeze, linearize, merge, split
+from linstudy.tangent import freeze, linearize, merge, split
 from linstudy.tasks.labelled import Labelled
 from linstudy.train.checkpoint import from_arrays
 from linstudy.train.fit import TrainingState, initial_state
 
 
-def initial_network(job: Job, input_shape: tuple[int, ...]) -> tuple[eqx.Module, Any]:
+def initial_network(job: Job, input_shape: tuple[int, ...]) -> tuple[Any, Any]:
     """The network that a run's seed initializes, and its running statistics."""
     return make_network(job.spec.model, input_shape, job.spec.seed)
-
-
-def scalar_function(model: Any, statistics: Any) -> FrozenState:
-    """`model(x) -> logit` in inference mode, its running statistics frozen."""
-    return freeze(model, statistics)
 
 
 def starting_point(job: Job, spec: TrainingRun | ProbeRun, data: Labelled) -> tuple[eqx.Module, Any]:

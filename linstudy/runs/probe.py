@@ -5,9 +5,10 @@ from linstudy.probes.subject import Subject
 from linstudy.runs.context import labelled, progress_of
 from linstudy.runs.events import Emit, Measured, Restarted
 from linstudy.runs.job import CHECKPOINT, Job
-from linstudy.runs.networks import scalar_function, starting_point, stored_state, with_state
+from linstudy.runs.networks import starting_point, stored_state, with_state
 from linstudy.runs.precision import precision
 from linstudy.spec.run import ProbeRun
+from linstudy.tangent import freeze
 
 
 def run(job: Job, emit: Emit) -> None:
@@ -23,7 +24,7 @@ def run(job: Job, emit: Emit) -> None:
             state = stored_state(arrays, model, statistics, spec.train, data)
             share = [(position + part) / len(spec.epochs) for part in (0, 1)]
             report = progress_of(job, emit, f"epoch {epoch}", *share)
-            subject = Subject(scalar_function(*with_state(model, state)), data, job.needed, report)
+            subject = Subject(freeze(*with_state(model, state)), data, job.needed, report)
             for found in PROBES[spec.probe.kind](spec.probe, subject):
                 emit(
                     Measured(

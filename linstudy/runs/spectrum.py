@@ -8,20 +8,20 @@ from linstudy import metrics
 from linstudy.runs.context import inputs_of, progress_of
 from linstudy.runs.events import Emit, Measured, Produced, Restarted
 from linstudy.runs.job import Job
-from linstudy.runs.networks import initial_network, scalar_function
+from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import precision
+from linstudy.spec.checks import DEFAULT_TOP
 from linstudy.spec.run import SpectrumRun
-from linstudy.tangent import infinite_width, ntk_gram, spectrum
+from linstudy.tangent import freeze, infinite_width, ntk_gram, spectrum
 
 Gram = Callable[[SpectrumRun, Job, np.ndarray, Callable[[float], None]], np.ndarray]
 
-DEFAULT_TOP = 1000
 SHARE_OF_GRAM = 0.7
 """Of the progress shown; the decomposition takes the rest."""
 
 
 def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray, report: Callable[[float], None]) -> np.ndarray:
-    model = scalar_function(*initial_network(job, inputs.shape[1:]))
+    model = freeze(*initial_network(job, inputs.shape[1:]))
     return ntk_gram(model, inputs, progress=report)
 
 
