@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Float
 
 from linstudy.models import imported, lenet, mlp, resnet
 from linstudy.models.layers import named_key
 from linstudy.spec.model import Model
+from linstudy.tangent.freeze import Stateless
 
 KINDS: dict[str, Callable[..., Any]] = {
     "mlp": mlp.make,
@@ -16,15 +16,6 @@ KINDS: dict[str, Callable[..., Any]] = {
     "resnet": resnet.make,
     "import": imported.make,
 }
-
-
-class Stateless(eqx.Module):
-    """A model without running statistics, called like one that has them."""
-
-    model: eqx.Module
-
-    def __call__(self, x: Float[Array, "..."], state: Any) -> tuple[Float[Array, ""], Any]:
-        return self.model(x), state  # type: ignore[operator]
 
 
 def make_network(spec: Model, input_shape: tuple[int, ...], seed: int) -> tuple[eqx.Module, eqx.nn.State | None]:

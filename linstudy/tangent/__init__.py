@@ -11,7 +11,7 @@ from linstudy.tangent.alignment import (
 )
 from linstudy.tangent.features import check_scalar_output, tangent_features
 from linstudy.tangent.freeze import FrozenState, freeze
-from linstudy.tangent.gram import ntk_gram
+from linstudy.tangent.gram import GramOperator, ntk_diagonal, ntk_gram
 from linstudy.tangent.infinite_width import infinite_width_gram
 from linstudy.tangent.linearize import Linearized, linearize
 from linstudy.tangent.nads import Nads, nads
@@ -24,6 +24,7 @@ __all__ = [
     "INSTALL_COMMAND",
     "Frozen",
     "FrozenState",
+    "GramOperator",
     "Linearized",
     "Nads",
     "NeuralTangentsMissing",
@@ -41,6 +42,7 @@ __all__ = [
     "matrix_free_alignment",
     "merge",
     "nads",
+    "ntk_diagonal",
     "ntk_gram",
     "parameter_count",
     "rkhs_norm",

@@ -10,8 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from linstudy.tangent.features import batch_features, check_scalar_output, full_precision
-from linstudy.tangent.gram import DEFAULT_MEMORY_BUDGET, DEFAULT_TILE, feature_bytes, feature_dtype
+from linstudy.tangent.features import (
+    batch_features,
+    check_scalar_output,
+    feature_bytes,
+    feature_dtype,
+    full_precision,
+)
+from linstudy.tangent.gram import DEFAULT_MEMORY_BUDGET, DEFAULT_TILE
 from linstudy.tangent.parameters import split
 from linstudy.tangent.spectrum import Spectrum, apply_gram
 from linstudy.tangent.tiling import Progress, padded_rows, report, tile_slices

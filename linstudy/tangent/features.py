@@ -8,8 +8,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from linstudy.tangent.convolution import with_fast_convolutions
 from linstudy.tangent.parameters import merge, split
 
 
@@ -63,7 +65,19 @@ def check_scalar_output(model: Callable[..., Any], sample: Float[Array, "..."]) 
 def output_gradient(model: Callable[..., Any], sample: Float[Array, "..."]) -> PyTree[Float[Array, "..."]]:
     """∇_θ f_θ(x) of one sample, in the structure of the parameters."""
     parameters, static = split(model)
-    return jax.grad(lambda point: merge(point, static)(sample))(parameters)
+    return jax.grad(lambda point: with_fast_convolutions(merge(point, static))(sample))(parameters)
+
+
+def feature_bytes(model: Callable[..., Any]) -> int:
+    """Memory of the tangent features of one sample as gradients."""
+    parameters, _ = split(model)
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(parameters))
+
+
+def feature_dtype(model: Callable[..., Any]) -> np.dtype:
+    """The precision of the tangent features."""
+    parameters, _ = split(model)
+    return np.result_type(*(leaf.dtype for leaf in jax.tree.leaves(parameters)))
 
 
 @eqx.filter_jit

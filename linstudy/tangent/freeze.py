@@ -11,6 +11,16 @@ from linstudy.tangent.parameters import Frozen
 
 
 @final
+class Stateless(eqx.Module):
+    """A model without running statistics, called like one that has them."""
+
+    model: Callable[..., Any]
+
+    def __call__(self, x: Float[Array, "..."], state: Any) -> tuple[Float[Array, ""], Any]:
+        return self.model(x), state
+
+
+@final
 class FrozenState(eqx.Module):
     """A stateful model in inference mode, its state a constant. Made by `freeze`."""
 

@@ -1,73 +1,110 @@
 """The empirical neural tangent kernel of a model, as a Gram matrix."""
 
-import functools
+import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, final
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
-from linstudy.tangent.features import batch_features, check_scalar_output, full_precision
-from linstudy.tangent.parameters import split
-from linstudy.tangent.tiling import Progress, Tile, assemble, padded_rows, report, tile_count, tile_slices
+from linstudy.tangent.factors import KERNEL_BLOCK, Factors, contract, squared_norms
+from linstudy.tangent.kernel_features import KernelFeatures
+from linstudy.tangent.placement import device_count, everywhere, spread
+from linstudy.tangent.tiling import (
+    Progress,
+    Tile,
+    ahead,
+    assemble,
+    padded_rows,
+    report,
+    tile_count,
+    tile_slices,
+    without_padding,
+)
 
 DEFAULT_TILE = 256
+"""Samples whose features are computed at once where all of them are gradients."""
+
 DEFAULT_MEMORY_BUDGET = 2**31
 
+FEATURE_BATCH = 128
+"""Samples whose features are computed at once."""
 
-def _flat(leaf: Float[Array, "samples ..."]) -> Float[Array, "samples parameters"]:
-    return leaf.reshape(leaf.shape[0], -1)
+LARGEST_TILE = 1024
+"""Samples of a tile: 512 to 1,024 reach the matmul rate on two cores, and 4,096² halves take their least time."""
 
+TILES_ACROSS = 8
+"""Tiles that a small Gram is cut into at least: computing those above the diagonal alone then saves 44 %."""
 
-@eqx.filter_jit
-def _contract(left: PyTree, right: PyTree) -> Float[Array, "tile tile"]:
-    with full_precision():
-        products = jax.tree.map(lambda a, b: _flat(a) @ _flat(b).T, left, right)
-    return functools.reduce(jnp.add, jax.tree.leaves(products))
+SHARE_OF_TILE = 4
+"""A tile's features take at most this part of the memory budget."""
 
-
-def feature_bytes(model: Callable[..., Any]) -> int:
-    """Memory of the tangent features of one sample."""
-    parameters, _ = split(model)
-    return sum(leaf.nbytes for leaf in jax.tree.leaves(parameters))
+POSITIONS_ACROSS = 4096
+"""Samples times positions of a tile: the products of all positions of two tiles, 64 MiB in float32, are held."""
 
 
-def feature_dtype(model: Callable[..., Any]) -> np.dtype:
-    """The precision of the tangent features."""
-    parameters, _ = split(model)
-    return np.result_type(*(leaf.dtype for leaf in jax.tree.leaves(parameters)))
+@dataclasses.dataclass(frozen=True)
+class _Cut:
+    """How samples are cut: into tiles, a tile's features by batches, features of some row tiles held."""
+
+    tile: int
+    batch: int
+    held: int
 
 
-def _tiles_held(tiles: int, tile_bytes: int, memory_budget: int) -> int:
-    """How many row tiles' features to keep: all of them, or all that leave room for one column tile."""
-    affordable = memory_budget // tile_bytes
-    return tiles if tiles <= affordable else max(1, affordable - 1)
+def _multiple(number: int, of: int) -> int:
+    return -(-number // of) * of
 
 
-def _tiles(
-    model: Callable[..., Any],
-    inputs: np.ndarray,
-    others: np.ndarray | None,
-    tile: int,
-    held: int,
-) -> Iterator[Tile]:
-    """The tiles of the Gram, block by block of `held` row tiles whose features are kept."""
+def _cut(features: KernelFeatures, samples: int, tile: int | None, memory_budget: int) -> _Cut:
+    """Tiles as large as the budget and the number of samples let them be, cut evenly."""
+    if tile is not None and tile < 1:
+        raise ValueError(f"A tile of {tile} samples holds none: give 1 or more.")
+    by_memory = max(1, memory_budget // (SHARE_OF_TILE * features.bytes))
+    limit = min(tile or LARGEST_TILE, by_memory, max(1, POSITIONS_ACROSS // features.positions), samples)
+    if tile is None and limit > FEATURE_BATCH:
+        wanted = max(FEATURE_BATCH, min(limit, samples // TILES_ACROSS))
+        size = wanted // FEATURE_BATCH * FEATURE_BATCH
+    else:
+        size = -(-samples // -(-samples // limit))
+        size = _multiple(size, KERNEL_BLOCK) if limit >= KERNEL_BLOCK and tile is None else size
+    size = _multiple(size, device_count())
+    batch = FEATURE_BATCH if size % FEATURE_BATCH == 0 else size
+    tiles, affordable = -(-samples // size), memory_budget // (size * features.bytes)
+    return _Cut(size, batch, tiles if tiles <= affordable else max(1, affordable - 1))
+
+
+def _tile_factors(features: KernelFeatures, inputs: np.ndarray, rows: slice, cut: _Cut) -> Factors:
+    padded = padded_rows(inputs, rows, cut.tile)
+    batches = [features(spread(padded[start : start + cut.batch])) for start in range(0, cut.tile, cut.batch)]
+    return batches[0] if len(batches) == 1 else jax.tree.map(lambda *parts: jnp.concatenate(parts), *batches)
+
+
+def _tiles(features: KernelFeatures, inputs: np.ndarray, others: np.ndarray | None, cut: _Cut) -> Iterator[Tile]:
+    """The tiles of the Gram, block by block of row tiles whose features are held."""
     across = inputs if others is None else others
-    rows, columns = tile_slices(len(inputs), tile), tile_slices(len(across), tile)
-    for start in range(0, len(rows), held):
-        block = range(start, min(start + held, len(rows)))
-        kept = {row: batch_features(model, padded_rows(inputs, rows[row], tile)) for row in block}
+    rows, columns = tile_slices(len(inputs), cut.tile), tile_slices(len(across), cut.tile)
+    for start in range(0, len(rows), cut.held):
+        block = range(start, min(start + cut.held, len(rows)))
+        kept = {row: _tile_factors(features, inputs, rows[row], cut) for row in block}
         for column in range(start if others is None else 0, len(columns)):
             if others is None and column in kept:
-                right = kept[column]
+                right = everywhere(kept[column])
             else:
-                right = batch_features(model, padded_rows(across, columns[column], tile))
+                right = everywhere(_tile_factors(features, across, columns[column], cut))
             for row, left in kept.items():
                 if others is not None or row <= column:
-                    yield rows[row], columns[column], _contract(left, right)
+                    yield rows[row], columns[column], contract(left, right)
+
+
+def _checked(inputs: Float[Array | np.ndarray, "samples ..."], others: Any = None) -> tuple[np.ndarray, Any]:
+    inputs = np.asarray(inputs)
+    across = inputs if others is None else np.asarray(others)
+    if len(inputs) == 0 or len(across) == 0:
+        raise ValueError(f"A Gram needs samples on both sides, got {len(inputs)} and {len(across)}.")
+    return inputs, None if others is None else across
 
 
 def ntk_gram(
@@ -75,41 +112,114 @@ def ntk_gram(
     inputs: Float[Array | np.ndarray, "samples *shape"],
     others: Float[Array | np.ndarray, "others *shape"] | None = None,
     *,
-    tile: int = DEFAULT_TILE,
+    structured: bool = True,
+    tile: int | None = None,
     memory_budget: int = DEFAULT_MEMORY_BUDGET,
+    out: Float[np.ndarray, "samples others"] | None = None,
     progress: Progress | None = None,
+    chose: Callable[[str], object] | None = None,
 ) -> Float[np.ndarray, "samples others"]:
     """The Gram of the tangent kernel: Θ(x, x') = ∇_θ f(x)ᵀ ∇_θ f(x').
 
-    Without `others` only the tiles on and above the diagonal are computed, and the result is exactly symmetric.
-    Features are computed once if all fit the memory budget; otherwise once for every block of rows that does.
-    The result is assembled in the memory of the host, in the parameters' dtype. Products of float32 are true float32
-    products, unless called under `jax.default_matmul_precision`.
+    Dense and convolutional layers enter by their inputs and output gradients, all other parameters by explicit
+    gradients; two samples are compared with explicit gradients first. Without `others` only the tiles on and above the
+    diagonal are computed, and the result is exactly symmetric. Features are computed once if all fit the memory budget;
+    otherwise once for every block of rows that does. All local devices share the work. Products of float32 are
+    true float32 products, unless called under `jax.default_matmul_precision`.
 
         gram = ntk_gram(model, train_inputs)
         cross = ntk_gram(model, test_inputs, train_inputs)
+        stored = np.lib.format.open_memmap("gram.npy", "w+", np.float32, (len(inputs), len(inputs)))
+        ntk_gram(model, inputs, out=stored)
 
     Args:
-        tile: Samples whose features are computed, and contracted, at once. Fewer if two tiles exceed the budget.
+        structured: False takes explicit gradients for every parameter.
+        tile: Samples contracted at once; chosen from the sizes and the budget if None.
         memory_budget: Bytes of features held at a time. Neither it nor `tile` changes the result beyond rounding.
+        out: Where the result goes, such as a memory-mapped file; new memory of the host if None.
+        chose: Called with how the features were computed: `structured`, or `explicit gradients` with the reason.
 
     Raises:
         ValueError: If the output of `model` is not a scalar.
 
     Source: Jacot et al., arXiv:1806.07572; arXiv:2106.06770, section 2.
     """
-    inputs = np.asarray(inputs)
-    across = inputs if others is None else np.asarray(others)
-    if len(inputs) == 0 or len(across) == 0:
-        raise ValueError(f"A Gram needs samples on both sides, got {len(inputs)} and {len(across)}.")
-    check_scalar_output(model, jnp.asarray(inputs[0]))
-    symmetric = others is None
-    tile = min(tile, max(len(inputs), len(across)), max(1, memory_budget // (2 * feature_bytes(model))))
-    row_tiles, column_tiles = len(tile_slices(len(inputs), tile)), len(tile_slices(len(across), tile))
-    held = _tiles_held(row_tiles, tile * feature_bytes(model), memory_budget)
-    return assemble(
-        np.empty((len(inputs), len(across)), feature_dtype(model)),
-        _tiles(model, inputs, None if symmetric else across, tile, held),
+    inputs, across = _checked(inputs, others)
+    symmetric = across is None
+    columns = len(inputs) if across is None else len(across)
+    features = KernelFeatures(model, inputs[0], max(len(inputs), columns), structured=structured)
+    cut = _cut(features, max(len(inputs), columns), tile, memory_budget)
+    rows_and_columns = [len(tile_slices(count, cut.tile)) for count in (len(inputs), columns)]
+    if out is None:
+        out = np.empty((len(inputs), columns), features.dtype)
+    gram = assemble(
+        out,
+        _tiles(features, inputs, across, cut),
         symmetric=symmetric,
-        progress=report(progress, tile_count(row_tiles, column_tiles, symmetric)),
+        progress=report(progress, tile_count(rows_and_columns[0], rows_and_columns[1], symmetric)),
     )
+    if chose is not None:
+        chose(features.how)
+    return gram
+
+
+def ntk_diagonal(
+    model: Callable[..., Any], inputs: Float[Array | np.ndarray, "samples *shape"]
+) -> Float[np.ndarray, " samples"]:
+    """Θ(x, x) = ‖∇_θ f(x)‖² of each sample, the diagonal of `ntk_gram` without the rest of it.
+
+    Raises:
+        ValueError: If the output of `model` is not a scalar.
+    """
+    inputs, _ = _checked(inputs)
+    features = KernelFeatures(model, inputs[0], len(inputs))
+    cut = _cut(features, len(inputs), None, DEFAULT_MEMORY_BUDGET)
+    slices = tile_slices(len(inputs), cut.tile)
+    norms = [np.asarray(squared_norms(_tile_factors(features, inputs, rows, cut))) for rows in slices]
+    return np.concatenate(norms)[: len(inputs)]
+
+
+@final
+class GramOperator:
+    """The symmetric Gram of a model over some samples as an operator: its tiles are computed anew at each product.
+
+    For a Gram that exceeds memory and disk; `operator @ vectors` costs a Gram each time.
+
+        operator = GramOperator(model, inputs)
+        found = spectrum(operator, top=100)
+
+    Args:
+        memory_budget: As of `ntk_gram`.
+        progress: Called with the fraction done of each product.
+
+    Raises:
+        ValueError: If the output of `model` is not a scalar.
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        inputs: Float[Array | np.ndarray, "samples *shape"],
+        *,
+        memory_budget: int = DEFAULT_MEMORY_BUDGET,
+        progress: Progress | None = None,
+    ):
+        self._inputs, _ = _checked(inputs)
+        self._features = KernelFeatures(model, self._inputs[0], len(self._inputs))
+        self._budget, self._progress = memory_budget, progress
+        self.shape = (len(self._inputs), len(self._inputs))
+        self.dtype = self._features.dtype
+
+    def __matmul__(self, vectors: Float[np.ndarray, "samples *columns"]) -> Float[np.ndarray, "samples *columns"]:
+        """Θ V, in the precision of V and Θ together."""
+        cut = _cut(self._features, self.shape[0], None, self._budget)
+        total = np.zeros(vectors.shape, np.result_type(vectors, self.dtype))
+        across = len(tile_slices(self.shape[0], cut.tile))
+        done = report(self._progress, tile_count(across, across, True))
+        for rows, columns, values in ahead(_tiles(self._features, self._inputs, None, cut)):
+            block = without_padding((rows, columns, values))
+            total[rows] += block @ vectors[columns]
+            if rows != columns:
+                total[columns] += block.T @ vectors[rows]
+            next(done, None)
+        return total

@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from linstudy.tangent.convolution import with_fast_convolutions
 from linstudy.tangent.features import require_scalar
-from linstudy.tangent.parameters import Frozen, merge, split
+from linstudy.tangent.parameters import Frozen, Sealed, merge, split
 
 
 @final
-class Linearized(eqx.Module):
+class Linearized(Sealed):
     """f̂(x; θ) = f_θ0(x) + (θ − θ0)ᵀ∇f_θ0(x), or without its first term if `centred`. Made by `linearize`.
 
     `parameters` is θ, in the structure that `split` gives the model's own; the anchor θ0 is not trainable.
@@ -28,7 +29,9 @@ class Linearized(eqx.Module):
         # Keeps the anchor fixed also for those who differentiate with eqx.filter_grad instead of `split`.
         anchor = jax.lax.stop_gradient(anchor)
         displacement = jax.tree.map(jnp.subtract, self.parameters, anchor)
-        value, change = jax.jvp(lambda point: merge(point, static)(x), (anchor,), (displacement,))
+        value, change = jax.jvp(
+            lambda point: with_fast_convolutions(merge(point, static))(x), (anchor,), (displacement,)
+        )
         require_scalar(value)
         return change if self.centred else value + change
 

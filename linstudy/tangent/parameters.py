@@ -1,16 +1,26 @@
 """What of a model is trained: every inexact array that is not frozen."""
 
-from typing import Any
+from typing import Any, final
 
 import equinox as eqx
 import jax
 from jaxtyping import PyTree
 
 
-class Frozen(eqx.Module):
+class Sealed(eqx.Module):
+    """A module whose parts are not called as layers of the model around it, so that none may be put in their place."""
+
+
+@final
+class Frozen(Sealed):
     """Arrays of a model that are not its parameters: batch-norm statistics, the anchor of a linearization."""
 
     value: PyTree
+
+
+def is_sealed(node: Any) -> bool:
+    """Whether the layers inside a node must stay as they are; `Shared` puts parts of them back by their place."""
+    return isinstance(node, Sealed | eqx.nn.Shared)
 
 
 def _is_frozen(node: Any) -> bool:

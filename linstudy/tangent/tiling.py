@@ -1,5 +1,7 @@
 """Square tiles of a Gram: blocks of samples of one shape, so that one compiled function serves every tile."""
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 import jax.numpy as jnp
@@ -31,12 +33,28 @@ def tile_count(rows: int, columns: int, symmetric: bool) -> int:
     return rows * (rows + 1) // 2 if symmetric else rows * columns
 
 
+def ahead(tiles: Iterable[Tile], count: int = 2) -> Iterator[Tile]:
+    """The same tiles, each asked for `count` tiles early: a device computes while the host takes one in."""
+    waiting: deque[Tile] = deque()
+    for tile in tiles:
+        waiting.append(tile)
+        if len(waiting) > count:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def without_padding(tile: Tile) -> Float[np.ndarray, "rows columns"]:
+    """The values of a tile on the host, those of its samples alone."""
+    rows, columns, values = tile
+    return np.asarray(values)[: rows.stop - rows.start, : columns.stop - columns.start]
+
+
 def assemble(
     gram: Float[np.ndarray, "samples others"], tiles: Iterable[Tile], *, symmetric: bool, progress: Iterator[float]
 ) -> Float[np.ndarray, "samples others"]:
     """Fill `gram` with computed tiles, and with their mirror images if `symmetric`."""
-    for rows, columns, values in tiles:
-        block = np.asarray(values)[: rows.stop - rows.start, : columns.stop - columns.start]
+    for rows, columns, values in ahead(tiles):
+        block = without_padding((rows, columns, values))
         diagonal = symmetric and rows == columns
         gram[rows, columns] = np.triu(block) + np.triu(block, 1).T if diagonal else block
         if symmetric and not diagonal:
@@ -47,7 +65,7 @@ def assemble(
 
 def report(progress: Progress | None, total: int) -> Iterator[float]:
     """Call `progress` with the fraction done, once for every item drawn."""
-    for done in range(1, total + 1):
+    for done in itertools.islice(itertools.count(1), total):
         if progress is not None:
             progress(done / total)
         yield done / total

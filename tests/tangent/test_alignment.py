@@ -15,7 +15,7 @@ from linstudy.tangent import (
     rkhs_norm_bound,
     spectrum,
 )
-from linstudy.tangent.gram import feature_bytes
+from linstudy.tangent.features import feature_bytes
 
 
 @pytest.fixture

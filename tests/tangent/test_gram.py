@@ -6,8 +6,8 @@ import pytest
 from tolerance import assert_close
 
 from linstudy.tangent import ntk_gram
-from linstudy.tangent.features import batch_features
-from linstudy.tangent.gram import feature_bytes
+from linstudy.tangent.factors import batch_factors
+from linstudy.tangent.features import feature_bytes
 
 
 def two_loops(model, left, right, jacobian):
@@ -58,9 +58,9 @@ def test_tiles_are_compiled_once(make_mlp, getkey):
     inputs = np.asarray(jax.random.normal(getkey(), (7, 4)))
     first, second = make_mlp((4, 3), getkey()), make_mlp((4, 3), getkey())
     ntk_gram(first, inputs, tile=2)
-    compiled = batch_features._cached._cache_size()
+    compiled = batch_factors._cached._cache_size()
     ntk_gram(second, inputs, inputs[:3], tile=2)
-    assert batch_features._cached._cache_size() == compiled
+    assert batch_factors._cached._cache_size() == compiled
 
 
 def test_progress_ends_at_1_and_can_stop_the_work(mlp, getkey):

@@ -1,0 +1,141 @@
+"""The tangent features of one model, in the cheapest form that was seen to be right."""
+
+from collections.abc import Callable
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from linstudy.tangent.capture import Seen, call_shapes, capture
+from linstudy.tangent.factors import Factors, Structure, batch_factors, contract, numbers_held, structure_of
+from linstudy.tangent.features import check_scalar_output, feature_dtype
+from linstudy.tangent.freeze import FrozenState, Stateless
+from linstudy.tangent.linearize import Linearized
+from linstudy.tangent.parameters import parameter_count
+
+STRUCTURED = "structured"
+EXPLICIT = "explicit gradients"
+
+_EXPLICIT = Structure((), ())
+
+
+def tangent_model(model: Callable[..., Any]) -> Callable[..., Any]:
+    """A model with the same tangent kernel, without what surrounds it: of a linearization, its anchor."""
+    match model:
+        case FrozenState(model=Stateless(model=inner)):
+            return tangent_model(inner)
+        case Linearized(anchor=anchor):
+            return tangent_model(anchor.value)
+        case _:
+            return model
+
+
+@final
+class KernelFeatures:
+    """Computes factors of tangent features, batch by batch.
+
+    The first batch is compared with explicit gradients, on two of its samples, and how often each layer was called is
+    looked at in every batch: layers that are shared, scanned or mapped inside the model have no factors. What fails
+    goes by explicit gradients, never silently wrong.
+
+    Attributes:
+        how: `structured`, or `explicit gradients` with the reason.
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        sample: Float[Array | np.ndarray, "..."],
+        samples: int,
+        *,
+        structured: bool = True,
+    ):
+        sample = jnp.asarray(sample)
+        check_scalar_output(model, sample)
+        self.model = tangent_model(model)
+        self._samples = samples
+        self._shapes, self.how = _capturable(self.model, sample) if structured else ({}, f"{EXPLICIT}: by request")
+        self._checked = False
+        self._restructure()
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers one sample's factors hold."""
+        return numbers_held(self.model, self._structure, self._others)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The precision of the features."""
+        return feature_dtype(self.model)
+
+    @property
+    def bytes(self) -> int:
+        """The memory of one sample's factors."""
+        return self.numbers * self.dtype.itemsize
+
+    @property
+    def positions(self) -> int:
+        """The most positions of any layer that is held by positions, at least 1."""
+        return self._structure.positions
+
+    def __call__(self, inputs: Float[Array, "samples ..."]) -> Factors:
+        """The factors of some samples."""
+        factors, calls = batch_factors(self.model, self._structure, inputs)
+        if self._accepts(np.asarray(calls), factors, inputs):
+            return factors
+        return self(inputs)
+
+    def _restructure(self) -> None:
+        self._structure = structure_of(self.model, self._shapes, self._samples)
+        self._others = parameter_count(self.model) - self._structure.captured_parameters(self.model)
+
+    def _accepts(self, calls: np.ndarray, factors: Factors, inputs: Array) -> bool:
+        """Whether factors are right; if not, the structure is changed so that the next ones are."""
+        repeated = [index for index, count in zip(self._shapes, calls, strict=True) if count > 1]
+        if repeated:
+            self._without(repeated, f"{len(repeated)} layers are called more than once")
+            return False
+        if not self._checked and self._shapes and not _agree(self.model, factors, inputs):
+            self._without(list(self._shapes), "the factors of two samples do not give their explicit Gram")
+            return False
+        self._checked = True
+        return True
+
+    def _without(self, indices: list[int], reason: str) -> None:
+        if self._checked:
+            raise RuntimeError(
+                f"{reason}, but not in the first samples: the model's layers depend on its input. "
+                "Pass `structured=False`."
+            )
+        self._shapes = {index: shape for index, shape in self._shapes.items() if index not in indices}
+        self.how = f"{STRUCTURED if self._shapes else EXPLICIT}: {reason}"
+        self._restructure()
+
+
+def _capturable(model: Callable[..., Any], sample: Array) -> tuple[dict[int, Seen], str]:
+    try:
+        shapes = call_shapes(model, sample)
+        jax.eval_shape(jax.vmap(lambda one: capture(model, shapes, one)), sample[None])
+    # The model itself was traced before; whatever it does not bear in the wrapped layers is a reason to leave them.
+    except Exception as error:
+        return {}, f"{EXPLICIT}: {type(error).__name__} with wrapped layers"
+    return shapes, STRUCTURED if shapes else f"{EXPLICIT}: no dense or convolutional layer was called"
+
+
+def _tolerance(dtype: np.dtype) -> float:
+    chosen = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+    return float(np.sqrt(np.finfo(dtype).eps)) if chosen in (None, "highest", "float32") else 1e-2
+
+
+def _agree(model: Callable[..., Any], factors: Factors, inputs: Array) -> bool:
+    """Whether the factors of the first and the last sample give the Gram of their gradients."""
+    ends = np.array([0, -1])
+    with jax.default_matmul_precision("highest"):
+        explicit, _ = batch_factors(model, _EXPLICIT, inputs[ends])
+        right = np.asarray(contract(explicit, explicit), np.float64)
+        two = jax.tree.map(lambda leaf: leaf[ends], factors)
+        found = np.asarray(contract(two, two), np.float64)
+    scale = np.sqrt(np.outer(np.diagonal(right), np.diagonal(right)))
+    return bool(np.all(np.abs(found - right) <= _tolerance(inputs.dtype) * scale))
