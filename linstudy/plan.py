@@ -14,10 +14,10 @@ from linstudy.spec.base import Spec
 from linstudy.spec.probe import AlignmentProbe, AnyProbe
 from linstudy.spec.run import NadsRun, ProbeRun, RunSpec, SpectrumRun, TrainingRun
 from linstudy.spec.study import Point
-from linstudy.spec.task import EigenfunctionTask, NadTask
-from linstudy.spec.train import AnchorEpoch
+from linstudy.spec.task import DirectionTask, EigenfunctionTask, NadTask
+from linstudy.spec.train import AnchorEpoch, in_function_space
 
-NUMERICS = {"spectrum": 1, "nads": 1, "training": 1, "probe": 1}
+NUMERICS = {"spectrum": 1, "nads": 1, "training": 2, "probe": 1}
 """Bumped for a kind of run when its results, or a default of its specs, change."""
 
 _OUTSIDE = {"data": {"path"}, "task": {"path"}}
@@ -160,6 +160,26 @@ def _canonical(spec: RunSpec) -> dict[str, Any]:
     for moment in ("at", "every"):  # resolved in `epochs`
         content.get("probe", {}).pop(moment, None)
     return content
+
+
+def fusion_key(spec: RunSpec) -> str | None:
+    """What runs that may train as one program have in common; None for a run that only trains alone.
+
+    Trainings of one model on the same data, however they differ in task, seed and learning rate. In function space
+    they share a Gram, so their seed and inputs are the same too, and a linearization at a checkpoint, whose anchor
+    is no other's, is alone.
+    """
+    if not isinstance(spec, TrainingRun):
+        return None
+    content = spec.model_dump(mode="json", exclude={"task", "seed"})
+    del content["train"]["optimizer"]["learning_rate"]
+    if in_function_space(spec.train, spec.data.train, spec.data.test) is not False:
+        if spec.train.linearize is not None and isinstance(spec.train.linearize.at, AnchorEpoch):
+            return None
+        content["seed"] = spec.seed
+        if isinstance(spec.task, DirectionTask):  # makes inputs of its own
+            content["task"] = spec.task.model_dump(mode="json")
+    return json.dumps(content, sort_keys=True)
 
 
 def describe(spec: RunSpec) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linstudy import plan as planning
-from linstudy.plan import describe, make_plan
+from linstudy.plan import describe, fusion_key, make_plan
 from linstudy.spec.study import Point
 
 BASE = {
@@ -152,11 +152,11 @@ def test_what_waits_for_a_run_is_found_near_and_far():
 
 GOLDEN = [
     "ed2c188a7904c7c2",  # spectrum
-    "2d46575287b0426c",  # training
-    "37e52003040de6ce",  # training
-    "31243ceac20682d1",  # probe
+    "8f62096b2fd23952",  # training
+    "fbf82f6a1dff74b3",  # training
+    "792206de1c0131c3",  # probe
     "9575010fba3dac9d",  # nads
-    "c74823e1a5d0816d",  # training
+    "8453cfd0e883072d",  # training
 ]
 
 
@@ -251,6 +251,7 @@ EVERY, ABOVE, PROBE = {"spectrum", "training", "probe"}, {"training", "probe"}, 
         ("train.linearize", {}, ABOVE),
         ("train.linearize", {"centred": True}, ABOVE),
         ("train.linearize", {"batch_norm": "initial"}, ABOVE),
+        ("train.linearize", {"space": "parameters"}, ABOVE),
         ("probes.0.top", 3, PROBE),
         ("probes.0.label", "late", PROBE),
         ("probes.0.at", ["end"], PROBE),
@@ -310,7 +311,7 @@ def test_the_stored_spec_is_complete():
 @pytest.mark.parametrize("kind", ["spectrum", "training", "probe"])
 def test_new_numerics_of_a_kind_make_its_runs_and_those_above_new(monkeypatch, kind):
     before = ids(BASE)
-    monkeypatch.setitem(planning.NUMERICS, kind, 2)
+    monkeypatch.setitem(planning.NUMERICS, kind, planning.NUMERICS[kind] + 1)
     above = list(before)[list(before).index(kind) :]
     after = ids(BASE)
     assert [kind for kind in before if before[kind] != after[kind]] == above
@@ -329,6 +330,55 @@ def test_a_plan_has_every_run_once_whatever_the_order_of_points(settings):
         run_id: run.checkpoints for run_id, run in once.items()
     }
     assert len(of_kind(plan(*points), "spectrum")) == len({seed for seed, *_ in settings})
+
+
+# What may train as one program
+
+NETWORK = {**BASE, "probes": []}
+LINEAR = changed("train.linearize", {}, NETWORK)
+GAUSSIAN = {**LINEAR, "data": {"kind": "gaussian"}}
+NAD, OTHER_NAD = ({**GAUSSIAN, "task": {"kind": "nad", "index": index}} for index in (1, 2))
+BY_PARAMETERS = changed("train.linearize", {"space": "parameters"}, NETWORK)
+ANCHORED = changed("train.linearize", {"at": {"epoch": 3}}, NETWORK)
+FAST = {"kind": "sgd", "learning_rate": 0.5}
+
+
+def key_of(point):
+    return fusion_key(of_kind(plan(point), "training")[-1].spec)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        (NETWORK, changed("seed", 1, NETWORK), True),
+        (NETWORK, changed("task.index", 6, NETWORK), True),
+        (NETWORK, changed("task", {"kind": "random_labels"}, NETWORK), True),
+        (NETWORK, changed("train.optimizer", FAST, NETWORK), True),
+        (NETWORK, changed("train.optimizer", {**FAST, "momentum": 0.0}, NETWORK), False),
+        (NETWORK, changed("train.optimizer", {"kind": "adam"}, NETWORK), False),
+        (NETWORK, changed("train.epochs", 31, NETWORK), False),
+        (NETWORK, changed("train.precision", "float64", NETWORK), False),
+        (NETWORK, changed("model.kind", "mlp", NETWORK), False),
+        (NETWORK, changed("data.seed", 1, NETWORK), False),
+        (NETWORK, LINEAR, False),
+        (LINEAR, changed("task.index", 6, LINEAR), True),
+        (LINEAR, changed("train.optimizer", FAST, LINEAR), True),
+        (LINEAR, changed("seed", 1, LINEAR), False),
+        (LINEAR, changed("train.linearize", {"centred": True}, LINEAR), False),
+        (NAD, OTHER_NAD, False),
+        (NAD, changed("train.optimizer", FAST, NAD), True),
+        (BY_PARAMETERS, changed("seed", 1, BY_PARAMETERS), True),
+        (changed("train.linearize", None, NAD), changed("train.linearize", None, OTHER_NAD), True),
+    ],
+)
+def test_what_may_train_together(one, other, together):
+    assert (key_of(one) == key_of(other)) is together
+
+
+def test_a_linearization_at_a_checkpoint_and_other_kinds_of_run_are_alone():
+    assert key_of(ANCHORED) is None
+    assert [fusion_key(run.spec) for run in plan(BASE).runs.values() if run.kind != "training"] == [None, None]
+    assert key_of(changed("train.linearize", {"at": {"epoch": 3}, "space": "parameters"}, NETWORK)) is not None
 
 
 def test_a_run_is_described_by_its_kinds_and_what_is_not_default():

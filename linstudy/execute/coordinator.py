@@ -3,21 +3,32 @@
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import singledispatchmethod
 from pathlib import Path
 from queue import Empty, Queue
 from types import FrameType
+from uuid import uuid4
 
 from linstudy.execute.display import Display
-from linstudy.execute.messages import ArtifactReference, Finished, Hello, Message, Progressed, RunCommand
+from linstudy.execute.messages import (
+    ArtifactReference,
+    Assignment,
+    Finished,
+    Hello,
+    Message,
+    OfRun,
+    Outcome,
+    Progressed,
+    RunCommand,
+)
 from linstudy.execute.process import Inbox, Lost, WorkerProcess, start_worker
 from linstudy.execute.provenance import git_state, host
-from linstudy.execute.recording import Recorder
-from linstudy.execute.schedule import Schedule
-from linstudy.plan import Plan, Run
+from linstudy.execute.recording import Journal, Recorder
+from linstudy.execute.schedule import Schedule, alone
+from linstudy.plan import Plan, Run, fusion_key
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import Study
 from linstudy.store.ledger import Ledger
@@ -26,7 +37,7 @@ from linstudy.store.snapshot import Publisher
 from linstudy.store.workspace import Workspace
 
 TICK = 0.2
-"""Seconds between looks at the clock and at Ctrl-C while no message comes."""
+"""Seconds between looks at the clock and at Ctrl-C."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Options:
     environments: Sequence[dict[str, str]] = ({},)
     data_folder: Path | None = None
     again: bool = False
+    fuse: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,13 +114,14 @@ class _Coordinator:
     ):
         self.plan, self.workspace, self.display, self.options = plan, workspace, display, options
         self.ledger, self.publisher = ledger, publisher
-        stored = {run_id: [a.epoch for a in ledger.artifacts(run_id) if a.epoch is not None] for run_id in plan.runs}
-        self.schedule = Schedule(plan, ledger.statuses(), stored, again=options.again)
+        key = fusion_key if options.fuse else alone
+        self.schedule = Schedule(plan, ledger.statuses(), ledger.stored_epochs(), again=options.again, key=key)
         self.import_folders = (study.folder.resolve(), Path.cwd())
         self.commit, self.dirty = git_state(study.folder)
         self.inbox: Inbox = Queue()
         self.workers: list[WorkerProcess] = []
         self.idle: list[WorkerProcess] = []
+        self.journal = Journal(ledger)
         self.recorders: dict[str, Recorder] = {}
         self.interrupts = 0
         self.told_to_stop = False
@@ -119,23 +132,18 @@ class _Coordinator:
             self._start_worker(environment)
         while self._unfinished():
             self._assign()
-            try:
-                worker, message = self.inbox.get(timeout=TICK)
-            except Empty:
-                pass
-            else:
+            for worker, message in self._arrived():
                 self._receive(message, worker)
-            for recorder in self.recorders.values():
-                recorder.flush_if_due()
+            self.journal.flush_if_due()
             self.publisher.publish()
         return self._summary()
 
     def close(self) -> None:
         """End every worker; what one was at is recorded as interrupted."""
         for worker in self.workers:
-            if worker.run is not None:
+            if worker.runs:
                 worker.kill()
-                self._end(worker, Finished("interrupted", "the coordinator ended"))
+                self._end_all(worker, "interrupted", "the coordinator ended")
             worker.close()
 
     @contextmanager
@@ -159,7 +167,7 @@ class _Coordinator:
             for worker in self.workers:
                 worker.kill()
         if self.interrupts:
-            return any(worker.run is not None for worker in self.workers)
+            return any(worker.runs for worker in self.workers)
         return self.schedule.count("running", "pending") > 0
 
     def _tell_to_stop(self) -> None:
@@ -173,42 +181,55 @@ class _Coordinator:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-worker{len(self.workers)}.log"
         cache = {
             "JAX_COMPILATION_CACHE_DIR": str(self.workspace.compile_cache.resolve()),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # a network starts with dozens of small programs
         }
         folder = self.workspace.artifacts.resolve()
         log = self.workspace.logs / name
         self.workers.append(start_worker(folder, log, {**cache, **environment}, self.import_folders, self.inbox))
 
-    def _assign(self) -> None:
-        while self.idle and not self.interrupts and (run := self.schedule.start_next()) is not None:
-            worker = self.idle.pop()
-            environment = {
-                "host": host(),
-                "device": worker.device,
-                "versions": worker.versions,
-                "git_commit": self.commit,
-                "dirty": self.dirty,
-            }
-            self.recorders[run.run_id] = Recorder(self.ledger, run.run_id, environment)
-            self.display.started(run)
-            worker.start_run(self._command(run))
+    def _arrived(self) -> Iterator[tuple[WorkerProcess, Message | Lost]]:
+        """What has been told; a pause if it is nothing, an end after a while if it is much."""
+        deadline = time.monotonic() + TICK
+        with suppress(Empty):
+            yield self.inbox.get(timeout=TICK)
+            while time.monotonic() < deadline:
+                yield self.inbox.get_nowait()
 
-    def _command(self, run: Run) -> RunCommand:
+    def _assign(self) -> None:
+        while self.idle and not self.interrupts:
+            free = sum(not worker.runs for worker in self.workers)  # those that are starting, too
+            runs = self.schedule.start_next(free)
+            if not runs:
+                return
+            self._start(self.idle.pop(), runs)
+
+    def _start(self, worker: WorkerProcess, runs: Sequence[Run]) -> None:
+        environment = {
+            "host": host(),
+            "device": worker.device,
+            "versions": worker.versions,
+            "git_commit": self.commit,
+            "dirty": self.dirty,
+        }
+        group = uuid4().hex[:16] if len(runs) > 1 else None
+        for run in runs:
+            self.recorders[run.run_id] = Recorder(self.journal, run.run_id, environment, group)
+        self.display.started(runs)
+        folder = self.options.data_folder
+        worker.start(RunCommand(tuple(map(self._assignment, runs)), str(folder) if folder else None))
+
+    def _assignment(self, run: Run) -> Assignment:
         roles = [("self", run.run_id)] * (not self.options.again) + [(need.role, need.run_id) for need in run.needs]
         references = tuple(
             ArtifactReference(role, artifact.name, artifact.epoch, artifact.path, artifact.sha256)
             for role, run_id in roles
             for artifact in self.ledger.artifacts(run_id)
         )
-        folder = self.options.data_folder
-        return RunCommand(
-            run.run_id, run.spec.model_dump(mode="json"), run.checkpoints, references, str(folder) if folder else None
-        )
+        return Assignment(run.run_id, run.spec.model_dump(mode="json"), run.checkpoints, references)
 
     @singledispatchmethod
-    def _receive(self, message: Message | Lost, worker: WorkerProcess) -> None:
-        if worker.run is not None:
-            self.recorders[worker.run].record(message)
+    def _receive(self, message: OfRun, worker: WorkerProcess) -> None:
+        self.recorders[message.run_id].record(message)
 
     @_receive.register
     def _(self, message: Hello, worker: WorkerProcess) -> None:
@@ -217,22 +238,21 @@ class _Coordinator:
 
     @_receive.register
     def _(self, message: Progressed, worker: WorkerProcess) -> None:
-        if worker.run is not None:
-            self.display.progressed(self.plan.runs[worker.run], message.fraction, message.text)
+        self.display.progressed(self.plan.runs[message.run_id], message.fraction, message.text)
 
     @_receive.register
     def _(self, message: Finished, worker: WorkerProcess) -> None:
         self._end(worker, message)
-        self.idle.append(worker)
+        if not worker.runs:
+            self.idle.append(worker)
 
     @_receive.register
     def _(self, message: Lost, worker: WorkerProcess) -> None:
         self.workers.remove(worker)
         if worker in self.idle:
             self.idle.remove(worker)
-        if worker.run is not None:
-            outcome = "interrupted" if self.interrupts else "failed"
-            self._end(worker, Finished(outcome, f"{message} ({worker.log})"))
+        if worker.runs:
+            self._end_all(worker, "interrupted" if self.interrupts else "failed", f"{message} ({worker.log})")
         elif not worker.device and not self.interrupts:
             raise LinstudyError(
                 f"a worker could not start: {message}. Its log, {worker.log}, ends:\n{worker.last_words()}"
@@ -240,14 +260,21 @@ class _Coordinator:
         if self.schedule.count("pending") and not self.interrupts:
             self._start_worker(worker.environment)
 
+    def _end_all(self, worker: WorkerProcess, outcome: Outcome, error: str) -> None:
+        for run_id in tuple(worker.runs):
+            self._end(worker, Finished(run_id, outcome, error))
+
     def _end(self, worker: WorkerProcess, message: Finished) -> None:
-        run_id, worker.run = worker.run, None
-        assert run_id is not None
-        recorder = self.recorders.pop(run_id)
+        worker.runs.remove(message.run_id)
+        recorder = self.recorders.pop(message.run_id)
         recorder.record(message)
-        self.schedule.finish(run_id, message.outcome)
-        seconds = time.monotonic() - recorder.started
-        self.display.finished(self.plan.runs[run_id], message.outcome, message.error, seconds)
+        run = self.plan.runs[message.run_id]
+        if recorder.group and message.outcome == "failed":  # perhaps by another's fault, or by their number
+            self.schedule.part(run.run_id)
+            self.display.parted(run, message.error)
+            return
+        self.schedule.finish(run.run_id, message.outcome)
+        self.display.finished(run, message.outcome, message.error, time.monotonic() - recorder.started)
 
     def _summary(self) -> Summary:
         count = self.schedule.count

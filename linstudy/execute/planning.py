@@ -10,6 +10,8 @@ from linstudy.execute.schedule import is_complete
 from linstudy.execute.sources import sources
 from linstudy.plan import Plan, Run, describe, make_plan
 from linstudy.spec.points import Study, load_study
+from linstudy.spec.run import RunSpec, TrainingRun
+from linstudy.spec.train import in_function_space
 from linstudy.store.workspace import Workspace
 
 
@@ -28,9 +30,18 @@ def told(plan: Plan, workspace: Workspace) -> Iterator[str]:
     states = {run_id: _state(run, statuses.get(run_id), stored.get(run_id, ())) for run_id, run in plan.runs.items()}
     for run_id, run in plan.runs.items():
         needs = ", ".join(f"{need.role} {need.run_id}" for need in run.needs)
-        yield f"{states[run_id]:<12}{run_id}  {describe(run.spec)}{f'  <- {needs}' if needs else ''}"
+        what = f"{describe(run.spec)}{_trained(run.spec)}"
+        yield f"{states[run_id]:<12}{run_id}  {what}{f'  <- {needs}' if needs else ''}"
     counts = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).items())
     yield f"{len(plan.runs)} runs: {counts}"
+
+
+def _trained(spec: RunSpec) -> str:
+    """How a linearization will be trained; nothing for other runs."""
+    if not isinstance(spec, TrainingRun) or spec.train.linearize is None:
+        return ""
+    words = {True: "in function space", False: "by parameters", None: "in function space if its Gram fits"}
+    return f" ({words[in_function_space(spec.train, *sizes(spec.data))]})"
 
 
 def _state(run: Run, status: str | None, stored_epochs: Collection[int]) -> str:

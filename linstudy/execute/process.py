@@ -33,22 +33,22 @@ Inbox = Queue[tuple["WorkerProcess", Message | Lost]]
 
 @dataclass(eq=False)
 class WorkerProcess:
-    """A running worker. Its messages arrive in the inbox; `run` is what it is at."""
+    """A running worker. Its messages arrive in the inbox; `runs` are what it is at."""
 
     process: subprocess.Popen
     log: Path
     environment: dict[str, str]
-    run: str | None = None
+    runs: list[str] = field(default_factory=list)
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
 
-    def start_run(self, command: RunCommand) -> None:
-        """Hand it a run; a worker that is gone is noticed by its `Lost`."""
-        self.run = command.run_id
+    def start(self, command: RunCommand) -> None:
+        """Hand it runs; a worker that is gone is noticed by its `Lost`."""
+        self.runs = [run.run_id for run in command.runs]
         self._tell(command)
 
     def ask_to_stop(self) -> None:
-        """End the run at its next safe point."""
+        """End what it is at, at the next safe point."""
         self._tell(StopCommand())
 
     def kill(self) -> None:

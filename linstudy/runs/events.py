@@ -58,7 +58,15 @@ class Diverged:
     epoch: int
 
 
-Event = Measured | Produced | Progress | Fingerprint | Restarted | Diverged
+@dataclass(frozen=True)
+class Chose:
+    """How the run computes something that it could have computed otherwise, such as "training" in "function space"."""
+
+    what: str
+    how: str
+
+
+Event = Measured | Produced | Progress | Fingerprint | Restarted | Diverged | Chose
 Emit = Callable[[Event], None]
 
 

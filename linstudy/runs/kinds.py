@@ -1,6 +1,6 @@
 """The table of the kinds of run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from linstudy.runs import nads, probe, spectrum, training
 from linstudy.runs.events import Emit
@@ -12,3 +12,6 @@ KINDS: dict[str, Callable[[Job, Emit], None]] = {
     "training": training.run,
     "probe": probe.run,
 }
+
+TOGETHER: dict[str, Callable[[Sequence[Job], Sequence[Emit]], None]] = {"training": training.run_together}
+"""The kinds of which several runs can be made at once: those of one `linstudy.plan.fusion_key`."""

@@ -11,8 +11,9 @@ from linstudy.spec.run import ProbeRun, TrainingRun
 from linstudy.spec.train import AnchorEpoch, Linearize, Train
 from linstudy.tangent import freeze, linearize, merge, split
 from linstudy.tasks.labelled import Labelled
-from linstudy.train.checkpoint import from_arrays
-from linstudy.train.fit import TrainingState, initial_state
+from linstudy.train.checkpoint import from_arrays, ordinary
+from linstudy.train.learner import TrainingState
+from linstudy.train.network import initial_state
 
 
 def initial_network(job: Job, input_shape: tuple[int, ...]) -> tuple[Any, Any]:
@@ -42,7 +43,7 @@ def _anchor(job: Job, train: Train, model: Any, statistics: Any, how: Linearize,
 def stored_state(arrays: Arrays, model: Any, statistics: Any, train: Train, data: Labelled) -> TrainingState:
     """A checkpoint of the training of a model, as a state."""
     template = jax.eval_shape(lambda: initial_state(model, statistics, train, len(data.train_inputs)))
-    return from_arrays(template, arrays)
+    return from_arrays(template, ordinary(arrays))
 
 
 def with_state(model: Any, state: TrainingState) -> tuple[Any, Any]:

@@ -1,21 +1,39 @@
-"""The run `training`: one fit, its curves and its checkpoints."""
+"""The run `training`: fits, alone or several at once, their curves and their checkpoints."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
 from linstudy import metrics
-from linstudy.runs.context import labelled
-from linstudy.runs.events import Diverged, Emit, Measured, Produced, Progress, Restarted, Stopped
-from linstudy.runs.job import CHECKPOINT, Job
-from linstudy.runs.networks import starting_point, stored_state
+from linstudy.runs.context import labelled, progress_of
+from linstudy.runs.events import Chose, Diverged, Emit, Event, Measured, Produced, Progress, Restarted, Stopped
+from linstudy.runs.function_space import span_learner
+from linstudy.runs.job import CHECKPOINT, Arrays, Job
+from linstudy.runs.networks import starting_point
 from linstudy.runs.precision import precision
 from linstudy.spec.run import TrainingRun
-from linstudy.train.checkpoint import to_arrays
+from linstudy.spec.train import in_function_space
+from linstudy.tasks.labelled import Labelled
+from linstudy.train.checkpoint import in_span
+from linstudy.train.choice import stacking_pays
 from linstudy.train.fit import EpochResult, fit
+from linstudy.train.function_space import SpanLearner
+from linstudy.train.group import alike, own_bytes
+from linstudy.train.learner import Course, Learner
+from linstudy.train.network import NetworkLearner
 
 SECONDS_BETWEEN_CHECKPOINTS = 300.0
 """What a killed training loses at most, beside the epoch that it was in."""
+
+MOST_TOGETHER = 16
+MOST_COLUMNS = 64
+OWN_BYTES = 2**32
+"""Held by a group's networks beyond what they share; their states and gradients are a few times their parameters."""
 
 
 def run(job: Job, emit: Emit) -> None:
@@ -23,28 +41,115 @@ def run(job: Job, emit: Emit) -> None:
 
     A training that is done and lacks an earlier checkpoint goes again from the nearest one before it.
     """
-    spec = job.spec
-    assert isinstance(spec, TrainingRun)
-    stored = job.epochs("self")
+    run_together([job], [emit])
+
+
+def run_together(jobs: Sequence[Job], emits: Sequence[Emit]) -> None:
+    """Train runs of one `fusion_key`, as one program where that is faster; each tells what it would tell alone.
+
+    All are prepared before any tells a row.
+    """
+    with precision(_spec(jobs[0]).train.precision):
+        inputs = _SharedInputs()
+        prepared = [_prepared(job, emit, inputs) for job, emit in zip(jobs, emits, strict=True)]
+        for group in _groups([attempt for attempt in prepared if attempt is not None]):
+            _train(group)
+
+
+def _spec(job: Job) -> TrainingRun:
+    assert isinstance(job.spec, TrainingRun)
+    return job.spec
+
+
+class _SharedInputs:
+    """The inputs of several runs on the device, held once where they are the same."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[Labelled, Array]] = []
+
+    def of(self, data: Labelled) -> Array:
+        """The training samples, then the test samples."""
+        for known, held in self._held:
+            if _same(known.train_inputs, data.train_inputs) and _same(known.test_inputs, data.test_inputs):
+                return held
+        self._held.append((data, jnp.concatenate([data.train_inputs, data.test_inputs])))
+        return self._held[-1][1]
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one is other or np.array_equal(one, other)
+
+
+@dataclass
+class _Attempt:
+    """One run on its way.
+
+    Attributes:
+        wanted: The epochs whose checkpoints are still to be made.
+        told: Whether its rows are stored already, from an earlier attempt.
+        resume: The epoch that it goes on from, and its checkpoint.
+    """
+
+    job: Job
+    emit: Emit
+    learner: Learner
+    wanted: set[int]
+    told: bool
+    resume: tuple[int, Arrays] | None
+    done: bool = False
+    saved_at: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        return _spec(self.job).train.epochs
+
+    def begin(self, how: str) -> None:
+        self.saved_at = time.monotonic()
+        if not self.told:
+            self.emit(Restarted(None if self.resume is None else self.resume[0]))
+        self.emit(Chose("training", how))
+
+    def tell(self, event: Event) -> None:
+        """Tell it, unless it is a row that is stored already."""
+        if not (self.told and isinstance(event, Measured)):
+            self.emit(event)
+
+    def take(self, result: EpochResult, stop: bool) -> None:
+        """Tell a result, and leave a checkpoint where one is due."""
+        for measured in measurements(result):
+            self.tell(measured)
+        self.emit(Progress(result.epoch / max(self.epochs, 1), _summary(result, self.epochs)))
+        self.done = not result.finite or result.epoch == max(self.wanted)
+        if not result.finite:
+            self.emit(Diverged(result.epoch))
+            return
+        due = time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
+        if result.epoch in self.wanted or due or (stop and not self.done):
+            self.emit(Produced(CHECKPOINT, result.checkpoint(), result.epoch))
+            self.saved_at = time.monotonic()
+
+
+def _prepared(job: Job, emit: Emit, shared: _SharedInputs) -> _Attempt | None:
+    """All that a run needs before its first epoch; None if it has nothing to do."""
+    spec, stored = _spec(job), job.epochs("self")
     wanted = {*job.checkpoints, spec.train.epochs} - set(stored)
     if not wanted:
-        return
-    told = spec.train.epochs in stored
-    with precision(spec.train.precision):
-        data = labelled(job, emit, spec.train.precision)
-        model, statistics = starting_point(job, spec, data)
-        resume, epoch = None, resume_epoch(stored, wanted)
-        if epoch is not None:
-            resume = (epoch, stored_state(job.load("self", CHECKPOINT, epoch), model, statistics, spec.train, data))
-        if not told:
-            emit(Restarted(epoch))
-        results = fit(model, statistics, data, spec.train, spec.seed, resume=resume)
-        _follow(job, emit if not told else _only_artifacts(emit), spec.train.epochs, wanted, results)
-
-
-def _only_artifacts(emit: Emit) -> Emit:
-    """For a training whose rows are stored already: the same rows again are not told twice."""
-    return lambda event: None if isinstance(event, Measured) else emit(event)
+        return None
+    data = labelled(job, emit, spec.train.precision)
+    model, statistics = starting_point(job, spec, data)
+    inputs, course = shared.of(data), Course(data, spec.train, spec.seed)
+    spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels))
+    learner = (
+        span_learner(model, inputs, course, progress_of(job, emit, "Gram"))
+        if spans
+        else NetworkLearner(model, statistics, inputs, course)
+    )
+    resume, epoch = None, resume_epoch(stored, wanted)
+    if epoch is not None:
+        arrays = job.load("self", CHECKPOINT, epoch)
+        # one that was made through the parameters says nothing of the coefficients
+        resume = (epoch, arrays) if in_span(arrays) or not spans else None
+    return _Attempt(job, emit, learner, wanted, spec.train.epochs in stored, resume)
 
 
 def resume_epoch(stored: Iterable[int], wanted: Iterable[int]) -> int | None:
@@ -53,23 +158,57 @@ def resume_epoch(stored: Iterable[int], wanted: Iterable[int]) -> int | None:
     return max((epoch for epoch in stored if epoch < first), default=None)
 
 
-def _follow(job: Job, emit: Emit, epochs: int, wanted: set[int], results: Iterator[EpochResult]) -> None:
-    saved_at = time.monotonic()
-    for result in results:
-        for measured in measurements(result):
-            emit(measured)
-        emit(Progress(result.epoch / max(epochs, 1), _summary(result, epochs)))
-        if not result.finite:
-            emit(Diverged(result.epoch))
+def _groups(attempts: Sequence[_Attempt]) -> Iterator[list[_Attempt]]:
+    """The attempts that train as one, in the order given."""
+    groups: list[list[_Attempt]] = []
+    for attempt in attempts:
+        found = next((group for group in groups if _joins(attempt, group)), None)
+        if found is None:
+            groups.append([attempt])
+        else:
+            found.append(attempt)
+    for group in groups:
+        first = group[0]
+        if isinstance(first.learner, SpanLearner) or stacking_pays([one.learner for one in group], first.epochs):
+            yield group
+        else:
+            yield from ([one] for one in group)
+
+
+def _joins(attempt: _Attempt, group: Sequence[_Attempt]) -> bool:
+    first = group[0]
+    epochs = [None if one.resume is None else one.resume[0] for one in (attempt, first)]
+    if epochs[0] != epochs[1] or not alike(attempt.learner, first.learner):
+        return False
+    if isinstance(first.learner, SpanLearner) and isinstance(attempt.learner, SpanLearner):
+        return attempt.learner.span is first.learner.span and len(group) < MOST_COLUMNS
+    more = own_bytes(attempt.learner, first.learner)
+    return len(group) < MOST_TOGETHER and (len(group) + 1) * more <= OWN_BYTES
+
+
+def _train(group: Sequence[_Attempt]) -> None:
+    first = group[0]
+    for attempt in group:
+        attempt.begin(_how(attempt, len(group)))
+    checkpoints = [one.resume[1] for one in group if one.resume is not None]
+    resume = None if first.resume is None else (first.resume[0], checkpoints)
+    for results in fit([one.learner for one in group], first.epochs, resume=resume):
+        stop = first.job.stop()
+        for attempt, result in zip(group, results, strict=True):
+            if result is not None and not attempt.done:
+                attempt.take(result, stop)
+        if all(attempt.done for attempt in group):
             return
-        stopping = job.stop() and result.epoch < max(wanted)
-        if result.epoch in wanted or stopping or time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
-            emit(Produced(CHECKPOINT, to_arrays(result.state), result.epoch))
-            saved_at = time.monotonic()
-        if stopping:
+        if stop:
             raise Stopped
-        if result.epoch == max(wanted):
-            return
+
+
+def _how(attempt: _Attempt, together: int) -> str:
+    if isinstance(attempt.learner, SpanLearner):
+        return "function space"
+    if together > 1:
+        return "stacked"
+    return "alone" if _spec(attempt.job).train.linearize is None else "parameters"
 
 
 def measurements(result: EpochResult) -> Iterator[Measured]:

@@ -1,13 +1,17 @@
 """How a network, or its linearization, is trained; the defaults are the paper's."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from linstudy.spec.base import Spec
 
 Precision = Literal["float32", "tf32", "float64"]
 Schedule = Literal["linear", "constant", "one_cycle"]
+Space = Literal["auto", "function", "parameters"]
+
+FUNCTION_SPACE_BYTES = 2**32
+"""Of a Gram of train + test by train samples, up to which linearizations train in function space by themselves."""
 
 
 class SgdOptimizer(Spec):
@@ -42,6 +46,11 @@ class Linearize(Spec):
     batch_norm: Literal["anchor", "initial"] = Field(
         default="anchor", description="Whose batch-norm statistics the linearization is frozen at."
     )
+    space: Space = Field(
+        default="auto",
+        description="Train through the Gram of the tangent features (SGD only) or through the network: the same "
+        "trajectory. auto: the former where the optimizer is sgd and the Gram fits 4 GiB.",
+    )
 
 
 class Train(Spec):
@@ -53,3 +62,29 @@ class Train(Spec):
     batch_size: Annotated[int, Field(ge=1)] = 128
     linearize: Linearize | None = None
     precision: Precision = "float32"
+
+    @model_validator(mode="after")
+    def _has_a_function_space(self) -> Self:
+        if self.linearize is not None and self.linearize.space == "function" and not _is_sgd(self):
+            raise ValueError(
+                f"linearize.space: function trains by sgd alone, and the optimizer is {self.optimizer.kind}. "
+                "Write optimizer: {kind: sgd}, or space: auto or parameters"
+            )
+        return self
+
+
+def _is_sgd(train: Train) -> bool:
+    return isinstance(train.optimizer, SgdOptimizer)
+
+
+def in_function_space(train: Train, train_samples: int | None, test_samples: int | None) -> bool | None:
+    """Whether a training goes through the Gram of its tangent features; None if that depends on a size not given."""
+    how = train.linearize
+    if how is None or how.space == "parameters" or not _is_sgd(train):
+        return False
+    if how.space == "function":
+        return True
+    if train_samples is None or test_samples is None:
+        return None
+    entry = 8 if train.precision == "float64" else 4
+    return (train_samples + test_samples) * train_samples * entry <= FUNCTION_SPACE_BYTES

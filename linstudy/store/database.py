@@ -12,8 +12,11 @@ from linstudy.store.quoting import identifier, literal
 from linstudy.store.workspace import Workspace
 
 PROGRAM = "linstudy"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STORAGE_VERSION = "v1.4.0"  # the oldest format that DuckDB 2 writes and 1.4 clients read
+
+_UPGRADES = {1: "ALTER TABLE attempt ADD COLUMN methods JSON"}
+"""What makes the next version of a schema version."""
 
 
 class LedgerError(LinstudyError):
@@ -74,6 +77,7 @@ def _open(file: Path, named: Path | None = None) -> duckdb.DuckDBPyConnection:
         connection.execute("USE ledger")
         _check(connection, named or file)
         _drop_views(connection)
+        _upgrade(connection)
     except duckdb.Error as error:
         connection.close()
         raise LedgerError(_unreadable(named or file, error)) from error
@@ -91,11 +95,23 @@ def _check(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
             f"{file} is a DuckDB database that linstudy did not write. "
             "Move it elsewhere, or choose another folder with --workspace"
         )
-    if (version := written[1]) != SCHEMA_VERSION:
+    if (version := written[1]) > SCHEMA_VERSION:
         raise LedgerError(
             f"{file} has schema version {version}; this linstudy reads and writes version {SCHEMA_VERSION}. "
             "Install the linstudy that wrote it, or choose another folder with --workspace"
         )
+
+
+def _upgrade(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring the tables of an earlier linstudy up to date."""
+    [(version,)] = connection.execute("SELECT schema_version FROM ledger_version").fetchall()
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN")
+    for earlier in range(version, SCHEMA_VERSION):
+        connection.execute(_UPGRADES[earlier])
+    connection.execute("UPDATE ledger_version SET schema_version = ?", [SCHEMA_VERSION])
+    connection.execute("COMMIT")
 
 
 def _unreadable(file: Path, error: duckdb.Error) -> str:

@@ -116,15 +116,21 @@ class Ledger:
         traceback: str | None = None,
         *,
         fingerprint: str | None = None,
+        methods: Mapping[str, str] | None = None,
     ) -> None:
-        """End an attempt; `fingerprint` is that of the arrays it loaded."""
+        """End an attempt.
+
+        Args:
+            fingerprint: That of the arrays it loaded.
+            methods: How it computed what can be computed in several ways.
+        """
         if status not in get_args(Outcome):
             raise ValueError(f'an attempt cannot end as "{status}". Allowed: {", ".join(get_args(Outcome))}')
         with self._transaction():
             ended = self._connection.execute(
-                "UPDATE attempt SET status = ?, finished = ?, error = ?, traceback = ?, fingerprint = ? "
+                "UPDATE attempt SET status = ?, finished = ?, error = ?, traceback = ?, fingerprint = ?, methods = ? "
                 "WHERE attempt_id = ? AND status = 'running' RETURNING attempt_id",
-                [status, _now(), error, traceback, fingerprint, attempt],
+                [status, _now(), error, traceback, fingerprint, _json(methods or None), attempt],
             ).fetchall()
         if not ended:
             raise ValueError(f"attempt {attempt} is not running: it never began, or has ended already")
@@ -174,6 +180,13 @@ class Ledger:
             [run_id],
         ).fetchall()
         return [Artifact(*row) for row in rows]
+
+    def stored_epochs(self) -> dict[str, list[int]]:
+        """The epochs of every run's artifacts that have one."""
+        rows = self._connection.execute(
+            "SELECT run_id, list(DISTINCT epoch ORDER BY epoch) FROM artifact WHERE epoch IS NOT NULL GROUP BY run_id"
+        ).fetchall()
+        return dict(rows)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

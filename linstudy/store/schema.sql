@@ -40,7 +40,9 @@ CREATE TABLE dependency (
     PRIMARY KEY (run_id, role, needs)
 );
 
--- One row a try. A run's status is that of its last attempt, or 'planned'. `fingerprint` is that of the arrays it loaded.
+-- One row a try. A run's status is that of its last attempt, or 'planned'. Attempts that one worker was given at once share
+-- a `fused_group`, and their times are the group's. `fingerprint` is that of the arrays it loaded; `methods` maps what it
+-- could compute in several ways to the way that it took.
 CREATE TABLE attempt (
     attempt_id BIGINT PRIMARY KEY,
     run_id VARCHAR NOT NULL,
@@ -55,7 +57,8 @@ CREATE TABLE attempt (
     dirty BOOLEAN,
     fingerprint VARCHAR,
     error VARCHAR,
-    traceback VARCHAR
+    traceback VARCHAR,
+    methods JSON
 );
 
 -- `path` is relative to the workspace.

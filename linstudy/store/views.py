@@ -14,7 +14,8 @@ from linstudy.store.quoting import identifier, literal
 Structure = dict[str, "Structure | list | str"]
 
 _RESERVED = (
-    *("run_id", "kind", "status", "attempts", "started", "seconds", "host", "device", "error"),
+    *("run_id", "kind", "status", "attempts", "started", "seconds", "host", "device"),
+    *("fused_group", "methods", "error"),
     *("name", "label", "split", "epoch", "step", "value", "j", "study", "variant", "position"),
 )
 
@@ -89,6 +90,8 @@ SELECT
     date_diff('microsecond', attempt.started, attempt.finished) / 1e6 AS seconds,
     attempt.host,
     attempt.device,
+    attempt.fused_group,
+    attempt.methods,
     attempt.error
 FROM run
 LEFT JOIN (

@@ -9,11 +9,29 @@ import numpy as np
 
 from linstudy.spec.errors import LinstudyError
 
+SPAN = "span"
+"""What the names begin with of the arrays that a training in function space adds, to go on from."""
+
 
 def to_arrays(tree: Any) -> dict[str, np.ndarray]:
     """The arrays of a pytree by their path, such as `.parameters.hidden[0].weight`."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def ordinary(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those arrays of a checkpoint that every training of its model has."""
+    return {name: array for name, array in arrays.items() if not name.startswith(SPAN)}
+
+
+def in_span(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The state in function space that a checkpoint holds; empty if it was made through the parameters."""
+    return {name.removeprefix(SPAN): array for name, array in arrays.items() if name.startswith(SPAN)}
+
+
+def with_span(arrays: Mapping[str, np.ndarray], span: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A checkpoint with a state in function space."""
+    return {**arrays, **{SPAN + name: array for name, array in span.items()}}
 
 
 def from_arrays(template: Any, arrays: Mapping[str, np.ndarray]) -> Any:

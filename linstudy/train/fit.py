@@ -1,8 +1,8 @@
-"""The one training loop, for networks and linearizations."""
+"""The one training loop: for networks and linearizations, one of them or several at once."""
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import equinox as eqx
@@ -12,42 +12,32 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from linstudy.models.layers import named_key
-from linstudy.spec.train import Train
-from linstudy.tangent.parameters import merge, split
-from linstudy.tasks.labelled import Labelled
-from linstudy.train.loss import binary_cross_entropy, evaluate, logits_of
-from linstudy.train.optimizer import make_optimizer
+from linstudy.train.group import Group
+from linstudy.train.learner import Course, Learner, TrainingState
+from linstudy.train.loss import accuracy, mean_loss
 
 FITTED_LOSS = 0.01
 """A training has fitted at the first step whose mini-batch loss is at most this."""
 
-EVALUATION_BATCH = 256
-
-
-class TrainingState(eqx.Module):
-    """All that changes in a training. `fitted_at` is the step that first fitted, −1 before."""
-
-    parameters: Any
-    statistics: Any
-    optimizer: Any
-    step: Int[Array, ""]
-    fitted_at: Int[Array, ""]
+Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """The state after an epoch and what it measures; `running_loss` is None at epoch 0, `fitted_at` before fitting."""
+    """The state after an epoch and what it measures; `running_loss` is None at epoch 0, `fitted_at` before fitting.
+
+    `checkpoint` gives the state as named arrays, until the next results are asked for.
+    """
 
     epoch: int
     step: int
-    state: TrainingState
     losses: dict[str, float]
     accuracies: dict[str, float]
     running_loss: float | None
     distance_l2: float
     distance_cosine: float
     fitted_at: int | None
+    checkpoint: Callable[[], Arrays] = field(compare=False, repr=False)
 
     @property
     def finite(self) -> bool:
@@ -56,147 +46,173 @@ class EpochResult:
         return bool(np.isfinite(losses).all())
 
 
-def steps_per_epoch(train: Train, samples: int) -> int:
-    """Updates an epoch: the incomplete last batch is dropped, and a batch is never larger than the data."""
-    return samples // min(train.batch_size, samples)
-
-
-def initial_state(model: Any, statistics: Any, train: Train, samples: int) -> TrainingState:
-    """The state before the first update of `model(x, state) -> (logit, state)`."""
-    parameters, _ = split(model)
-    optimizer = make_optimizer(train, train.epochs * steps_per_epoch(train, samples))  # type: ignore[arg-type]
-    # copies, since an epoch donates its state's buffers and the model is still needed
-    parameters, statistics = jax.tree.map(jnp.copy, (parameters, statistics))
-    return TrainingState(parameters, statistics, optimizer.init(parameters), jnp.array(0), jnp.array(-1))
-
-
 def fit(
-    model: Any,
-    statistics: Any,
-    data: Labelled,
-    train: Train,
-    seed: int,
-    *,
-    resume: tuple[int, TrainingState] | None = None,
-) -> Iterator[EpochResult]:
-    """Train, and yield the result of every epoch, epoch 0 (the initialization) first.
+    learners: Sequence[Learner], epochs: int, *, resume: tuple[int, Sequence[Arrays]] | None = None
+) -> Iterator[tuple[EpochResult | None, ...]]:
+    """Train some alike learners at once, and yield their results of every epoch, epoch 0 (the initialization) first.
 
-    The loop ends after the last epoch, or after the first one with a loss that is not finite. The arrays of a result's
-    state are gone once the next result is asked for.
+    A learner has no result after its first with a loss that is not finite. The loop ends after the last epoch, or
+    when none is left.
 
     Args:
-        model: `model(x, state) -> (logit, state)` at initialization; distances are measured from its parameters.
-        statistics: Its running statistics, or None.
-        seed: Of the batch order, which depends on nothing else.
-        resume: An epoch and the state after it; the results start at the epoch after.
+        resume: An epoch and the checkpoint of each learner after it; the results start at the epoch after.
     """
-    inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_labels)
-    test = jnp.asarray(data.test_inputs), jnp.asarray(data.test_labels)
-    steps = steps_per_epoch(train, len(inputs))
-    start, static = split(model)
-    optimizer = make_optimizer(train, train.epochs * steps)  # type: ignore[arg-type]
-    key = named_key(seed, "batches")
-    batch = min(train.batch_size, len(inputs))
-
-    first, state = (0, initial_state(model, statistics, train, len(inputs))) if resume is None else resume
-    for epoch in range(first if resume is None else first + 1, train.epochs + 1):
+    group, keys = Group(learners), _keys(learners)
+    if resume is None:
+        first, state = 0, group.joined([learner.begin() for learner in learners])
+    else:
+        first = resume[0] + 1
+        state = group.joined([one.restore(arrays) for one, arrays in zip(learners, resume[1], strict=True)])
+    left = [True] * len(learners)
+    for epoch in range(first, epochs + 1):
         running = None
         if epoch > 0:
-            order = batch_order(key, epoch, len(inputs), steps, batch)
-            state, losses = _train_epoch((static, inputs, labels, optimizer), state, order)
-            running = float(jnp.mean(losses))
-        result = _measure(epoch, state, static, start, (inputs, labels), test, running)
-        yield result
-        if not result.finite:
+            orders = _orders(keys, epoch, learners[0].course)
+            state, losses = _train_epoch(group, state, orders, learners[0])
+            running = jnp.mean(losses, axis=0)
+        results = _results(epoch, group, state, learners[0], running)
+        yield tuple(result if goes_on else None for result, goes_on in zip(results, left, strict=True))
+        left = [goes_on and result.finite for result, goes_on in zip(results, left, strict=True)]
+        if not any(left):
             return
 
 
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
 def batch_order(key: PRNGKeyArray, epoch: int, samples: int, steps: int, batch: int) -> Int[Array, "steps batch"]:
     """The samples of every batch of an epoch."""
     order = jax.random.permutation(jax.random.fold_in(key, epoch), samples)
     return order[: steps * batch].reshape(steps, batch)
 
 
-Fixed = tuple[Any, Float[Array, "samples ..."], Float[Array, " samples"], optax.GradientTransformation]
-"""What no step changes: the model without its parameters, inputs, labels, the optimizer."""
+def _keys(learners: Sequence[Learner]) -> Array:
+    """The keys of the batch orders; one for all where they are the same."""
+    keys = [learner.course.key for learner in learners]
+    return keys[0] if all(np.array_equal(key, keys[0]) for key in keys) else jnp.stack(keys)
 
 
-def _step(fixed: Fixed, state: TrainingState, chosen: Int[Array, " batch"]) -> tuple[TrainingState, Float[Array, ""]]:
+def _orders(keys: Array, epoch: int, course: Course) -> Int[Array, "steps *runs batch"]:
+    """The batches of an epoch, with an axis of runs where their orders differ."""
+    sizes = (course.train, course.steps, course.batch)
+    if keys.ndim == 1:
+        return batch_order(keys, epoch, *sizes)
+    return jax.vmap(lambda key: batch_order(key, epoch, *sizes), out_axes=1)(keys)
+
+
+def _step(
+    learner: Learner, state: TrainingState, chosen: Int[Array, " batch"]
+) -> tuple[TrainingState, Float[Array, ""]]:
     """One update on the chosen samples, and their loss before it."""
-    static, inputs, labels, optimizer = fixed
-
-    def loss(parameters: Any) -> tuple[Array, Any]:
-        logits, statistics = logits_of(merge(parameters, static), state.statistics, inputs[chosen])
-        return jnp.mean(binary_cross_entropy(logits, labels[chosen])), statistics
-
-    (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(state.parameters)
-    updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.parameters)
+    value, statistics, gradient = learner.gradient(state, chosen)
+    updates, optimizer = learner.course.optimizer.update(gradient, state.optimizer, state.parameters)
+    updates = jax.tree.map(lambda update: learner.course.rate * update, updates)
     count = state.step + 1
     fitted = jnp.where((state.fitted_at < 0) & (value <= FITTED_LOSS), count, state.fitted_at)
     parameters = optax.apply_updates(state.parameters, updates)
-    return TrainingState(parameters, statistics, optimizer_state, count, fitted), value
+    return TrainingState(parameters, statistics, optimizer, count, fitted), value
+
+
+def _group_step(
+    group: Group, state: TrainingState, chosen: Int[Array, "*runs batch"]
+) -> tuple[TrainingState, Float[Array, "*runs"]]:
+    return group.each(_step, state, chosen, axes=(0, 0 if chosen.ndim == 2 else None))
 
 
 @eqx.filter_jit(donate="all-except-first")
-def _call_step(arguments: tuple[Fixed, Int[Array, " batch"]], state: TrainingState) -> tuple[TrainingState, Array]:
-    fixed, chosen = arguments
-    return _step(fixed, state, chosen)
+def call_step(
+    arguments: tuple[Group, Int[Array, "*runs batch"]], state: TrainingState
+) -> tuple[TrainingState, Float[Array, "*runs"]]:
+    """One update of a group; takes its state's buffers."""
+    group, chosen = arguments
+    return _group_step(group, state, chosen)
 
 
 @eqx.filter_jit(donate="all-except-first")
 def _scan_steps(
-    arguments: tuple[Fixed, Int[Array, "steps batch"]], state: TrainingState
-) -> tuple[TrainingState, Float[Array, " steps"]]:
-    fixed, order = arguments
-    return jax.lax.scan(functools.partial(_step, fixed), state, order)
+    arguments: tuple[Group, Int[Array, "steps *runs batch"]], state: TrainingState
+) -> tuple[TrainingState, Float[Array, "steps *runs"]]:
+    group, orders = arguments
+    return jax.lax.scan(functools.partial(_group_step, group), state, orders)
+
+
+def _loops_in_python(learner: Learner) -> bool:
+    # XLA's convolutions are ten times slower inside its loops on CPUs: https://github.com/jax-ml/jax/issues/12868
+    return jax.default_backend() == "cpu" and learner.convolves
 
 
 def _train_epoch(
-    fixed: Fixed, state: TrainingState, order: Int[Array, "steps batch"]
-) -> tuple[TrainingState, Float[Array, " steps"]]:
-    if jax.default_backend() != "cpu":
-        return _scan_steps((fixed, order), state)
-    # XLA's convolutions are ten times slower inside its loops on CPUs: https://github.com/jax-ml/jax/issues/12868
+    group: Group, state: TrainingState, orders: Int[Array, "steps *runs batch"], learner: Learner
+) -> tuple[TrainingState, Float[Array, "steps *runs"]]:
+    if not _loops_in_python(learner):
+        return _scan_steps((group, orders), state)
     losses = []
-    for chosen in np.asarray(order):
-        state, value = _call_step((fixed, jnp.asarray(chosen)), state)
+    for chosen in np.asarray(orders):
+        state, value = call_step((group, jnp.asarray(chosen)), state)
         losses.append(value)
     return state, jnp.stack(losses)
 
 
-@jax.jit
-def distances(parameters: Any, start: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """‖θ − θ0‖₂ and 1 − cos(θ, θ0).
-
-    The latter as ½‖θ/‖θ‖ − θ0/‖θ0‖‖²: near θ0, float32 would lose 1 − cos to rounding.
-    """
-    directions = (optax.tree.scale(1 / optax.tree.norm(tree), tree) for tree in (parameters, start))
-    cosine = 0.5 * optax.tree.norm(optax.tree.sub(*directions), squared=True)
-    return optax.tree.norm(optax.tree.sub(parameters, start)), cosine
+@eqx.filter_jit
+def block_logits(group: Group, state: TrainingState, start: np.ndarray, size: int) -> Float[Array, "*runs size"]:
+    """The logits of a block of samples of each learner."""
+    return group.each(lambda learner, one: learner.logits(one, start, size), state)
 
 
-def _measure(
-    epoch: int,
-    state: TrainingState,
-    static: Any,
-    start: Any,
-    train: tuple[Array, Array],
-    test: tuple[Array, Array],
-    running: float | None,
-) -> EpochResult:
-    model = merge(state.parameters, static)
-    train_loss, train_accuracy = evaluate(model, state.statistics, *train, EVALUATION_BATCH)
-    test_loss, test_accuracy = evaluate(model, state.statistics, *test, EVALUATION_BATCH)
-    l2, cosine = distances(state.parameters, start)
-    fitted = int(state.fitted_at)
-    return EpochResult(
-        epoch=epoch,
-        step=int(state.step),
-        state=state,
-        losses={"train": float(train_loss), "test": float(test_loss)},
-        accuracies={"train": float(train_accuracy), "test": float(test_accuracy)},
-        running_loss=running,
-        distance_l2=float(l2),
-        distance_cosine=float(cosine),
-        fitted_at=fitted if fitted >= 0 else None,
+@eqx.filter_jit
+def _scan_blocks(
+    group: Group, state: TrainingState, starts: np.ndarray, size: int
+) -> Float[Array, "blocks *runs size"]:
+    return jax.lax.map(lambda start: block_logits(group, state, start, size), starts)
+
+
+def all_logits(group: Group, state: TrainingState, learner: Learner) -> Float[Array, "*runs samples"]:
+    """The logits of the training samples, then the test samples, of each learner."""
+    samples = learner.course.train + learner.course.test
+    size = min(learner.block or samples, samples)
+    starts = np.arange(0, samples, size)
+    blocks = (
+        [block_logits(group, state, start, size) for start in map(np.asarray, starts)]
+        if _loops_in_python(learner) or len(starts) == 1
+        else [*_scan_blocks(group, state, starts, size)]
     )
+    # the block at the last start was moved back to be a whole one, so that all share one compiled shape
+    return jnp.concatenate([*blocks[:-1], blocks[-1][..., starts[-1] - samples :]], axis=-1)
+
+
+@eqx.filter_jit
+def _measures(group: Group, state: TrainingState, logits: Float[Array, "*runs samples"]) -> dict[str, Any]:
+    def of_one(learner: Learner, one: TrainingState, its: Float[Array, " samples"]) -> dict[str, Any]:
+        labels, train = learner.course.labels, learner.course.train
+        splits = {"train": (its[:train], labels[:train]), "test": (its[train:], labels[train:])}
+        l2, cosine = learner.distances(one, its[:train])
+        return {
+            "step": one.step,
+            "fitted_at": one.fitted_at,
+            "losses": {name: mean_loss(*both) for name, both in splits.items()},
+            "accuracies": {name: accuracy(*both) for name, both in splits.items()},
+            "distance_l2": l2,
+            "distance_cosine": cosine,
+        }
+
+    return group.with_axis(group.each(of_one, state, logits))
+
+
+def _results(
+    epoch: int, group: Group, state: TrainingState, learner: Learner, running: Float[Array, "*runs"] | None
+) -> list[EpochResult]:
+    logits = all_logits(group, state, learner)
+    measured, means = jax.device_get((_measures(group, state, logits), running))
+
+    @functools.cache
+    def checkpoints() -> dict[str, np.ndarray]:
+        return learner.checkpoints(group.with_axis(state))
+
+    def result(run: int) -> EpochResult:
+        its = jax.tree.map(lambda array: array[run].item(), measured)
+        return EpochResult(
+            **{**its, "fitted_at": its["fitted_at"] if its["fitted_at"] >= 0 else None},
+            epoch=epoch,
+            running_loss=None if means is None else float(np.atleast_1d(means)[run]),
+            checkpoint=lambda: {name: np.asarray(array[run]) for name, array in checkpoints().items()},
+        )
+
+    return [result(run) for run in range(group.count)]

@@ -5,7 +5,14 @@ import signal
 import time
 
 import duckdb
+import numpy as np
 import pytest
+from tolerance import assert_close
+
+from linstudy.execute.coordinator import Options, execute
+from linstudy.execute.display import PlainDisplay
+from linstudy.execute.planning import planned
+from linstudy.store.workspace import Workspace
 
 pytestmark = pytest.mark.product_settings
 
@@ -42,6 +49,19 @@ model: {kind: import, factory: "own_model:make", arguments: {mode: well}}
 train: {epochs: 2, batch_size: 16}
 sweep: {model.arguments.mode: [MODE, well]}
 """
+GROUPED = """
+study: grouped
+data: {kind: digits, train: 32, test: 16}
+model: {kind: import, factory: "own_model:make", arguments: {mode: MODE}}
+train: {epochs: EPOCHS, batch_size: 16}
+seeds: [0, 1, 2]
+"""
+
+
+def write_grouped(bench, mode, epochs=2):
+    """Three runs that go together."""
+    bench.write(OWN_MODEL, "own_model.py")
+    bench.write(GROUPED.replace("MODE", mode).replace("EPOCHS", str(epochs)))
 
 
 def wait_for(condition, process, seconds=120):
@@ -222,3 +242,65 @@ def test_a_worker_that_cannot_start_is_told_with_its_log(bench):
     assert out.splitlines()[-1]
     assert "a worker could not start" in out
     assert "abacus" in out
+
+
+def test_runs_that_go_together_tell_what_each_tells_alone(bench):
+    write_grouped(bench, "well")
+    assert "3 runs: 3 done now." in bench.run()
+    [(group, attempts, known)] = bench.rows(
+        "SELECT fused_group, count(*), count(methods->>'training') FROM attempt GROUP BY ALL"
+    )
+    assert (len(group), attempts, known) == (16, 3, 3)
+    together = bench.rows(NUMBERS)
+    assert len({value for _, name, _, split, epoch, _, value in together if (name, epoch) == ("loss", 2)}) == 9
+    study, plan = planned(bench.folder / "study.yaml", None, (), None)
+    options = Options(environments=({"JAX_PLATFORMS": "cpu"},), again=True, fuse=False)
+    execute(study, plan, Workspace(bench.folder), PlainDisplay(lambda line: None), options)
+    assert bench.rows("SELECT count(fused_group), count(*) FROM attempt") == [(3, 6)]
+    for one, other in zip(together, bench.rows(NUMBERS), strict=True):
+        assert one[:-1] == other[:-1]
+        assert_close(np.float32(one[-1]), np.float32(other[-1]))
+
+
+def test_what_was_in_a_group_that_a_signal_killed_is_tried_alone(bench):
+    write_grouped(bench, "die once")
+    out = bench.run()
+    assert out.count("failed together, so each is tried alone") == 1
+    assert out.count("the worker process was killed by SIGKILL") == 1
+    assert "3 runs: 3 done now." in out
+    assert bench.rows("SELECT status, fused_group IS NULL, count(*) FROM attempt GROUP BY ALL ORDER BY ALL") == [
+        ("done", True, 3),
+        ("failed", False, 3),
+    ]
+    assert (
+        bench.rows("SELECT count(*) FROM metric GROUP BY run_id, name, label, split, epoch HAVING count(*) > 1") == []
+    )
+
+
+def test_what_fails_together_and_alone_has_failed(bench):
+    write_grouped(bench, "raise")
+    out = bench.run(exit_status=1)
+    assert "3 runs: 3 failed." in out
+    assert bench.rows("SELECT status, fused_group IS NULL, error, count(*) FROM attempt GROUP BY ALL ORDER BY ALL") == [
+        ("failed", alone, "RuntimeError: this model cannot be made", 3) for alone in (False, True)
+    ]
+
+
+def test_ctrl_c_stops_a_group_and_the_same_command_goes_on_with_it(bench):
+    write_grouped(bench, "well", epochs=400)
+    process = bench.start("run", "study.yaml")
+    assert process.stdout.readline().startswith("running")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert bench.rows("SELECT status, count(*) FROM attempt GROUP BY ALL") == [("interrupted", 3)]
+    assert epochs_published(bench) < 400
+    assert "3 runs: 3 done now." in bench.run()
+    losses = "SELECT count(*), count(DISTINCT (run_id, epoch)) FROM curves WHERE name = 'loss' AND split = 'test'"
+    assert bench.rows(losses) == [(3 * 401, 3 * 401)]
+
+
+def test_a_group_is_spread_over_the_workers(bench):
+    write_grouped(bench, "well")
+    assert "3 runs: 3 done now." in bench.run("--workers", "2")
+    assert sorted(bench.rows("SELECT count(*) FROM attempt GROUP BY fused_group")) == [(1,), (2,)]

@@ -7,7 +7,7 @@ import pytest
 from linstudy.plan import make_plan
 from linstudy.runs.events import Measured, Produced, Stopped
 from linstudy.runs.job import Job
-from linstudy.runs.kinds import KINDS
+from linstudy.runs.kinds import KINDS, TOGETHER
 from linstudy.spec.points import load_study
 
 
@@ -31,8 +31,8 @@ class Told:
             if isinstance(event, Measured) and event.metric is metric and split in (None, event.split)
         }
 
-    def execute(self, run, stop=lambda: False):
-        """One attempt."""
+    def job(self, run, stop):
+        """One attempt, and where it tells."""
         roles = [("self", run.run_id), *((need.role, need.run_id) for need in run.needs)]
         artifacts = {
             (role, name, epoch): (lambda arrays=arrays: arrays)
@@ -47,22 +47,39 @@ class Told:
             if isinstance(event, Produced):
                 self.artifacts[(run.run_id, event.name, event.epoch)] = event.arrays
 
+        return Job(run.spec, run.checkpoints, artifacts, stop=stop), emit
+
+    def execute(self, run, stop=lambda: False):
+        """One attempt at a run."""
+        self.attempt([run], lambda jobs, emits: KINDS[run.kind](jobs[0], emits[0]), stop)
+
+    def execute_together(self, runs, stop=lambda: False):
+        """One attempt at several runs at once."""
+        self.attempt(runs, TOGETHER[runs[0].kind], stop)
+
+    def attempt(self, runs, compute, stop):
+        jobs, emits = zip(*(self.job(run, stop) for run in runs), strict=True)
         try:
-            KINDS[run.kind](Job(run.spec, run.checkpoints, artifacts, stop=stop), emit)
+            compute(jobs, emits)
         except Stopped:
-            told.append(Stopped)
+            for run in runs:
+                self.events[run.run_id].append(Stopped)
 
 
 @pytest.fixture
 def told(tmp_path):
-    """A function that runs all of a study."""
+    """A function that runs all of a study, one run after another, or all trainings together."""
 
-    def run_all(text):
+    def run_all(text, together=False, only_plan=False):
         path = tmp_path / "study.yaml"
         path.write_text(text)
         told = Told(make_plan(load_study(path).points, lambda part, spec: ""))
-        for run in list(told.plan.runs.values()):
-            told.execute(run)
+        runs = [] if only_plan else list(told.plan.runs.values())
+        if together:
+            told.execute_together(runs)
+        else:
+            for run in runs:
+                told.execute(run)
         return told
 
     return run_all

@@ -11,10 +11,13 @@ from tolerance import assert_close
 from linstudy import metrics
 from linstudy.data import load
 from linstudy.models.network import make_network
-from linstudy.runs.events import Restarted, Stopped
+from linstudy.plan import fusion_key
+from linstudy.runs import function_space
+from linstudy.runs.events import Chose, Measured, Produced, Restarted, Stopped
 from linstudy.runs.job import CHECKPOINT
 from linstudy.runs.training import resume_epoch
 from linstudy.spec.data import DigitsData
+from linstudy.spec.errors import LinstudyError
 from linstudy.spec.model import MlpModel
 from linstudy.tangent import freeze, merge, ntk_gram, split
 
@@ -184,7 +187,7 @@ def test_a_missing_checkpoint_is_made_again_without_telling_the_rows_again(told)
     events = len(found.events[run.run_id])
     found.execute(dataclasses.replace(run, checkpoints=(1, 3)))
     new = found.events[run.run_id][events:]
-    assert {type(event).__name__ for event in new} == {"Fingerprint", "Progress", "Produced"}
+    assert {type(event).__name__ for event in new} == {"Fingerprint", "Chose", "Progress", "Produced"}
     assert (run.run_id, CHECKPOINT, 1) in found.artifacts
     assert found.artifacts[(run.run_id, CHECKPOINT, 3)] is final
 
@@ -194,3 +197,106 @@ def test_a_missing_checkpoint_is_made_again_without_telling_the_rows_again(told)
 )
 def test_a_training_goes_on_from_the_last_checkpoint_before_all_that_it_must_make(stored, wanted, epoch):
     assert resume_epoch(stored, wanted) == epoch
+
+
+TOGETHER = SMALL + "sweep: {task: [{kind: binary_classes}, {kind: random_labels}]}\nseeds: [0, 1]\n"
+LINEAR = TOGETHER.replace("precision: float64", "precision: float64, linearize: {}").replace("seeds: [0, 1]", "")
+
+
+def told_alike(one, other, run_ids):
+    """Whether two executions told the same rows, to rounding, and left the same last checkpoint."""
+    for run_id in run_ids:
+        rows, others = (rows_of(found.events[run_id]) for found in (one, other))
+        assert rows.keys() == others.keys()
+        assert_close(list(rows.values()), list(others.values()))
+        ours, theirs = (found.artifacts[(run_id, CHECKPOINT, 3)] for found in (one, other))
+        assert ours.keys() == theirs.keys()
+        for name, array in theirs.items():
+            assert isinstance(ours[name], np.ndarray)
+            assert np.allclose(ours[name], array, rtol=1e-10, atol=1e-10)
+
+
+def rows_of(events):
+    measured = [event for event in events if isinstance(event, Measured)]
+    return {(event.metric.name, event.split, event.epoch): event.value for event in measured}
+
+
+def chosen(found, run_id):
+    return [event.how for event in found.events[run_id] if isinstance(event, Chose)]
+
+
+@pytest.mark.parametrize(("study", "how"), [(TOGETHER, "stacked"), (LINEAR, "function space")])
+def test_runs_together_tell_what_each_tells_alone(told, monkeypatch, study, how):
+    monkeypatch.setattr("linstudy.runs.training.stacking_pays", lambda learners, epochs: True)
+    alone, together = told(study), told(study, together=True)
+    assert len({fusion_key(run.spec) for run in alone.plan.runs.values()}) == 1
+    told_alike(together, alone, alone.of("training"))
+    assert {*chosen(together, alone.of("training")[0])} == {how}
+    assert chosen(alone, alone.of("training")[0]) == ["alone" if how == "stacked" else how]
+
+
+def test_runs_together_that_stop_go_on_to_the_same_numbers(told, monkeypatch):
+    monkeypatch.setattr("linstudy.runs.training.stacking_pays", lambda learners, epochs: True)
+    whole, found = told(TOGETHER), told(TOGETHER, only_plan=True)
+    runs = list(found.plan.runs.values())
+    stops = iter([False, True])
+    found.execute_together(runs, stop=lambda: next(stops))
+    for run in runs:
+        assert found.events[run.run_id][-1] is Stopped
+        assert [event.epoch for event in found.events[run.run_id] if isinstance(event, Produced)] == [1]
+    found.execute(runs[0])  # now further than the others
+    found.execute_together(runs)
+    told_alike(found, whole, [run.run_id for run in runs])
+
+
+def test_nothing_is_told_of_runs_together_of_which_one_cannot_begin(told, tmp_path):
+    column = f"{{kind: column, path: {tmp_path / 'none.txt'}}}"
+    found = told(TOGETHER.replace("{kind: random_labels}", column), only_plan=True)
+    with pytest.raises(LinstudyError, match="cannot be read"):
+        found.execute_together(list(found.plan.runs.values()))
+    events = [event for its in found.events.values() for event in its]
+    assert not any(isinstance(event, Measured | Restarted | Chose) for event in events)
+
+
+def test_a_checkpoint_in_function_space_serves_probes_and_resuming(told):
+    study = LINEAR.replace("sweep: {task: [{kind: binary_classes}, {kind: random_labels}]}", PROBED)
+    spanned = told(study)
+    by_parameters = told(study.replace("linearize: {}", "linearize: {space: parameters}"))
+    [[ours], [theirs]] = (found.of("probe") for found in (spanned, by_parameters))
+    for metric in (metrics.ALIGNMENT, metrics.LABEL_ALIGNMENT):
+        for epoch, value in by_parameters.values(theirs, metric).items():
+            assert_close(spanned.values(ours, metric)[epoch], value)
+    assert chosen(by_parameters, by_parameters.of("training")[0]) == ["parameters"]
+    [run] = (spanned.plan.runs[run_id] for run_id in spanned.of("training"))
+    final = dict(spanned.artifacts.pop((run.run_id, CHECKPOINT, 3)))
+    spanned.execute(run)  # from the checkpoint of epoch 0
+    again = spanned.artifacts[(run.run_id, CHECKPOINT, 3)]
+    assert again.keys() == final.keys()
+    assert all(np.array_equal(again[name], final[name]) for name in final)
+
+
+PROBED = "probes: [{kind: alignment, top: 4, at: [start, end]}]"
+
+
+def test_a_checkpoint_without_coefficients_is_begun_anew(told):
+    found = told(LINEAR.replace("linearize: {}", "linearize: {space: function}"), only_plan=True)
+    run = next(iter(found.plan.runs.values()))
+    found.artifacts[(run.run_id, CHECKPOINT, 1)] = {".step": np.array(6)}
+    found.execute(run)
+    assert Restarted(None) in found.events[run.run_id]
+    assert list(found.values(run.run_id, metrics.LOSS, "train")) == [0, 1, 2, 3]
+
+
+def test_a_gram_is_made_once_for_the_runs_that_share_it(told, monkeypatch):
+    made, make_span = [], function_space.make_span
+
+    def counted(*arguments, **options):
+        made.append(1)
+        return make_span(*arguments, **options)
+
+    monkeypatch.setattr(function_space, "make_span", counted)
+    monkeypatch.setattr(function_space, "_LAST", {})
+    told(LINEAR)
+    assert len(made) == 1
+    told(LINEAR + "seeds: [0, 1]\n")
+    assert len(made) == 4, "the Gram of seed 1, then by turns"

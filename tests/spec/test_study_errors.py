@@ -114,6 +114,16 @@ def test_whole_files(error, text, message):
             "train: {linearize: {at: {epoch: 101}}}",
             "4:33  train.linearize.at.epoch: epoch 101 is after the training's end. Allowed: 0 to 100 (train.epochs)",
         ),
+        (
+            "train: {linearize: {space: functions}}",
+            '4:28  train.linearize.space: "functions" is not allowed. Did you mean "function"? '
+            "Allowed: auto, function, parameters",
+        ),
+        (
+            "train: {optimizer: {kind: adam}, linearize: {space: function}}",
+            "4:8  train: linearize.space: function trains by sgd alone, and the optimizer is adam. "
+            "Write optimizer: {kind: sgd}, or space: auto or parameters",
+        ),
         ("task: {index: 4}", f"4:7  task: {{index: 4}} has no kind. Write {{kind: ...}}. Allowed: {TASKS}"),
         (
             "task: eigenfunction",

@@ -10,7 +10,9 @@ from linstudy.metrics import METRICS
 from linstudy.store.artifacts import Artifact
 from linstudy.store.database import LedgerError
 from linstudy.store.ledger import Ledger
+from linstudy.store.query import query
 from linstudy.store.rows import ArtifactRow, Batch, MetricRow, StudyRow, VectorRow
+from linstudy.store.snapshot import publish
 
 
 def loss(epoch, value=0.5, run_id="t"):
@@ -141,6 +143,12 @@ def test_an_artifact_replaces_the_one_of_its_name_and_epoch(ledger):
     ]
 
 
+def test_the_epochs_that_are_stored_are_told_for_every_run(ledger):
+    other = checkpoint(7)._replace(run_id="s")
+    ledger.write(Batch(artifacts=[checkpoint(2), checkpoint(None), checkpoint(0), other]))
+    assert ledger.stored_epochs() == {"t": [0, 2], "s": [7]}
+
+
 def test_truncate_keeps_what_lies_before_the_resume_point(ledger, rows):
     metrics = [loss(epoch) for epoch in (0, 1, 2, None)] + [loss(9, run_id="s")]
     vectors = [VectorRow("t", "alignment", "", "", epoch, (1.0,)) for epoch in (0, 1, 2, None)]
@@ -195,8 +203,48 @@ def test_a_newer_schema_is_refused(workspace):
     _replace_ledger(
         workspace, "CREATE TABLE ledger_version AS SELECT 'linstudy' AS program, 99::INTEGER AS schema_version"
     )
-    with pytest.raises(LedgerError, match="schema version 99; this linstudy reads and writes version 1"):
+    with pytest.raises(LedgerError, match="schema version 99; this linstudy reads and writes version 2"):
         Ledger.open(workspace)
+
+
+VERSION_1 = ("ALTER TABLE attempt DROP COLUMN methods", "UPDATE ledger_version SET schema_version = 1")
+"""What makes a ledger one of the first schema version."""
+
+
+@pytest.mark.parametrize("left", ["ledger", "results"])
+def test_an_earlier_schema_is_brought_up_to_date(workspace, study, runs, left):
+    workspace.root.mkdir()
+    with Ledger.open(workspace) as ledger:
+        ledger.register(study, runs)
+        ledger.finish(ledger.begin("t", {}), "done")
+        publish(ledger, workspace.results)
+    for file in (workspace.ledger, workspace.results):
+        with duckdb.connect(file) as connection:
+            for view in ("study_runs", "curves", "spectra", "final", "runs"):
+                connection.execute(f"DROP VIEW IF EXISTS {view}")
+            for statement in VERSION_1:
+                connection.execute(statement)
+    if left == "results":
+        workspace.ledger.unlink()
+    with Ledger.open(workspace) as ledger:
+        assert ledger.statuses() == {"s": "planned", "t": "done"}
+        ledger.finish(ledger.begin("s", {}), "done", methods={"gram": "structured"})
+        publish(ledger, workspace.results)
+    with Ledger.open(workspace) as again:
+        assert again.statuses() == {"s": "done", "t": "done"}
+    assert query(workspace.results, "SELECT run_id, methods ->> 'gram' FROM runs ORDER BY ALL").rows == [
+        ("s", "structured"),
+        ("t", None),
+    ]
+
+
+def test_an_attempt_remembers_how_it_computed(ledger, rows):
+    ledger.finish(ledger.begin("t", {"fused_group": "g"}), "done", methods={"training": "function space"})
+    ledger.finish(ledger.begin("s", {}), "done", methods={})
+    assert rows("SELECT fused_group, methods ->> 'training' FROM attempt ORDER BY attempt_id") == [
+        ("g", "function space"),
+        (None, None),
+    ]
 
 
 def test_a_file_that_is_no_database_is_refused(workspace):

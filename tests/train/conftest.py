@@ -1,5 +1,8 @@
 """Small data and models of known form."""
 
+import sys
+from pathlib import Path
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,6 +12,8 @@ import pytest
 from linstudy.models.layers import BatchNorm, linear
 from linstudy.models.network import Stateless
 from linstudy.tasks.labelled import Labelled
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 class NormedLinear(eqx.Module):

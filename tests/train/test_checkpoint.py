@@ -5,8 +5,8 @@ import pytest
 
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.train import AdamOptimizer, Train
-from linstudy.train.checkpoint import from_arrays, to_arrays
-from linstudy.train.fit import initial_state
+from linstudy.train.checkpoint import from_arrays, in_span, ordinary, to_arrays, with_span
+from linstudy.train.network import initial_state
 
 
 def test_a_state_survives_the_round_trip_with_its_types(normed):
@@ -40,3 +40,10 @@ def test_a_checkpoint_of_another_model_is_rejected(change, message):
     change(arrays)
     with pytest.raises(LinstudyError, match=f"the checkpoint does not fit the model: {message}"):
         from_arrays(tree, arrays)
+
+
+def test_a_checkpoint_in_function_space_has_two_parts():
+    arrays, span = {".step": np.zeros(1)}, {".parameters": np.ones(3)}
+    both = with_span(arrays, span)
+    assert (ordinary(both), in_span(both)) == (arrays, span)
+    assert in_span(arrays) == {}

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from learners import network_learner
 from tolerance import assert_close
 
 from linstudy.models.layers import named_key
@@ -14,11 +15,18 @@ from linstudy.spec.train import AdamOptimizer, SgdOptimizer, Train
 from linstudy.tangent.freeze import freeze
 from linstudy.tangent.linearize import linearize
 from linstudy.tangent.parameters import merge, split
-from linstudy.train.checkpoint import from_arrays, to_arrays
-from linstudy.train.fit import batch_order, distances, fit, initial_state
-from linstudy.train.loss import evaluate
+from linstudy.train.checkpoint import to_arrays
+from linstudy.train.fit import all_logits, batch_order, fit
+from linstudy.train.group import Group
+from linstudy.train.network import distances
 
 SEED = 7
+
+
+def trained(model, statistics, data, train, seed, **options):
+    """The results of one training, alone."""
+    learner = network_learner(model, statistics, data, train, seed)
+    return (result for (result,) in fit([learner], train.epochs, **options))
 
 
 def train_spec(epochs=3, batch_size=16, schedule="linear", **optimizer):
@@ -29,7 +37,7 @@ def train_spec(epochs=3, batch_size=16, schedule="linear", **optimizer):
 
 def snapshots(results):
     """Every result, with its state as arrays, since the next epoch takes the state itself."""
-    return [(dataclasses.replace(result, state=None), to_arrays(result.state)) for result in results]
+    return [(result, result.checkpoint()) for result in results]
 
 
 def same_bits(one, other):
@@ -91,7 +99,7 @@ def test_a_linear_model_is_trained_as_the_numpy_oracle_does(linear_network, labe
     spec, update = OPTIMIZERS[optimizer]
     train = Train(epochs=4, batch_size=batch_size, schedule=schedule, optimizer=spec)
     before = weights_of(linear_network.model)
-    results = snapshots(fit(linear_network, None, data, train, SEED))
+    results = snapshots(trained(linear_network, None, data, train, SEED))
     batches = all_batches(50, train)
     steps = len(batches)
     assert steps == (12 if batch_size == 16 else 4), "an incomplete batch is dropped; a batch is at most the data"
@@ -111,7 +119,7 @@ def test_a_linear_model_is_trained_as_the_numpy_oracle_does(linear_network, labe
 
 def test_every_result_covers_all_samples_of_both_splits(linear_network, labelled):
     data = labelled(train=50, test=21)
-    for result, arrays in snapshots(fit(linear_network, None, data, train_spec(), SEED)):
+    for result, arrays in snapshots(trained(linear_network, None, data, train_spec(), SEED)):
         weight, bias = arrays[".parameters.model.weight"][0], arrays[".parameters.model.bias"]
         for split_name in ("train", "test"):
             inputs, labels = getattr(data, f"{split_name}_inputs"), getattr(data, f"{split_name}_labels")
@@ -122,25 +130,36 @@ def test_every_result_covers_all_samples_of_both_splits(linear_network, labelled
 
 def test_evaluation_uses_the_running_statistics(normed, labelled):
     network, state = normed
-    data = labelled()
-    for result in fit(network, state, data, train_spec(epochs=1), SEED):
-        _, static = split(network)
-        frozen = freeze(merge(result.state.parameters, static), result.state.statistics)
-        logits = jax.vmap(frozen)(jnp.asarray(data.test_inputs))
-        assert_close(result.losses["test"], np.mean(np.log1p(np.exp(-data.test_labels * np.asarray(logits)))))
-        plain = evaluate(Stateless(frozen), None, jnp.asarray(data.test_inputs), jnp.asarray(data.test_labels), 8)
-        assert_close(result.accuracies["test"], plain[1])
+    data, train = labelled(), train_spec(epochs=1)
+    learner = network_learner(network, state, data, train, SEED)
+    for (result,) in fit([learner], train.epochs):
+        after = learner.restore(result.checkpoint())
+        frozen = freeze(merge(after.parameters, split(network)[1]), after.statistics)
+        logits = np.asarray(jax.vmap(frozen)(jnp.asarray(data.test_inputs)))
+        assert_close(result.losses["test"], np.mean(np.log1p(np.exp(-data.test_labels * logits))))
+        assert_close(result.accuracies["test"], np.mean(np.where(logits >= 0, 1, -1) == data.test_labels))
+
+
+@pytest.mark.parametrize("samples", range(1, 10))
+@pytest.mark.parametrize("block", [1, 4, 256])
+def test_evaluation_covers_every_sample_once_whatever_the_block(linear_network, labelled, samples, block):
+    data = labelled(train=1, test=samples)
+    learner = network_learner(linear_network, None, data, train_spec(), SEED, block=block)
+    logits = all_logits(Group([learner]), learner.begin(), learner)
+    weight, bias = linear_network.model.weight[0], linear_network.model.bias
+    inputs = np.concatenate([data.train_inputs, data.test_inputs])
+    assert_close(logits, inputs @ np.asarray(weight) + np.asarray(bias))
 
 
 def test_no_epochs_measure_the_initialization_alone(linear_network, labelled):
-    (result,) = fit(linear_network, None, labelled(), train_spec(epochs=0), SEED)
+    (result,) = trained(linear_network, None, labelled(), train_spec(epochs=0), SEED)
     assert (result.epoch, result.step, result.running_loss, result.fitted_at) == (0, 0, None, None)
     assert result.distance_l2 == 0
     assert 0 <= result.distance_cosine < 1e-30
 
 
 def test_epochs_and_steps_are_counted_from_the_initialization(linear_network, labelled):
-    results = list(fit(linear_network, None, labelled(train=50), train_spec(epochs=3, batch_size=16), SEED))
+    results = list(trained(linear_network, None, labelled(train=50), train_spec(epochs=3, batch_size=16), SEED))
     assert [(result.epoch, result.step) for result in results] == [(0, 0), (1, 3), (2, 6), (3, 9)]
 
 
@@ -159,34 +178,35 @@ def test_the_distance_near_the_start_is_not_lost_to_float32():
 def test_linearized_training_of_a_linear_network_is_its_training(linear_network, labelled):
     data, train = labelled(), train_spec(learning_rate=0.5)
     linear = Stateless(linearize(freeze(linear_network, None)))
-    for network, linearized in zip(
-        fit(linear_network, None, data, train, SEED), fit(linear, None, data, train, SEED), strict=True
+    for (network, arrays), (linearized, its) in zip(
+        *(snapshots(trained(model, None, data, train, SEED)) for model in (linear_network, linear)), strict=True
     ):
-        assert_close(list(network.losses.values()), list(linearized.losses.values()))
+        for split_name in ("train", "test"):
+            assert_close(network.losses[split_name], linearized.losses[split_name])
         assert_close(network.distance_l2, linearized.distance_l2)
-        for ours, theirs in zip(*map(jax.tree.leaves, (network.state, linearized.state)), strict=True):
+        for ours, theirs in zip(arrays.values(), its.values(), strict=True):
             assert_close(ours, theirs)
 
 
 def test_a_centred_linearization_starts_at_the_loss_of_a_zero_output(mlp, labelled):
     centred = Stateless(linearize(freeze(mlp, None), centred=True))
-    result = next(fit(centred, None, labelled(), train_spec(), SEED))
+    result = next(trained(centred, None, labelled(), train_spec(), SEED))
     assert_close(result.losses["train"], np.log(2))
 
 
 def test_a_nonlinear_network_parts_from_its_linearization(mlp, labelled):
     data, train = labelled(), train_spec(learning_rate=0.5)
     linear = Stateless(linearize(freeze(mlp, None)))
-    (*_, network), (*_, linearized) = (list(fit(model, None, data, train, SEED)) for model in (mlp, linear))
+    (*_, network), (*_, linearized) = (list(trained(model, None, data, train, SEED)) for model in (mlp, linear))
     assert abs(network.losses["train"] - linearized.losses["train"]) > 1e-3
 
 
 def test_the_anchor_stays_bitwise_equal(normed, labelled):
     linear = Stateless(linearize(freeze(*normed)))
     before = to_arrays(eqx.filter(linear.model.anchor, eqx.is_array))
-    for result in fit(linear, None, labelled(), train_spec(), SEED):
-        _, static = split(linear)
-        after = merge(result.state.parameters, static)
+    learner = network_learner(linear, None, labelled(), train_spec(), SEED)
+    for (result,) in fit([learner], 3):
+        after = merge(learner.restore(result.checkpoint()).parameters, split(linear)[1])
         assert same_bits(to_arrays(eqx.filter(after.model.anchor, eqx.is_array)), before)
     assert result.distance_l2 > 1e-3
     assert same_bits(to_arrays(eqx.filter(linear.model.anchor, eqx.is_array)), before)
@@ -195,7 +215,7 @@ def test_the_anchor_stays_bitwise_equal(normed, labelled):
 def test_the_given_model_is_left_alone(normed, labelled):
     network, state = normed
     before = to_arrays(eqx.filter((network, state), eqx.is_array))
-    for _ in fit(network, state, labelled(), train_spec(), SEED):
+    for _ in trained(network, state, labelled(), train_spec(), SEED):
         pass
     assert same_bits(to_arrays(eqx.filter((network, state), eqx.is_array)), before)
 
@@ -204,7 +224,7 @@ def test_the_given_model_is_left_alone(normed, labelled):
 def test_steps_to_fit_equals_the_oracle(linear_network, labelled, rate, fits):
     data = labelled(train=40)
     train = train_spec(epochs=12, batch_size=8, learning_rate=rate)
-    fitted = [result.fitted_at for result in fit(linear_network, None, data, train, SEED)]
+    fitted = [result.fitted_at for result in trained(linear_network, None, data, train, SEED)]
     batches = all_batches(40, train)
     rates = rate * (1 - np.arange(len(batches)) / len(batches))
     start = weights_of(linear_network.model)
@@ -226,10 +246,8 @@ def test_a_resumed_training_has_the_bits_of_an_uninterrupted_one(request, labell
         model, statistics = Stateless(linearize(freeze(model, statistics))), None
     data = labelled()
     train = Train(epochs=4, batch_size=16, optimizer=OPTIMIZERS[optimizer][0])
-    whole = snapshots(fit(model, statistics, data, train, SEED))
-    template = jax.eval_shape(lambda: initial_state(model, statistics, train, len(data.train_inputs)))
-    stored = from_arrays(template, whole[2][1])
-    resumed = snapshots(fit(model, statistics, data, train, SEED, resume=(2, stored)))
+    whole = snapshots(trained(model, statistics, data, train, SEED))
+    resumed = snapshots(trained(model, statistics, data, train, SEED, resume=(2, [whole[2][1]])))
     assert [result.epoch for result, _ in resumed] == [3, 4]
     for (result, arrays), (whole_result, whole_arrays) in zip(resumed, whole[3:], strict=True):
         assert result == whole_result
@@ -237,9 +255,9 @@ def test_a_resumed_training_has_the_bits_of_an_uninterrupted_one(request, labell
 
 
 def test_a_stored_state_is_not_touched_by_later_epochs(mlp, labelled):
-    results = fit(mlp, None, labelled(), train_spec(), SEED)
+    results = trained(mlp, None, labelled(), train_spec(), SEED)
     next(results)
-    stored = to_arrays(next(results).state)
+    stored = next(results).checkpoint()
     copies = {name: array.copy() for name, array in stored.items()}
     list(results)
     assert same_bits(stored, copies)
@@ -248,9 +266,9 @@ def test_a_stored_state_is_not_touched_by_later_epochs(mlp, labelled):
 def test_an_epoch_is_the_same_in_one_compiled_loop(mlp, normed, labelled, monkeypatch):
     data, train = labelled(), train_spec()
     models = ((mlp, None), normed)
-    stepwise = [snapshots(fit(*model, data, train, SEED))[-1] for model in models]
+    stepwise = [snapshots(trained(*model, data, train, SEED))[-1] for model in models]
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    looped = [snapshots(fit(*model, data, train, SEED))[-1] for model in models]
+    looped = [snapshots(trained(*model, data, train, SEED))[-1] for model in models]
     for (one, one_arrays), (other, other_arrays) in zip(stepwise, looped, strict=True):
         assert one.step == other.step
         assert_close(one.running_loss, other.running_loss)
@@ -260,14 +278,14 @@ def test_an_epoch_is_the_same_in_one_compiled_loop(mlp, normed, labelled, monkey
 
 def test_a_diverging_training_ends_after_the_first_loss_that_is_not_finite(mlp, labelled):
     train = train_spec(epochs=50, schedule="constant", learning_rate=1e200)
-    results = list(fit(mlp, None, labelled(), train, SEED))
+    results = list(trained(mlp, None, labelled(), train, SEED))
     assert [result.finite for result in results] == [True] * (len(results) - 1) + [False]
     assert len(results) < 51
 
 
 def test_infinite_inputs_end_at_the_initialization(linear_network, labelled):
     data = dataclasses.replace(labelled(), test_inputs=np.full((3, 4), np.inf), test_labels=np.ones(3))
-    (result,) = fit(linear_network, None, data, train_spec(), SEED)
+    (result,) = trained(linear_network, None, data, train_spec(), SEED)
     assert not result.finite
 
 
@@ -288,5 +306,7 @@ def test_the_batch_order_depends_on_neither_precision_nor_batch_size():
 
 
 def test_the_training_depends_on_its_seed(linear_network, labelled):
-    losses = [list(fit(linear_network, None, labelled(), train_spec(), seed))[-1].losses["train"] for seed in (0, 0, 1)]
+    losses = [
+        list(trained(linear_network, None, labelled(), train_spec(), seed))[-1].losses["train"] for seed in (0, 0, 1)
+    ]
     assert losses[0] == losses[1] != losses[2]

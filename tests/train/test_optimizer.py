@@ -59,3 +59,10 @@ def test_the_momentum_is_heavy_ball_and_not_nesterov():
 def test_equal_trainings_share_one_optimizer():
     assert make_optimizer(Train(epochs=3), 12) is make_optimizer(Train(epochs=3), 12)
     assert make_optimizer(Train(epochs=3), 12) is not make_optimizer(Train(epochs=3), 13)
+
+
+def test_trainings_that_differ_in_their_learning_rate_share_one_optimizer_of_rate_one():
+    slow, fast = (Train(optimizer=SgdOptimizer(kind="sgd", learning_rate=rate)) for rate in (0.1, 10.0))
+    optimizer = make_optimizer(slow, 12)
+    assert make_optimizer(fast, 12) is optimizer
+    assert_close(optimizer.update(np.ones(1), optimizer.init(np.zeros(1)))[0], -np.ones(1))

@@ -1,0 +1,73 @@
+"""Whether several networks train faster stacked or one after another, by measurement."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from linstudy.train.fit import block_logits, call_step
+from linstudy.train.group import Group
+from linstudy.train.learner import Learner
+
+REPEATS = 3
+
+WORTH_MEASURING = 1000
+"""Updates of all runs together, below which compiling both ways takes longer than either saves."""
+
+HOPELESS = 1.5
+"""Two stacked that take this many times as long as one after the other end the measurement, before it takes minutes."""
+
+_MEASURED: dict[Any, bool] = {}
+
+
+def stacking_pays(learners: Sequence[Learner], epochs: int) -> bool:
+    """Whether alike learners train faster as one program.
+
+    Always on accelerators. On CPUs, where stacked convolutions can be slower, a few updates and a block of the
+    evaluation are timed both ways, once for a shape in this process.
+    """
+    if len(learners) == 1 or jax.default_backend() != "cpu":
+        return True
+    course = learners[0].course
+    if epochs * course.steps * len(learners) < WORTH_MEASURING:
+        return False
+    shape = (len(learners), *_shape(learners[0]))
+    if shape not in _MEASURED:
+        _MEASURED[shape] = _measured(learners)
+    return _MEASURED[shape]
+
+
+def _measured(learners: Sequence[Learner]) -> bool:
+    alone = _epoch_seconds(learners[:1])
+    if _epoch_seconds(learners[:2]) > HOPELESS * 2 * alone:
+        return False
+    return _epoch_seconds(learners) < len(learners) * alone
+
+
+def _shape(learner: Learner) -> tuple[Any, ...]:
+    leaves, structure = jax.tree.flatten(learner)
+    return structure, *((leaf.shape, leaf.dtype) if eqx.is_array(leaf) else id(leaf) for leaf in leaves)
+
+
+def _epoch_seconds(learners: Sequence[Learner]) -> float:
+    """The time that an epoch of these together takes, from the fastest of some updates and blocks."""
+    group, course = Group(learners), learners[0].course
+    state = group.joined([learner.begin() for learner in learners])
+    orders = np.arange(course.batch) if len(learners) == 1 else np.tile(np.arange(course.batch), (len(learners), 1))
+    updates, blocks = [], []
+    for _ in range(1 + REPEATS):
+        start = time.perf_counter()
+        state, value = call_step((group, jnp.asarray(orders)), state)
+        jax.block_until_ready((state, value))
+        updates.append(time.perf_counter() - start)
+    samples = course.train + course.test
+    size = min(learners[0].block or samples, samples)
+    for _ in range(1 + REPEATS):
+        start = time.perf_counter()
+        jax.block_until_ready(block_logits(group, state, np.asarray(0), size))
+        blocks.append(time.perf_counter() - start)
+    return course.steps * min(updates[1:]) + -(-samples // size) * min(blocks[1:])
