@@ -98,6 +98,24 @@ def test_plan_lists_runs_needs_and_status(tmp_path):
     assert counts == "2 runs: 2 planned"
 
 
+@pytest.mark.parametrize(
+    ("data", "linearize", "words"),
+    [
+        ("digits", "{}", "(in function space)"),
+        ("digits", "{space: parameters}", "(by parameters)"),
+        ("cifar10", "{}", "(by parameters)"),
+        ("npz, path: a.npz", "{}", "(in function space if its Gram fits)"),
+    ],
+)
+def test_plan_says_how_a_linearization_will_be_trained(tmp_path, data, linearize, words):
+    (tmp_path / "a.npz").write_bytes(b"any")
+    (tmp_path / "a.yaml").write_text(
+        f"study: a\ndata: {{kind: {data}}}\nmodel: {{kind: mlp}}\ntrain: {{linearize: {linearize}}}\n"
+    )
+    training, _ = linstudy("plan", "a.yaml", "--data", ".", cwd=tmp_path).stdout.splitlines()
+    assert training.endswith(f"seed=0 {words}")
+
+
 def test_status_tells_what_failed_and_why(workspace):
     assert linstudy("status", cwd=workspace).stdout == (
         "small: 1 failed\nfailed      r1  spectrum digits mlp seed=0\n    ValueError: odd\n"

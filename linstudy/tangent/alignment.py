@@ -19,7 +19,8 @@ from linstudy.tangent.features import (
 )
 from linstudy.tangent.gram import DEFAULT_MEMORY_BUDGET, DEFAULT_TILE
 from linstudy.tangent.parameters import split
-from linstudy.tangent.spectrum import Spectrum, apply_gram
+from linstudy.tangent.spectrum import Spectrum
+from linstudy.tangent.symmetric import apply_gram
 from linstudy.tangent.tiling import Progress, padded_rows, report, tile_slices
 
 DEFAULT_CUTOFF = 1e-6
