@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from linstudy.models.layers import BATCH_AXIS
+from linstudy.tangent.convolution import with_fast_convolutions
 
 
 def binary_cross_entropy(
@@ -30,12 +31,13 @@ def accuracy(logits: Float[Array, " samples"], labels: Float[Array, " samples"])
 
 def logits_of(model: Any, state: Any, inputs: Float[Array, "samples ..."]) -> tuple[Float[Array, " samples"], Any]:
     """Logits of a batch in training, and the running statistics after it."""
+    model = with_fast_convolutions(model)
     return jax.vmap(model, in_axes=(0, None), out_axes=(0, None), axis_name=BATCH_AXIS)(inputs, state)
 
 
 def inference_logits(model: Any, state: Any, inputs: Float[Array, "samples ..."]) -> Float[Array, " samples"]:
     """Logits under the running statistics."""
-    model = _in_inference(model)
+    model = with_fast_convolutions(_in_inference(model))
     return jax.vmap(lambda x: model(x, state)[0])(inputs)
 
 
