@@ -151,12 +151,12 @@ def test_what_waits_for_a_run_is_found_near_and_far():
 # What makes it the same run
 
 GOLDEN = [
-    "ed2c188a7904c7c2",  # spectrum
-    "8f62096b2fd23952",  # training
-    "fbf82f6a1dff74b3",  # training
-    "792206de1c0131c3",  # probe
-    "9575010fba3dac9d",  # nads
-    "8453cfd0e883072d",  # training
+    "9ee43ee9927077a7",  # spectrum
+    "0b9a8280c82703e0",  # training
+    "cd11c59ad9219323",  # training
+    "00042f38e276b11f",  # probe
+    "894629abfe85cd4d",  # nads
+    "9f492903f73030ee",  # training
 ]
 
 

@@ -1,6 +1,7 @@
 """The probe `alignment`."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,11 @@ def measure(probe: AlignmentProbe, subject: Subject) -> Iterator[Found]:
     eigenvectors = subject.needed("spectrum")["eigenvectors"][: probe.top].astype(inputs.dtype)
     labels = np.concatenate([data.train_labels, np.zeros_like(data.test_labels)])[None]
     found = matrix_free_alignment(
-        subject.model, inputs, np.concatenate([eigenvectors, labels]), progress=subject.report
+        subject.model,
+        inputs,
+        np.concatenate([eigenvectors, labels]),
+        progress=subject.report,
+        chose=partial(subject.chose, "alignment"),
     )
     yield Found(metrics.ALIGNMENT, np.asarray(found[:-1]))
     yield Found(metrics.LABEL_ALIGNMENT, float(found[-1]), "train")

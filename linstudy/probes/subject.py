@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -18,12 +19,14 @@ class Subject:
         model: `model(x) -> logit`, batch norm frozen.
         needed: The arrays of the runs that the probe needs, by role.
         report: Called with the fraction done; it may raise to stop.
+        chose: Called with what was computed in one of several ways, and how.
     """
 
     model: FrozenState
     data: Labelled
     needed: Needed
     report: Callable[[float], None]
+    chose: Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -38,4 +41,5 @@ class Found:
 def gram_and_labels(subject: Subject, samples: int | None) -> tuple[np.ndarray, np.ndarray]:
     """The Gram and the labels of the first training samples."""
     inputs, labels = subject.data.train_inputs[:samples], subject.data.train_labels[:samples]
-    return ntk_gram(subject.model, inputs, progress=subject.report), labels
+    gram = ntk_gram(subject.model, inputs, progress=subject.report, chose=partial(subject.chose, "gram"))
+    return gram, labels

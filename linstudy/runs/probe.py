@@ -3,7 +3,7 @@
 from linstudy.probes.kinds import PROBES
 from linstudy.probes.subject import Subject
 from linstudy.runs.context import labelled, progress_of
-from linstudy.runs.events import Emit, Measured, Restarted
+from linstudy.runs.events import Chose, Emit, Measured, Restarted
 from linstudy.runs.job import CHECKPOINT, Job
 from linstudy.runs.networks import starting_point, stored_state, with_state
 from linstudy.runs.precision import precision
@@ -16,6 +16,10 @@ def run(job: Job, emit: Emit) -> None:
     spec = job.spec
     assert isinstance(spec, ProbeRun)
     emit(Restarted())
+
+    def chose(what: str, how: str) -> None:
+        emit(Chose(what, how))
+
     with precision(spec.train.precision):
         data = labelled(job, emit, spec.train.precision)
         model, statistics = starting_point(job, spec, data)
@@ -24,7 +28,7 @@ def run(job: Job, emit: Emit) -> None:
             state = stored_state(arrays, model, statistics, spec.train, data)
             share = [(position + part) / len(spec.epochs) for part in (0, 1)]
             report = progress_of(job, emit, f"epoch {epoch}", *share)
-            subject = Subject(freeze(*with_state(model, state)), data, job.needed, report)
+            subject = Subject(freeze(*with_state(model, state)), data, job.needed, report, chose)
             for found in PROBES[spec.probe.kind](spec.probe, subject):
                 emit(
                     Measured(

@@ -6,7 +6,7 @@ import numpy as np
 
 from linstudy import metrics
 from linstudy.runs.context import inputs_of, progress_of
-from linstudy.runs.events import Emit, Measured, Produced, Restarted
+from linstudy.runs.events import Chose, Emit, Measured, Produced, Restarted
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import precision
@@ -14,20 +14,24 @@ from linstudy.spec.checks import DEFAULT_TOP
 from linstudy.spec.run import SpectrumRun
 from linstudy.tangent import freeze, infinite_width, ntk_gram, spectrum
 
-Gram = Callable[[SpectrumRun, Job, np.ndarray, Callable[[float], None]], np.ndarray]
+Gram = Callable[[SpectrumRun, Job, Emit, np.ndarray], np.ndarray]
 
 SHARE_OF_GRAM = 0.7
 """Of the progress shown; the decomposition takes the rest."""
 
 
-def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray, report: Callable[[float], None]) -> np.ndarray:
+def _empirical(spec: SpectrumRun, job: Job, emit: Emit, inputs: np.ndarray) -> np.ndarray:
     model = freeze(*initial_network(job, inputs.shape[1:]))
-    return ntk_gram(model, inputs, progress=report)
+    return ntk_gram(model, inputs, progress=_report(job, emit), chose=lambda how: emit(Chose("gram", how)))
 
 
-def _infinite_width(spec: SpectrumRun, job: Job, inputs: np.ndarray, report: Callable[[float], None]) -> np.ndarray:
+def _infinite_width(spec: SpectrumRun, job: Job, emit: Emit, inputs: np.ndarray) -> np.ndarray:
     kernel = INFINITE_WIDTH[spec.model.kind](spec.model)
-    return infinite_width.infinite_width_gram(kernel, inputs, progress=report)
+    return infinite_width.infinite_width_gram(kernel, inputs, progress=_report(job, emit))
+
+
+def _report(job: Job, emit: Emit) -> Callable[[float], None]:
+    return progress_of(job, emit, "Gram", end=SHARE_OF_GRAM)
 
 
 KERNELS: dict[str, Gram] = {"empirical": _empirical, "infinite_width": _infinite_width}
@@ -45,14 +49,17 @@ def run(job: Job, emit: Emit) -> None:
     emit(Restarted())
     with precision(spec.spectrum.precision):
         inputs = inputs_of(job, emit, spec.spectrum.precision)
-        report = progress_of(job, emit, "Gram", end=SHARE_OF_GRAM)
-        gram = KERNELS[spec.spectrum.kernel](spec, job, inputs, report)
-    progress_of(job, emit, "eigenvectors")(SHARE_OF_GRAM)
-    found = spectrum(gram, min(spec.spectrum.top or DEFAULT_TOP, len(inputs)))
+        gram = KERNELS[spec.spectrum.kernel](spec, job, emit, inputs)
+    trace, top = float(np.trace(gram, dtype=np.float64)), min(spec.spectrum.top or DEFAULT_TOP, len(inputs))
+    del inputs
+    report = progress_of(job, emit, "eigenvectors", start=SHARE_OF_GRAM)
+    report(0.0)
+    found = spectrum(gram, top, progress=report)
+    del gram
     emit(Produced("spectrum", {"eigenvalues": found.eigenvalues, "eigenvectors": found.eigenvectors}))
     every = found.all_eigenvalues if found.all_eigenvalues is not None else found.eigenvalues
     emit(Measured(metrics.EIGENVALUES, every))
     emit(Measured(metrics.RESIDUALS, found.residuals))
     emit(Measured(metrics.GAPS, found.gaps))
     emit(Measured(metrics.EIGENVALUE_MAX, float(found.eigenvalues[0])))
-    emit(Measured(metrics.TRACE, float(np.trace(gram, dtype=np.float64))))
+    emit(Measured(metrics.TRACE, trace))

@@ -13,6 +13,7 @@ from linstudy.tangent.features import check_scalar_output, tangent_features
 from linstudy.tangent.freeze import FrozenState, freeze
 from linstudy.tangent.gram import GramOperator, ntk_diagonal, ntk_gram
 from linstudy.tangent.infinite_width import infinite_width_gram
+from linstudy.tangent.krylov import NotConverged
 from linstudy.tangent.linearize import Linearized, linearize
 from linstudy.tangent.nads import Nads, nads
 from linstudy.tangent.neural_tangents_adapter import INSTALL_COMMAND, NeuralTangentsMissing, load_neural_tangents
@@ -28,6 +29,7 @@ __all__ = [
     "Linearized",
     "Nads",
     "NeuralTangentsMissing",
+    "NotConverged",
     "RkhsNorm",
     "Spectrum",
     "alignment",

@@ -112,10 +112,9 @@ class Subspace:
         self.coupling = outside[:, : len(found)] @ factor
 
     def join(self, rows: Float[np.ndarray, "more samples"]) -> None:
-        """Add directions to the following block."""
+        """Add directions to the following block, as many as it leaves; residuals are known after an extension."""
         held = len(self.following)
-        self.following, _, outside = self._cleaned(np.concatenate([self.following, rows]))
-        self.coupling = outside[:, :held] @ self.coupling
+        self.following = self._cleaned(np.concatenate([self.following, rows[: self.unseen - held]]))[0]
 
     def ritz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Ritz values θ, decreasing, their vectors' coordinates in Q, one a column, and residuals ‖Θv − θv‖₂."""
@@ -125,6 +124,20 @@ class Subspace:
         values, coordinates = values[::-1], coordinates[:, ::-1]
         last = coordinates[self.size - self.coupling.shape[1] :]
         return values, coordinates, np.linalg.norm(self.coupling @ last, axis=0)
+
+    def ritz_with(self, other: "Subspace") -> tuple[np.ndarray, np.ndarray]:
+        """Ritz values of Q and rows P orthogonal to it together, decreasing, and their vectors' coordinates in P.
+
+        Args:
+            other: Of P, for the operator projected to what is orthogonal to Q.
+        """
+        joint = np.zeros((self.size + other.size, self.size + other.size))
+        joint[: self.size, : self.size] = self._projection[: self.size, : self.size]
+        joint[self.size :, self.size :] = other._projection[: other.size, : other.size]
+        across = (other.basis @ self.following.T @ self.coupling).T
+        joint[self.size - len(across) : self.size, self.size :] = across
+        values, coordinates = scipy.linalg.eigh(joint, lower=False, driver="evd", check_finite=False)
+        return values[::-1], coordinates[self.size :, ::-1]
 
     def vectors(self, coordinates: Float[np.ndarray, "size count"]) -> Float[np.ndarray, "count samples"]:
         """Vectors given by their coordinates in Q, one a row."""
@@ -140,14 +153,16 @@ class Subspace:
         self._projection[: self.size, : self.size] = np.diag(values)
 
 
-def _missed(apply: Apply, space: Subspace, above: float, generator: np.random.Generator) -> np.ndarray:
-    """Directions outside `space` whose Rayleigh quotient is `above` what it should be there, one a row.
+def _missed(
+    apply: Apply, space: Subspace, values: np.ndarray, allowed: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """Directions outside `space`, one a row, with which its first Ritz `values` rise by more than is `allowed`.
 
     A Krylov subspace holds at most as many copies of a repeated eigenvalue as its block has columns. So look at what
-    the operator does outside of it, from a new random start.
+    the operator does outside of it, from a new random start, or everywhere there if little is left.
     """
-    columns = min(_PROBE_COLUMNS, space.unseen)
-    steps = min(_PROBE_STEPS, space.unseen // columns)
+    everywhere = space.unseen <= _PROBE_COLUMNS * _PROBE_STEPS
+    columns, steps = (space.unseen, 1) if everywhere else (_PROBE_COLUMNS, _PROBE_STEPS)
 
     def outside(vectors: np.ndarray) -> np.ndarray:
         block = np.array(vectors.T, order="C")
@@ -162,8 +177,12 @@ def _missed(apply: Apply, space: Subspace, above: float, generator: np.random.Ge
     probe = Subspace(start, columns * steps, generator)
     for _ in range(steps):
         probe.extend(outside)
-    values, coordinates, _ = probe.ritz()
-    return probe.vectors(coordinates[:, values > above])
+    risen, coordinates = space.ritz_with(probe)
+    if np.all(risen[: len(values)] <= values + 10 * allowed):
+        return np.empty((0, space.basis.shape[1]))
+    # What is new in the first vectors; those that were found before have less of it than their residuals.
+    found, shares, _ = scipy.linalg.svd(coordinates[:, : len(values)], full_matrices=False)
+    return probe.vectors(found[:, : max(1, int(np.sum(shares > 0.1)))])
 
 
 def required(values: Float[np.ndarray, " count"], floor: float) -> Float[np.ndarray, " count"]:
@@ -180,11 +199,12 @@ class _Pace:
     def look(self, size: int, worst: float) -> None:
         """Note the `worst` residual, over the required one, at a `size`; expect the next look to find 1."""
         before, previous = self._last
-        ahead = math.inf
-        if size > before and worst < previous < math.inf:
+        left = math.log(max(worst, 1.0))
+        ahead = math.inf if left else 0.0
+        if size > before and left < previous < math.inf:
             # Convergence gets faster with the size, so that a straight line expects too much.
-            ahead = 0.75 * (size - before) * math.log(max(worst, 1.0)) / math.log(previous / worst)
-        self.next, self._last = size + int(min(ahead, size / 4)) + 1, (size, worst)
+            ahead = 0.75 * (size - before) * left / (previous - left)
+        self.next, self._last = size + int(min(ahead, size / 4)) + 1, (size, left)
 
 
 def leading(
@@ -223,7 +243,7 @@ def leading(
         worst = float(np.max(residuals[:count] / allowed))
         missed = np.empty((0, samples))
         if worst <= 1 and space.unseen:
-            missed = _missed(apply, space, values[count - 1] + 10 * allowed[-1], generator)
+            missed = _missed(apply, space, values[:count], allowed, generator)
         if worst <= 1 and not len(missed):
             return values[:count], space.vectors(coordinates[:, :count])
         if spent > WORK_LIMIT * (count + 4 * block):

@@ -13,8 +13,9 @@ from linstudy.data import load
 from linstudy.models.network import make_network
 from linstudy.plan import fusion_key
 from linstudy.runs import function_space
-from linstudy.runs.events import Chose, Measured, Produced, Restarted, Stopped
+from linstudy.runs.events import Chose, Measured, Produced, Progress, Restarted, Stopped
 from linstudy.runs.job import CHECKPOINT
+from linstudy.runs.spectrum import SHARE_OF_GRAM
 from linstudy.runs.training import resume_epoch
 from linstudy.spec.data import DigitsData
 from linstudy.spec.errors import LinstudyError
@@ -97,6 +98,32 @@ def test_a_spectrum_is_over_training_then_test_samples(told):
         gram = ntk_gram(model, inputs)
     eigenvector = found.artifacts[(spectrum, "spectrum", None)]["eigenvectors"][1]
     assert_close(gram @ eigenvector, found.values(spectrum, metrics.EIGENVALUES)[None][1] * eigenvector)
+
+
+def test_how_grams_and_alignments_were_computed_is_told(told):
+    alignments = "{kind: alignment, at: [start]}, {kind: alignment, top: 1, at: [end], label: one}"
+    found = told(SMALL + f"probes: [{alignments}, {{kind: rkhs_norm, at: [0]}}]\n")
+    ways = {run_id: [event for event in events if isinstance(event, Chose)] for run_id, events in found.events.items()}
+    [spectrum], [many, one, norm] = found.of("spectrum"), found.of("probe")
+    assert ways[spectrum] == ways[norm] == [Chose("gram", "structured")]
+    assert ways[many] == [Chose("alignment", "tiles of the Gram")]
+    assert ways[one] == [Chose("alignment", "explicit gradients")]
+
+
+def test_a_spectrum_tells_how_far_it_is_and_stops_between_its_parts(told):
+    found = told(SMALL + "task: {kind: eigenfunction, index: 2}\n", only_plan=True)
+    run = next(iter(found.plan.runs.values()))
+    assert run.kind == "spectrum"
+    found.execute(run)
+    progress = [event for event in found.events[run.run_id] if isinstance(event, Progress)]
+    fractions = [event.fraction for event in progress]
+    assert fractions == sorted(fractions)
+    assert {event.text: event.fraction for event in progress} == {"Gram": SHARE_OF_GRAM, "eigenvectors": 1.0}
+    found.artifacts.clear()
+    stops = iter([False] * (len(progress) - 1) + [True])
+    found.execute(run, stop=lambda: next(stops))
+    assert found.events[run.run_id][-1] is Stopped
+    assert not found.artifacts
 
 
 def test_nads_are_an_orthonormal_basis_and_label_their_task(told):

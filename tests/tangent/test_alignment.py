@@ -1,4 +1,6 @@
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from linstudy.tangent import (
     rkhs_norm_bound,
     spectrum,
 )
+from linstudy.tangent.alignment import tiles_are_cheaper
 from linstudy.tangent.features import feature_bytes
 
 
@@ -39,9 +42,10 @@ def test_alignment_of_an_eigenvector_is_its_eigenvalue(gram):
     assert_close(measured, found.eigenvalues)
 
 
-def test_matrix_free_alignment_of_the_eigenvectors_is_their_eigenvalues(mlp, inputs, gram):
+@pytest.mark.parametrize("tiles", [False, True])
+def test_matrix_free_alignment_of_the_eigenvectors_is_their_eigenvalues(mlp, inputs, gram, tiles):
     found = spectrum(gram)
-    assert_close(matrix_free_alignment(mlp, inputs, found.eigenvectors), found.eigenvalues)
+    assert_close(matrix_free_alignment(mlp, inputs, found.eigenvectors, tiles=tiles), found.eigenvalues)
 
 
 @pytest.mark.parametrize("batch", [1, 5, 12, 50])
@@ -49,13 +53,71 @@ def test_matrix_free_alignment_of_the_eigenvectors_is_their_eigenvalues(mlp, inp
 def test_matrix_free_alignment_equals_the_gram_s(mlp, inputs, gram, target, batch, features_in_budget):
     targets = np.stack([target, np.arange(12.0), 3 * target])
     budget = features_in_budget * feature_bytes(mlp)
-    measured = matrix_free_alignment(mlp, inputs, targets, batch=batch, memory_budget=budget)
+    measured = matrix_free_alignment(mlp, inputs, targets, tiles=False, batch=batch, memory_budget=budget)
     assert_close(measured, [alignment(gram, row) for row in targets])
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("tiles", [False, True, None])
+def test_both_ways_equal_explicit_jacobians(request, dense_jacobian, getkey, network, tiles):
+    model, shape = request.getfixturevalue(network), {"mlp": (9, 4), "conv": (9, 2, 4, 4)}[network]
+    inputs, targets = jax.random.normal(getkey(), shape), np.asarray(jax.random.normal(getkey(), (20, 9)))
+    products = targets @ np.asarray(dense_jacobian(model, inputs))
+    expected = np.sum(products**2, axis=1) / np.sum(targets**2, axis=1)
+    seen, chose = [], []
+    found = matrix_free_alignment(model, inputs, targets, tiles=tiles, progress=seen.append, chose=chose.append)
+    assert_close(found, expected)
+    assert chose == ["explicit gradients" if tiles is False else "tiles of the Gram"]
+    assert seen[-1] == 1
+
+
+def test_small_alignments_in_float32_lose_the_rounding_of_the_gram_by_tiles_alone(make_mlp, getkey):
+    model, inputs = make_mlp((6, 40), getkey()), np.asarray(jax.random.normal(getkey(), (200, 6)))
+    found = spectrum(ntk_gram(model, inputs), 100)
+    values = found.eigenvalues
+    assert values[-1] < 1e-4 * values[0]
+    with jax.enable_x64(False):
+        single = jax.tree.map(lambda leaf: leaf.astype(np.float32) if eqx.is_inexact_array(leaf) else leaf, model)
+        gradients, tiles = (
+            matrix_free_alignment(single, inputs.astype(np.float32), found.eigenvectors, tiles=tiles)
+            for tiles in (False, True)
+        )
+    assert np.max(np.abs(gradients / values - 1)) < 1e-5
+    assert np.max(np.abs(tiles - values) - 1e-6 * values) < 5e-9 * values[0]
+
+
+def test_the_way_of_fewer_operations_is_taken(mlp, inputs):
+    """71 parameters, 213 multiply-adds of a gradient, factors of 29 numbers: with 12 samples tiles pay from 4 on."""
+    assert [tiles_are_cheaper(mlp, inputs, targets) for targets in (1, 3, 4, 1000)] == [False, False, True, True]
+    many = np.concatenate([inputs] * 20)
+    assert [tiles_are_cheaper(mlp, many, targets) for targets in (1, 60, 1000)] == [False, False, False]
+    one_target_a_chunk = 2 * feature_bytes(mlp)
+    assert tiles_are_cheaper(mlp, inputs, 2, memory_budget=one_target_a_chunk)
+
+
+def test_products_below_float32_take_gradients(mlp, inputs):
+    with jax.default_matmul_precision("tensorfloat32"):
+        assert not tiles_are_cheaper(mlp, inputs, 1000)
+
+
+class Repeating(eqx.Module):
+    """A layer called twice, which only its first batch shows to have no factors."""
+
+    layer: eqx.nn.Linear
+
+    def __call__(self, x):
+        return jnp.sum(self.layer(jnp.tanh(self.layer(x))))
+
+
+def test_a_model_whose_factors_are_wrong_takes_gradients(inputs, getkey):
+    model = Repeating(eqx.nn.Linear(4, 4, key=getkey()))
+    assert not tiles_are_cheaper(model, inputs, 6)
+    assert tiles_are_cheaper(model, inputs, 1000), "even of gradients: half the samples are fewer than the targets"
 
 
 def test_matrix_free_alignment_reports_progress(mlp, inputs, target):
     seen = []
-    matrix_free_alignment(mlp, inputs, target[None], batch=5, progress=seen.append)
+    matrix_free_alignment(mlp, inputs, target[None], tiles=False, batch=5, progress=seen.append)
     assert_close(seen, [1 / 3, 2 / 3, 1.0])
 
 
