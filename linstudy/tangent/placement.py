@@ -1,11 +1,16 @@
-"""Samples spread over the local devices."""
+"""Samples and runs spread over the local devices."""
 
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+import equinox as eqx
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 _SAMPLES = "samples"
+_RUNS = "runs"
 
 
 def device_count() -> int:
@@ -13,18 +18,62 @@ def device_count() -> int:
     return jax.local_device_count()
 
 
-def _placed(tree: PyTree[Array], spec: PartitionSpec) -> PyTree[Array]:
-    if device_count() == 1:
-        return tree
-    mesh = Mesh(np.array(jax.local_devices()), (_SAMPLES,))
-    return jax.device_put(tree, NamedSharding(mesh, spec))
+def _mesh(devices: int, axis: str) -> Mesh | None:
+    return None if devices == 1 else Mesh(np.array(jax.local_devices()[:devices]), (axis,))
+
+
+def _placed(tree: PyTree[Array], mesh: Mesh | None, spec: PartitionSpec) -> PyTree[Array]:
+    return tree if mesh is None else jax.device_put(tree, NamedSharding(mesh, spec))
 
 
 def spread(tree: PyTree[Array]) -> PyTree[Array]:
     """Each device gets its share of the first axis, which the number of devices must divide."""
-    return _placed(tree, PartitionSpec(_SAMPLES))
+    return _placed(tree, _mesh(device_count(), _SAMPLES), PartitionSpec(_SAMPLES))
 
 
 def everywhere(tree: PyTree[Array]) -> PyTree[Array]:
     """Each device gets all of it."""
-    return _placed(tree, PartitionSpec())
+    return _placed(tree, _mesh(device_count(), _SAMPLES), PartitionSpec())
+
+
+@final
+class Shares(eqx.Module):
+    """How some equal things, such as runs, go to the local devices: evenly, the last one repeated to fill up.
+
+    No device takes more of them than the fullest must, and no more devices take part than that asks for.
+
+    Attributes:
+        total: How many there are with the repeated ones.
+    """
+
+    total: int = eqx.field(static=True)
+    mesh: Mesh | None = eqx.field(static=True)
+
+    def __init__(self, count: int):
+        each = -(-count // device_count())
+        devices = -(-count // each)
+        self.total, self.mesh = each * devices, _mesh(devices, _RUNS)
+
+    def filled(self, things: Sequence[Any]) -> list[Any]:
+        """As many as there are places."""
+        return [*things, *[things[-1]] * (self.total - len(things))]
+
+    def apart(self, tree: PyTree[Array], axis: int = 0) -> PyTree[Array]:
+        """Each device gets its share of an axis."""
+        return _placed(tree, self.mesh, _along(axis))
+
+    def everywhere(self, tree: PyTree[Array]) -> PyTree[Array]:
+        """Each of the devices gets all of it."""
+        return _placed(tree, self.mesh, PartitionSpec())
+
+    def mapped(self, function: Callable[..., Any], axes: Sequence[int | None]) -> Callable[..., Any]:
+        """`jax.vmap(function, axes)`, each device on its share: left to the compiler, convolutions would gather all."""
+        mapped = jax.vmap(function, tuple(axes))
+        if self.mesh is None:
+            return mapped
+        places = tuple(map(_along, axes))
+        return jax.shard_map(mapped, mesh=self.mesh, in_specs=places, out_specs=_along(0), check_vma=False)
+
+
+def _along(axis: int | None) -> PartitionSpec:
+    return PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, _RUNS)

@@ -6,10 +6,10 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from linstudy.train.fit import block_logits, call_step
+from linstudy.tangent.placement import device_count
+from linstudy.train.fit import batch_orders, block_logits, call_step
 from linstudy.train.group import Group
 from linstudy.train.learner import Learner
 
@@ -19,7 +19,7 @@ WORTH_MEASURING = 1000
 """Updates of all runs together, below which compiling both ways takes longer than either saves."""
 
 HOPELESS = 1.5
-"""Two stacked that take this many times as long as one after the other end the measurement, before it takes minutes."""
+"""Two a device that take this many times as long as one after another end the measurement, before it takes minutes."""
 
 _MEASURED: dict[Any, bool] = {}
 
@@ -43,7 +43,8 @@ def stacking_pays(learners: Sequence[Learner], epochs: int) -> bool:
 
 def _measured(learners: Sequence[Learner]) -> bool:
     alone = _epoch_seconds(learners[:1])
-    if _epoch_seconds(learners[:2]) > HOPELESS * 2 * alone:
+    few = learners[: 2 * device_count()]
+    if len(few) < len(learners) and _epoch_seconds(few) > HOPELESS * len(few) * alone:
         return False
     return _epoch_seconds(learners) < len(learners) * alone
 
@@ -57,11 +58,11 @@ def _epoch_seconds(learners: Sequence[Learner]) -> float:
     """The time that an epoch of these together takes, from the fastest of some updates and blocks."""
     group, course = Group(learners), learners[0].course
     state = group.joined([learner.begin() for learner in learners])
-    orders = np.arange(course.batch) if len(learners) == 1 else np.tile(np.arange(course.batch), (len(learners), 1))
+    orders = batch_orders(group, learners)(1)
     updates, blocks = [], []
     for _ in range(1 + REPEATS):
         start = time.perf_counter()
-        state, value = call_step((group, jnp.asarray(orders)), state)
+        state, value = call_step((group, orders, np.asarray(0)), state)
         jax.block_until_ready((state, value))
         updates.append(time.perf_counter() - start)
     samples = course.train + course.test

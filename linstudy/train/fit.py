@@ -13,7 +13,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from linstudy.train.group import Group
-from linstudy.train.learner import Course, Learner, TrainingState
+from linstudy.train.learner import Learner, TrainingState
 from linstudy.train.loss import accuracy, mean_loss
 
 FITTED_LOSS = 0.01
@@ -57,7 +57,8 @@ def fit(
     Args:
         resume: An epoch and the checkpoint of each learner after it; the results start at the epoch after.
     """
-    group, keys = Group(learners), _keys(learners)
+    group = Group(learners)
+    orders_of = batch_orders(group, learners)
     if resume is None:
         first, state = 0, group.joined([learner.begin() for learner in learners])
     else:
@@ -67,8 +68,7 @@ def fit(
     for epoch in range(first, epochs + 1):
         running = None
         if epoch > 0:
-            orders = _orders(keys, epoch, learners[0].course)
-            state, losses = _train_epoch(group, state, orders, learners[0])
+            state, losses = _train_epoch(group, state, orders_of(epoch), learners[0])
             running = jnp.mean(losses, axis=0)
         results = _results(epoch, group, state, learners[0], running)
         yield tuple(result if goes_on else None for result, goes_on in zip(results, left, strict=True))
@@ -84,18 +84,17 @@ def batch_order(key: PRNGKeyArray, epoch: int, samples: int, steps: int, batch: 
     return order[: steps * batch].reshape(steps, batch)
 
 
-def _keys(learners: Sequence[Learner]) -> Array:
-    """The keys of the batch orders; one for all where they are the same."""
-    keys = [learner.course.key for learner in learners]
-    return keys[0] if all(np.array_equal(key, keys[0]) for key in keys) else jnp.stack(keys)
-
-
-def _orders(keys: Array, epoch: int, course: Course) -> Int[Array, "steps *runs batch"]:
+def batch_orders(
+    group: Group, learners: Sequence[Learner]
+) -> Callable[[int], Int[Array, "steps batch"] | Int[Array, "steps runs batch"]]:
     """The batches of an epoch, with an axis of runs where their orders differ."""
+    keys, course = [learner.course.key for learner in learners], learners[0].course
     sizes = (course.train, course.steps, course.batch)
-    if keys.ndim == 1:
-        return batch_order(keys, epoch, *sizes)
-    return jax.vmap(lambda key: batch_order(key, epoch, *sizes), out_axes=1)(keys)
+    if all(np.array_equal(key, keys[0]) for key in keys):
+        return lambda epoch: group.shares.everywhere(batch_order(keys[0], epoch, *sizes))
+    own = group.joined(keys)
+    of_all = jax.vmap(lambda key, epoch: batch_order(key, epoch, *sizes), (0, None), out_axes=1)
+    return lambda epoch: group.shares.apart(of_all(own, epoch), axis=1)
 
 
 def _step(
@@ -119,11 +118,11 @@ def _group_step(
 
 @eqx.filter_jit(donate="all-except-first")
 def call_step(
-    arguments: tuple[Group, Int[Array, "*runs batch"]], state: TrainingState
+    arguments: tuple[Group, Int[Array, "steps *runs batch"], np.ndarray], state: TrainingState
 ) -> tuple[TrainingState, Float[Array, "*runs"]]:
-    """One update of a group; takes its state's buffers."""
-    group, chosen = arguments
-    return _group_step(group, state, chosen)
+    """One update of a group, on the batches of a step of their epoch; takes its state's buffers."""
+    group, orders, step = arguments
+    return _group_step(group, state, orders[step])
 
 
 @eqx.filter_jit(donate="all-except-first")
@@ -145,8 +144,8 @@ def _train_epoch(
     if not _loops_in_python(learner):
         return _scan_steps((group, orders), state)
     losses = []
-    for chosen in np.asarray(orders):
-        state, value = call_step((group, jnp.asarray(chosen)), state)
+    for step in np.arange(len(orders)):
+        state, value = call_step((group, orders, np.asarray(step)), state)
         losses.append(value)
     return state, jnp.stack(losses)
 
@@ -154,7 +153,7 @@ def _train_epoch(
 @eqx.filter_jit
 def block_logits(group: Group, state: TrainingState, start: np.ndarray, size: int) -> Float[Array, "*runs size"]:
     """The logits of a block of samples of each learner."""
-    return group.each(lambda learner, one: learner.logits(one, start, size), state)
+    return group.each(lambda learner, one, first: learner.logits(one, first, size), state, start, axes=(0, None))
 
 
 @eqx.filter_jit
@@ -164,18 +163,22 @@ def _scan_blocks(
     return jax.lax.map(lambda start: block_logits(group, state, start, size), starts)
 
 
+@eqx.filter_jit
+def _joined(blocks: Sequence[Array] | Array, samples: int) -> Float[Array, "*runs samples"]:
+    # the block at the last start was moved back to be a whole one, so that all share one compiled shape
+    *whole, last = blocks
+    rest = samples - sum(block.shape[-1] for block in whole)
+    return jnp.concatenate([*whole, last[..., -rest:]], axis=-1)
+
+
 def all_logits(group: Group, state: TrainingState, learner: Learner) -> Float[Array, "*runs samples"]:
     """The logits of the training samples, then the test samples, of each learner."""
     samples = learner.course.train + learner.course.test
     size = min(learner.block or samples, samples)
     starts = np.arange(0, samples, size)
-    blocks = (
-        [block_logits(group, state, start, size) for start in map(np.asarray, starts)]
-        if _loops_in_python(learner) or len(starts) == 1
-        else [*_scan_blocks(group, state, starts, size)]
-    )
-    # the block at the last start was moved back to be a whole one, so that all share one compiled shape
-    return jnp.concatenate([*blocks[:-1], blocks[-1][..., starts[-1] - samples :]], axis=-1)
+    if _loops_in_python(learner) or len(starts) == 1:
+        return _joined([block_logits(group, state, start, size) for start in map(np.asarray, starts)], samples)
+    return _joined(_scan_blocks(group, state, starts, size), samples)
 
 
 @eqx.filter_jit

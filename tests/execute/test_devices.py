@@ -1,0 +1,68 @@
+"""A whole study with four host devices, against the same with one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from several_devices import DEVICES, FOUR
+from tolerance import assert_close
+
+pytestmark = pytest.mark.product_settings
+
+EPOCHS = 50  # so many updates that measuring both ways is worth its time
+
+STUDY = f"""
+study: small
+data: {{kind: digits, train: 64, test: 32}}
+model: {{kind: import, factory: "own_model:make"}}
+task: {{kind: binary_classes}}
+train: {{epochs: {EPOCHS}, batch_size: 16}}
+sweep:
+  train.linearize: [null, {{}}]
+  train.optimizer.learning_rate: [0.01, 0.02, 0.03, 0.04, 0.05, 0.06]
+"""
+
+OWN_MODEL = """
+from pathlib import Path
+import equinox as eqx
+import jax
+
+class Mlp(eqx.Module):
+    layers: eqx.nn.MLP
+    def __call__(self, x):
+        return self.layers(x.ravel())
+
+def make(input_shape, key):
+    Path("devices").write_text(str(jax.local_device_count()))
+    size = 1
+    for extent in input_shape:
+        size *= extent
+    return Mlp(eqx.nn.MLP(size, "scalar", 8, 1, key=key))
+"""
+
+NUMBERS = "SELECT run_id, name, label, split, epoch, step, value FROM metric ORDER BY ALL"
+METHODS = "SELECT methods->>'training' AS how, count(*) FROM attempt GROUP BY ALL"
+
+
+def of_devices(bench, count, monkeypatch):
+    """Every metric's rows."""
+    bench = dataclasses.replace(bench, folder=bench.folder / str(count))
+    bench.folder.mkdir()
+    bench.write(OWN_MODEL, "own_model.py")
+    bench.write(STUDY)
+    monkeypatch.setenv("XLA_FLAGS", FOUR["XLA_FLAGS"] if count == DEVICES else "")
+    assert "12 runs: 12 done now." in bench.run()
+    assert (bench.folder / "devices").read_text() == str(count)
+    rows = bench.rows(NUMBERS)
+    assert len({row[0] for row in rows}) == 12
+    # networks are stacked where that was measured to be faster, as it is unless the machine is busy
+    assert set(bench.rows(METHODS)) in ({("function space", 6), (how, 6)} for how in ("stacked", "alone"))
+    return rows
+
+
+def test_four_devices_give_the_rows_of_one(bench, monkeypatch):
+    one, four = (of_devices(bench, count, monkeypatch) for count in (1, DEVICES))
+    assert [row[:-1] for row in four] == [row[:-1] for row in one]
+    for name in {row[1] for row in one}:
+        values, others = (np.array([row[-1] for row in rows if row[1] == name]) for rows in (four, one))
+        assert_close(values, others, rtol=1e-4)  # float32 over 200 steps
