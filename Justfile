@@ -24,6 +24,6 @@ study NAME *arguments:
 report *arguments:
     linstudy report {{ arguments }}
 
-# Times and ratios, printed, never asserted
+# Times and ratios, printed, never asserted; all of it, or the parts that are named (`just bench --help`)
 bench *arguments:
     python tests/benchmarks/bench.py {{ arguments }}

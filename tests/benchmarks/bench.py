@@ -1,141 +1,136 @@
-"""Times and ratios of the parts, taken in one run, interleaved and warmed up: `just bench`. Nothing is asserted.
+"""Times and ratios of the parts, taken in one run, in turn and warmed up: `just bench`. Nothing is asserted.
 
-Floors: a Gram of m samples and n parameters by explicit gradients needs m²n multiply-adds over its upper half, at the
-float32 matmul rate that is measured first.
+The table goes to standard output, part by part, and with --write NAME to reports/benchmarks/NAME.md too.
 """
 
-import statistics
-import subprocess
+import contextlib
+import functools
+import shlex
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import accuracy
+import click
+import full
+import function_space
+import grams
 import jax
-import jax.numpy as jnp
-import numpy as np
+import machine
+import projection
+import spectra
+import start_up
+import store
+import training
+from settings import Settings, memory_of_peers
+from table import Line, Section
+from torch_client import TorchServer
 
-from linstudy.models.network import make_network
-from linstudy.spec.model import LenetModel, MlpModel, Model
-from linstudy.spec.train import Linearize, Train
-from linstudy.store.ledger import Ledger
-from linstudy.store.rows import Batch, MetricRow, RunRow, StudyRow
-from linstudy.store.snapshot import publish
-from linstudy.store.workspace import Workspace
-from linstudy.tangent import freeze, linearize, load_neural_tangents, merge, ntk_gram, parameter_count, split
-from linstudy.tasks.labelled import Labelled
-from linstudy.train.fit import fit
+from linstudy.runs.precision import precision
 
-REPEATS = 3
+REPORTS = Path(__file__).parents[2] / "reports" / "benchmarks"
 
+PARTS: dict[str, Callable[[Settings], Section]] = {
+    "grams": grams.section,
+    "accuracy": accuracy.section,
+    "steps": training.step_section,
+    "linear": function_space.section,
+    "fused": training.fused_section,
+    "nads": spectra.nads_section,
+    "spectrum": spectra.spectrum_section,
+    "store": store.section,
+    "start": start_up.section,
+    "projection": projection.section,
+}
+SMOKE = "A smoke test: sizes are tiny, an MLP may stand for a LeNet, and the times mean nothing.\n\n"
 
-def medians(*functions: Callable[[], object]) -> list[float]:
-    """Median seconds of each, called in turn after one call to warm up."""
-    for function in functions:
-        jax.block_until_ready(function())
-    times: list[list[float]] = [[] for _ in functions]
-    for _ in range(REPEATS):
-        for function, taken in zip(functions, times, strict=True):
-            start = time.perf_counter()
-            jax.block_until_ready(function())
-            taken.append(time.perf_counter() - start)
-    return [statistics.median(taken) for taken in times]
-
-
-def matmul_rate() -> float:
-    """Multiply-adds a second of a 2048³ float32 product."""
-    matrix = jnp.ones((2048, 2048), jnp.float32)
-    product = jax.jit(lambda a: jnp.matmul(a, a, precision="highest"))
-    [seconds] = medians(lambda: product(matrix))
-    return 2048**3 / seconds
+ON_ACCELERATORS = "projection"
+"""A part that is left out on CPUs unless it is named."""
 
 
-def gram(name: str, spec: Model, shape: tuple[int, ...], samples: int, rate: float) -> None:
-    """Our Gram against neural-tangents' Jacobian contraction and structured derivatives, unbatched."""
-    nt = load_neural_tangents()
-    model = freeze(*make_network(spec, shape, 0))
-    inputs = np.asarray(jax.random.normal(jax.random.PRNGKey(0), (samples, *shape)), np.float32)
-    parameters, static = split(model)
-
-    def batched(point, batch):
-        return jax.vmap(merge(point, static))(batch)[:, None]
-
-    peers = {}
-    for number, peer in ((1, "neural-tangents, Jacobians"), (3, "neural-tangents, structured")):
-        kernel = jax.jit(nt.empirical_ntk_fn(batched, trace_axes=(-1,), implementation=number))
-        peers[peer] = lambda kernel=kernel: kernel(jnp.asarray(inputs), None, parameters)
-    ours, *others = medians(lambda: ntk_gram(model, inputs), *peers.values())
-    floor = samples**2 / 2 * parameter_count(model) / rate
-    row(f"Gram {name}, m = {samples}", ours, f"{ours / floor:.1f} × floor {floor:.3f} s")
-    for peer, seconds in zip(peers, others, strict=True):
-        row(f"  {peer}", seconds, f"{seconds / ours:.2f} × ours")
-
-
-def training(name: str, spec: Model, shape: tuple[int, ...], samples: int) -> None:
-    """An epoch of a network, and of its linearization through the network."""
-    draws = np.random.default_rng(0)
-    inputs = draws.standard_normal((samples, *shape), dtype=np.float32)
-    labels = np.where(draws.random(samples) < 0.5, -1, 1).astype(np.float32)
-    data = Labelled(inputs, labels, inputs[:64], labels[:64])
-    model, state = make_network(spec, shape, 0)
-
-    def epochs(linear: bool):
-        train = Train(epochs=100, linearize=Linearize() if linear else None)
-        start = linearized(model, state) if linear else (model, state)
-        results = fit(*start, data, train, 0)
-        return lambda: next(results).state
-
-    network, linear = medians(epochs(False), epochs(True))
-    steps = samples // 128
-    row(f"epoch of {name}, {steps} steps of 128, with evaluation", network, f"{network / steps * 1e3:.1f} ms a step")
-    row("  its linearization, through the network", linear, f"{linear / network:.2f} × the network")
-
-
-def linearized(model, state):
-    """What a training on a linearization starts from."""
-    from linstudy.models.network import Stateless
-
-    return Stateless(linearize(freeze(model, state))), None
+@click.command(help=__doc__)
+@click.argument("parts", nargs=-1, type=click.Choice([*PARTS, "full"]))
+@click.option("--repeats", default=5, show_default=True, help="Timings of each candidate.")
+@click.option("--quick", is_flag=True, help="Leave out what takes minutes.")
+@click.option("--smoke", is_flag=True, help="Tiny sizes, to see that everything runs; the times mean nothing.")
+@click.option("--torch", envvar="LINSTUDY_TORCH_PYTHON", help="Python of the torch environment (README).")
+@click.option("--memory", type=float, help="GiB that a peer may hold.  [default: half of the device's]")
+@click.option("--budget", type=float, help="GiB of features held by our Grams.  [default: the library's]")
+@click.option("--full", "with_full", is_flag=True, help="The 60,000² Gram of LeNet too.")
+@click.option("--full-out", type=click.Choice(["memory", "file"]), default="memory", show_default=True)
+@click.option("--full-folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where its file is.")
+@click.option("--write", "name", metavar="NAME", help="Write reports/benchmarks/NAME.md too.")
+def main(
+    parts: tuple[str, ...],
+    repeats: int,
+    quick: bool,
+    smoke: bool,
+    torch: str | None,
+    memory: float | None,
+    budget: float | None,
+    with_full: bool,
+    full_out: str,
+    full_folder: Path | None,
+    name: str | None,
+) -> None:
+    with contextlib.ExitStack() as stack:
+        server = TorchServer(torch) if torch else None
+        if server is not None:
+            stack.callback(server.close)
+        stack.enter_context(precision("float32"))
+        held = memory_of_peers() if memory is None else int(memory * 2**30)
+        settings = Settings(repeats, smoke, quick, held, None if budget is None else int(budget * 2**30), server)
+        report = Report(None if name is None else REPORTS / f"{name}.md")
+        report.add(f"# Benchmark\n\n{SMOKE if smoke else ''}{machine.description(_command(), server)}")
+        table = {**PARTS, "full": functools.partial(full.section, out=full_out, folder=full_folder)}
+        for part in _chosen(parts, with_full):
+            report.add(str(_section(part, table[part], settings)))
+            if not smoke:  # programs of the next parts are others, and hold memory
+                jax.clear_caches()
 
 
-def store() -> None:
-    """Rows a second, and publishing."""
-    with tempfile.TemporaryDirectory() as folder, Ledger.open(Workspace(Path(folder))) as ledger:
-        ledger.register(StudyRow("bench", "", "", ""), [RunRow("r", "training", {"kind": "training"})])
-        rows = [MetricRow("r", "loss", "", "train", epoch, epoch, 0.5) for epoch in range(100_000)]
-        [seconds] = medians(lambda: ledger.write(Batch(metrics=rows)))
-        row("100,000 metric rows", seconds, f"{1e5 / seconds:,.0f} rows a second")
-        [seconds] = medians(lambda: publish(ledger, Path(folder) / "results.duckdb"))
-        row("publishing 400,000 rows", seconds, "")
+class Report:
+    """What has been told so far, on standard output and in a file."""
+
+    def __init__(self, path: Path | None):
+        self._path, self._told = path, ""
+
+    def add(self, text: str) -> None:
+        """Tell more."""
+        print(text, flush=True)
+        self._told += f"{text}\n"
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(self._told.rstrip() + "\n", encoding="utf-8")
 
 
-def start_up() -> None:
-    """Whole commands."""
-    study = Path(__file__).parents[2] / "studies" / "kernel_rotation.yaml"
-    commands = (["plan", str(study)], ["schema"], ["--help"])
-    for arguments in commands:
-        command = [sys.executable, "-m", "linstudy", *arguments]
-        [seconds] = medians(lambda command=command: subprocess.run(command, capture_output=True, check=True).returncode)
-        row(f"linstudy {arguments[0]}", seconds, "")
+def _chosen(parts: Sequence[str], with_full: bool) -> list[str]:
+    every = [part for part in PARTS if part != ON_ACCELERATORS or jax.default_backend() != "cpu"]
+    chosen = [*(parts or every), *(["full"] if with_full else [])]
+    return list(dict.fromkeys(chosen))
 
 
-def row(what: str, seconds: float, remark: str) -> None:
-    """One line of the table."""
-    print(f"| {what} | {seconds:.3f} | {remark} |", flush=True)
+def _section(part: str, make: Callable[[Settings], Section], settings: Settings) -> Section:
+    """A part; one that fails says why."""
+    start = time.perf_counter()
+    try:
+        section = make(settings)
+    except Exception as error:
+        traceback.print_exc()
+        remark = f"failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+        section = Section(part, "This part failed.", [Line(part, "", remark=remark)])
+    print(f"{part}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    return section
 
 
-def main() -> None:
-    device = jax.devices()[0]
-    rate = matmul_rate()
-    print(f"{device.platform} {device.device_kind}, JAX {jax.__version__}, {2 * rate / 1e9:.0f} GFLOP/s in float32\n")
-    print("| what | median seconds | |\n|---|---|---|")
-    gram("MLP", MlpModel(kind="mlp"), (3, 32, 32), 512, rate)
-    gram("LeNet", LenetModel(kind="lenet"), (3, 32, 32), 64, rate)
-    training("MLP", MlpModel(kind="mlp"), (3, 32, 32), 1280)
-    training("LeNet", LenetModel(kind="lenet"), (3, 32, 32), 1280)
-    store()
-    start_up()
+def _command() -> str:
+    """The command without paths of this machine."""
+    hidden, words = ("--torch", "--full-folder"), sys.argv[1:]
+    shown = ["PATH" if before in hidden else word for before, word in zip(["", *words], words, strict=False)]
+    shown = [f"{word.split('=')[0]}=PATH" if word.startswith(hidden) and "=" in word else word for word in shown]
+    return shlex.join(["just", "bench", *shown])
 
 
 if __name__ == "__main__":

@@ -9,10 +9,13 @@ warms up with one more call.
     {"task": "step", "model": "resnet18"}               one training step of the network, batch 128
     {"task": "linear_step", "model": "resnet18"}        the same of its linearization
     {"task": "rate"}                                    a 4096³ float32 matrix product
+    {"task": "accuracy", "peer": "nngeometry", "model": "lenet", "samples": 64}
 
-Answers are {"seconds": the median}, with "gflops" for a rate, or {"error": the reason}. `--check` prints every peer's
-error against Jacobians in float64 instead.
+Answers are {"seconds": the median}, with "gflops" for a rate; for an accuracy {"relative": the error against Jacobians
+in float64}; or {"error": the reason}. `--check` prints the accuracies of all instead.
 """
+
+# pyright: reportMissingImports=false
 
 import argparse
 import contextlib
@@ -262,6 +265,8 @@ def answer(request: dict[str, Any], calls: dict[str, Callable[[], Any]]) -> dict
     """The answer to a request; `calls` keeps what its setting needs."""
     if request["task"] == "about":
         return about()
+    if request["task"] == "accuracy":
+        return {"relative": relative_error(request["peer"], request["model"], request["samples"])}
     setting = {key: value for key, value in request.items() if key != "repeats"}
     key = json.dumps(setting, sort_keys=True)
     if key not in calls:
@@ -283,15 +288,26 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         print(json.dumps(reply), file=answers, flush=True)
 
 
+@functools.lru_cache(maxsize=1)
+def exact_gram(model: str, samples: int) -> Tensor:
+    """From the Jacobians in float64."""
+    return torch_func(make_network(model).double(), normal(samples).double())
+
+
+def relative_error(peer: str, model: str, samples: int) -> float:
+    """‖difference‖ / ‖Gram‖ of a peer's Gram in float32 from the one in float64."""
+    exact = exact_gram(model, samples)
+    found = PEERS[peer](make_network(model), normal(samples)).detach().double()
+    return float(torch.linalg.norm(found - exact) / torch.linalg.norm(exact))
+
+
 def check() -> None:
-    """Each peer's Gram in float32 against the Jacobians' in float64: ‖difference‖ / ‖Gram‖."""
+    """Print the error of each peer's Gram."""
     # on fewer than 16 rows MKL's product loses 2e-4 over a long axis, whoever calls it
     for model, samples in {"mlp": 64, "lenet": 64, "resnet18": 16}.items():
-        exact = torch_func(make_network(model).double(), normal(samples).double())
-        for name, peer in PEERS.items():
-            found = peer(make_network(model), normal(samples)).detach().double()
-            error = torch.linalg.norm(found - exact) / torch.linalg.norm(exact)
+        for name in PEERS:
             remark = " (not timed)" if (name, model) in INEXACT else ""
+            error = relative_error(name, model, samples)
             print(f"{model:8}  m = {samples}  {name:19}  {error:.1e}{remark}", flush=True)
 
 

@@ -1,0 +1,77 @@
+"""The whole Gram of LeNet in a process of its own, whose peak memory is then that of the Gram.
+
+    python full_gram.py 60000 --out file
+
+prints the seconds, the peak memory and the errors of some entries as JSON.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accuracy import exact_gram, relative_error
+from operations import Network
+from settings import MODELS, SHAPE, images, initialized
+
+from linstudy.runs.precision import precision
+from linstudy.tangent import freeze, ntk_gram
+
+CHECKED = 24
+"""Samples whose entries are compared with explicit gradients in float64."""
+
+KIBIBYTES = 1 if sys.platform == "darwin" else 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("samples", type=int)
+    parser.add_argument("--out", choices=("memory", "file"), default="memory")
+    parser.add_argument("--folder", type=Path, help="where the file is made  [default: a temporary folder]")
+    arguments = parser.parse_args()
+    with precision("float32"), tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        print(json.dumps(measured(arguments.samples, arguments.out, Path(folder))))
+
+
+def measured(samples: int, out: str, folder: Path) -> dict[str, Any]:
+    """The Gram, made once: nothing is warmed up."""
+    model = freeze(*initialized(MODELS["lenet"], SHAPE, 0))
+    inputs = images(samples)
+    stored = _file(folder, samples) if out == "file" else None
+    start = time.perf_counter()
+    gram = ntk_gram(model, inputs, out=stored, progress=_Told())
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTES
+    chosen = np.random.default_rng(0).choice(samples, min(CHECKED, samples), replace=False)
+    error = relative_error(gram[np.ix_(chosen, chosen)], exact_gram(model, inputs[chosen]))
+    network = Network.of(model, SHAPE)
+    counted = {
+        "operations": network.gram(samples, samples**2),
+        "useful": network.gram(samples, samples * (samples + 1) / 2),
+    }
+    return {"seconds": seconds, "peak": peak, "error": error, **counted}
+
+
+def _file(folder: Path, samples: int) -> np.ndarray:
+    return np.lib.format.open_memmap(folder / "gram.npy", "w+", np.float32, (samples, samples))
+
+
+class _Told:
+    """Says every tenth that is done."""
+
+    def __init__(self) -> None:
+        self._tenths = 0
+
+    def __call__(self, fraction: float) -> None:
+        if int(fraction * 10) > self._tenths:
+            self._tenths = int(fraction * 10)
+            print(f"{self._tenths}/10", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
