@@ -77,8 +77,9 @@ def _cut(features: KernelFeatures, samples: int, tile: int | None, memory_budget
 
 
 def _tile_factors(features: KernelFeatures, inputs: np.ndarray, rows: slice, cut: _Cut) -> Factors:
-    padded = padded_rows(inputs, rows, cut.tile)
-    batches = [features(spread(padded[start : start + cut.batch])) for start in range(0, cut.tile, cut.batch)]
+    starts = range(rows.start, rows.start + cut.tile, cut.batch)
+    shares = [slice(start, min(start + cut.batch, rows.stop)) for start in starts]
+    batches = [features(spread(padded_rows(inputs, share, cut.batch))) for share in shares]
     return batches[0] if len(batches) == 1 else jax.tree.map(lambda *parts: jnp.concatenate(parts), *batches)
 
 
@@ -97,6 +98,7 @@ def _tiles(features: KernelFeatures, inputs: np.ndarray, others: np.ndarray | No
             for row, left in kept.items():
                 if others is not None or row <= column:
                     yield rows[row], columns[column], contract(left, right)
+        features.confirm()
 
 
 def _checked(inputs: Float[Array | np.ndarray, "samples ..."], others: Any = None) -> tuple[np.ndarray, Any]:
@@ -176,6 +178,7 @@ def ntk_diagonal(
     cut = _cut(features, len(inputs), None, DEFAULT_MEMORY_BUDGET)
     slices = tile_slices(len(inputs), cut.tile)
     norms = [np.asarray(squared_norms(_tile_factors(features, inputs, rows, cut))) for rows in slices]
+    features.confirm()
     return np.concatenate(norms)[: len(inputs)]
 
 

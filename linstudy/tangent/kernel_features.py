@@ -1,6 +1,6 @@
 """The tangent features of one model, in the cheapest form that was seen to be right."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, final
 
 import jax
@@ -13,12 +13,17 @@ from linstudy.tangent.factors import Factors, Structure, batch_factors, contract
 from linstudy.tangent.features import check_scalar_output, feature_dtype
 from linstudy.tangent.freeze import FrozenState, Stateless
 from linstudy.tangent.linearize import Linearized
-from linstudy.tangent.parameters import parameter_count
+from linstudy.tangent.parameters import parameter_count, signature
 
 STRUCTURED = "structured"
 EXPLICIT = "explicit gradients"
 
 _EXPLICIT = Structure((), ())
+
+_KNOWN: dict[Hashable, tuple[dict[int, Seen], str]] = {}
+"""What `_capturable` found, by signature: a Gram of 1,000 LeNet samples takes as long as six times its tracing."""
+
+_MOST_KNOWN = 64
 
 
 def tangent_model(model: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,9 +41,9 @@ def tangent_model(model: Callable[..., Any]) -> Callable[..., Any]:
 class KernelFeatures:
     """Computes factors of tangent features, batch by batch.
 
-    The first batch is compared with explicit gradients, on two of its samples, and how often each layer was called is
-    looked at in every batch: layers that are shared, scanned or mapped inside the model have no factors. What fails
-    goes by explicit gradients, never silently wrong.
+    Layers that are shared, scanned or mapped inside the model have no factors and go by explicit gradients. The first
+    batch is compared with explicit gradients, on two of its samples, and how often each layer was called is looked at
+    there, and in all later batches by `confirm`, which does not let the device wait for the host batch by batch.
 
     Attributes:
         how: `structured`, or `explicit gradients` with the reason.
@@ -53,11 +58,15 @@ class KernelFeatures:
         structured: bool = True,
     ):
         sample = jnp.asarray(sample)
-        check_scalar_output(model, sample)
         self.model = tangent_model(model)
         self._samples = samples
-        self._shapes, self.how = _capturable(self.model, sample) if structured else ({}, f"{EXPLICIT}: by request")
+        if structured:
+            self._shapes, self.how = _examined(model, sample)
+        else:
+            check_scalar_output(model, sample)
+            self._shapes, self.how = {}, f"{EXPLICIT}: by request"
         self._checked = False
+        self._unconfirmed: list[Array] = []
         self._restructure()
 
     @property
@@ -81,37 +90,62 @@ class KernelFeatures:
         return self._structure.positions
 
     def __call__(self, inputs: Float[Array, "samples ..."]) -> Factors:
-        """The factors of some samples."""
+        """The factors of some samples; `confirm` must be called before anything computed from them is believed."""
         factors, calls = batch_factors(self.model, self._structure, inputs)
+        if self._checked:
+            self._unconfirmed.append(calls)
+            return factors
         if self._accepts(np.asarray(calls), factors, inputs):
             return factors
         return self(inputs)
+
+    def confirm(self) -> None:
+        """See that no layer was called more than once in any batch since the first.
+
+        Raises:
+            RuntimeError: If one was: what a layer does depends on the inputs.
+        """
+        most = np.max([np.asarray(calls) for calls in self._unconfirmed], axis=0, initial=0.0)
+        self._unconfirmed = []
+        if np.any(most > 1):
+            raise RuntimeError(
+                "A layer is called more than once, but not in the first samples: the model's layers depend on its "
+                "input. Pass `structured=False`."
+            )
 
     def _restructure(self) -> None:
         self._structure = structure_of(self.model, self._shapes, self._samples)
         self._others = parameter_count(self.model) - self._structure.captured_parameters(self.model)
 
     def _accepts(self, calls: np.ndarray, factors: Factors, inputs: Array) -> bool:
-        """Whether factors are right; if not, the structure is changed so that the next ones are."""
+        """Whether the first factors are right; if not, the structure is changed so that the next ones are."""
         repeated = [index for index, count in zip(self._shapes, calls, strict=True) if count > 1]
         if repeated:
             self._without(repeated, f"{len(repeated)} layers are called more than once")
-            return False
-        if not self._checked and self._shapes and not _agree(self.model, factors, inputs):
+        elif self._shapes and not _agree(self.model, factors, inputs):
             self._without(list(self._shapes), "the factors of two samples do not give their explicit Gram")
-            return False
-        self._checked = True
-        return True
+        else:
+            self._checked = True
+        return self._checked
 
     def _without(self, indices: list[int], reason: str) -> None:
-        if self._checked:
-            raise RuntimeError(
-                f"{reason}, but not in the first samples: the model's layers depend on its input. "
-                "Pass `structured=False`."
-            )
         self._shapes = {index: shape for index, shape in self._shapes.items() if index not in indices}
         self.how = f"{STRUCTURED if self._shapes else EXPLICIT}: {reason}"
         self._restructure()
+
+
+def _examined(model: Callable[..., Any], sample: Array) -> tuple[dict[int, Seen], str]:
+    """Which layers of a model can be captured, and the reason if none; a model that has no tangent kernel raises."""
+    known_as = signature((model, sample))
+    found = _KNOWN.get(known_as) if known_as is not None else None
+    if found is None:
+        check_scalar_output(model, sample)
+        found = _capturable(tangent_model(model), sample)
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        if known_as is not None:
+            _KNOWN[known_as] = found
+    return found
 
 
 def _capturable(model: Callable[..., Any], sample: Array) -> tuple[dict[int, Seen], str]:

@@ -1,5 +1,6 @@
 """What of a model is trained: every inexact array that is not frozen."""
 
+from collections.abc import Hashable
 from typing import Any, final
 
 import equinox as eqx
@@ -51,3 +52,18 @@ def parameter_count(model: PyTree) -> int:
     """The number n of parameters of `model`."""
     parameters, _ = split(model)
     return sum(leaf.size for leaf in jax.tree.leaves(parameters))
+
+
+def signature(tree: PyTree) -> Hashable | None:
+    """All of a tree but its arrays' values: what two trees of one signature do is traced alike.
+
+    Returns:
+        None if something in the tree has no hash.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    kinds = tuple((leaf.shape, leaf.dtype) if eqx.is_array(leaf) else (type(leaf), leaf) for leaf in leaves)
+    try:
+        hash((structure, kinds))
+    except TypeError:
+        return None
+    return structure, kinds

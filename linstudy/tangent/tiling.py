@@ -23,9 +23,11 @@ def tile_slices(samples: int, tile: int) -> list[slice]:
 
 
 def padded_rows(array: Shaped[np.ndarray, "samples ..."], rows: slice, tile: int) -> Shaped[Array, "tile ..."]:
-    """`array[rows]`, its last row repeated up to `tile` rows."""
+    """`array[rows]`, the last row of `array` repeated up to `tile` rows."""
     block = array[rows]
-    return jnp.asarray(np.concatenate([block, np.repeat(block[-1:], tile - len(block), axis=0)]))
+    if len(block) < tile:
+        block = np.concatenate([block, np.repeat(array[-1:], tile - len(block), axis=0)])
+    return jnp.asarray(block)
 
 
 def tile_count(rows: int, columns: int, symmetric: bool) -> int:

@@ -1,13 +1,12 @@
 """Whether several networks train faster stacked or one after another, by measurement."""
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
-import equinox as eqx
 import jax
 import numpy as np
 
+from linstudy.tangent.parameters import signature
 from linstudy.tangent.placement import device_count
 from linstudy.train.fit import batch_orders, block_logits, call_step
 from linstudy.train.group import Group
@@ -21,7 +20,7 @@ WORTH_MEASURING = 1000
 HOPELESS = 1.5
 """Two a device that take this many times as long as one after another end the measurement, before it takes minutes."""
 
-_MEASURED: dict[Any, bool] = {}
+_MEASURED: dict[tuple[int, Hashable], bool] = {}
 
 
 def stacking_pays(learners: Sequence[Learner], epochs: int) -> bool:
@@ -35,10 +34,12 @@ def stacking_pays(learners: Sequence[Learner], epochs: int) -> bool:
     course = learners[0].course
     if epochs * course.steps * len(learners) < WORTH_MEASURING:
         return False
-    shape = (len(learners), *_shape(learners[0]))
-    if shape not in _MEASURED:
-        _MEASURED[shape] = _measured(learners)
-    return _MEASURED[shape]
+    shape = signature(learners[0])
+    if shape is None:
+        return _measured(learners)
+    if (len(learners), shape) not in _MEASURED:
+        _MEASURED[len(learners), shape] = _measured(learners)
+    return _MEASURED[len(learners), shape]
 
 
 def _measured(learners: Sequence[Learner]) -> bool:
@@ -47,11 +48,6 @@ def _measured(learners: Sequence[Learner]) -> bool:
     if len(few) < len(learners) and _epoch_seconds(few) > HOPELESS * len(few) * alone:
         return False
     return _epoch_seconds(learners) < len(learners) * alone
-
-
-def _shape(learner: Learner) -> tuple[Any, ...]:
-    leaves, structure = jax.tree.flatten(learner)
-    return structure, *((leaf.shape, leaf.dtype) if eqx.is_array(leaf) else id(leaf) for leaf in leaves)
 
 
 def _epoch_seconds(learners: Sequence[Learner]) -> float:

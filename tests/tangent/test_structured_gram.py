@@ -10,9 +10,10 @@ from tolerance import assert_close
 from linstudy.models.network import make_network
 from linstudy.spec.model import LenetModel, MlpModel, ResnetModel
 from linstudy.tangent import GramOperator, freeze, linearize, ntk_diagonal, ntk_gram
-from linstudy.tangent.capture import call_shapes
-from linstudy.tangent.factors import Extent, structure_of
+from linstudy.tangent.capture import Captured, call_shapes
+from linstudy.tangent.factors import Extent, _kernel_gradient, structure_of
 from linstudy.tangent.features import batch_features
+from linstudy.tangent.kernel_features import KernelFeatures
 
 
 def explicit_gram(model, inputs, others=None):
@@ -225,6 +226,50 @@ def test_a_wrong_factor_is_found_by_the_two_samples(getkey, monkeypatch):
         room._tap.defvjp(room._tap_forward, plain)
     assert how == "explicit gradients: the factors of two samples do not give their explicit Gram"
     assert_close(gram, explicit_gram(model, inputs))
+
+
+def test_layers_called_again_after_the_first_batch_are_found(mlp, getkey):
+    features = KernelFeatures(mlp, jnp.ones(4), 9)
+    for _ in range(3):
+        features(jax.random.normal(getkey(), (3, 4)))
+    features.confirm()
+    features(jax.random.normal(getkey(), (3, 4)))
+    # no model is known whose calls depend on its inputs once they are mapped; so pretend
+    features._unconfirmed[-1] = features._unconfirmed[-1].at[1].add(1)
+    with pytest.raises(RuntimeError, match="structured=False"):
+        features.confirm()
+
+
+def test_a_model_is_examined_once_whatever_its_weights(make_mlp, getkey, monkeypatch):
+    import linstudy.tangent.kernel_features as room
+
+    examined, plain = [], room.call_shapes
+    monkeypatch.setattr(room, "_KNOWN", {})
+    monkeypatch.setattr(room, "call_shapes", lambda *arguments: examined.append(1) or plain(*arguments))
+    inputs = jax.random.normal(getkey(), (5, 4))
+    for sizes in ((4, 3), (4, 3), (4, 5)):
+        model = make_mlp(sizes, getkey())
+        assert_close(ntk_gram(model, inputs), explicit_gram(model, inputs))
+    assert len(examined) == 2
+
+
+@pytest.mark.parametrize("outputs", [1, 5, 6, 12, 13, 40])
+@pytest.mark.parametrize("height", [3, 4, 6])
+def test_kernel_gradients_of_some_rows_at_once(outputs, height, getkey):
+    """1, 2 or 4 rows, as the height and the channels have it."""
+    layer = eqx.nn.Conv2d(2, outputs, (2, 3), padding=((1, 0), (2, 1)), key=getkey())
+    images = jax.random.normal(getkey(), (3, 2, height, 5))
+    deltas = jax.random.normal(getkey(), jax.vmap(layer)(images).shape)
+
+    def linear(layer, image, delta):
+        return jnp.sum(layer(image) * delta)
+
+    right = jax.vmap(eqx.filter_grad(linear), in_axes=(None, 0, 0))(layer, images, deltas)
+    found = _kernel_gradient(layer, jax.vmap(Captured)(images, deltas, jnp.ones(3)))
+    weight, bias = found[:, :-outputs], found[:, -outputs:]
+    # in the order input channel, row, column, output channel
+    assert_close(weight.reshape(3, 2, 2, 3, outputs), jnp.moveaxis(right.weight, 1, -1))
+    assert_close(bias, right.bias[:, :, 0, 0])
 
 
 def test_gram_of_a_linearization_is_its_anchors(conv, getkey):
