@@ -66,6 +66,7 @@ def cli() -> None:
 )
 @click.option("--device", help="cpu, gpu or another platform of JAX.  [default: the best there is]")
 @click.option("--again", is_flag=True, help="Run also what is done.")
+@click.option("--fuse/--no-fuse", default=True, help="Whether runs of one shape train together.  [default: --fuse]")
 def run(
     study: Path,
     profile: str | None,
@@ -75,6 +76,7 @@ def run(
     workers: int | None,
     device: str | None,
     again: bool,
+    fuse: bool,
 ) -> None:
     """Run what is missing of STUDY. Ctrl-C publishes and stops, the same command resumes."""
     from linstudy.execute.coordinator import Options, execute
@@ -85,7 +87,7 @@ def run(
 
     loaded, plan = planned(study, profile, overrides, data_folder)
     display = LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
-    options = Options(worker_environments(workers, device), data_folder, again)
+    options = Options(worker_environments(workers, device), data_folder, again, fuse)
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options)
     finally:

@@ -9,11 +9,6 @@ import numpy as np
 import pytest
 from tolerance import assert_close
 
-from linstudy.execute.coordinator import Options, execute
-from linstudy.execute.display import PlainDisplay
-from linstudy.execute.planning import planned
-from linstudy.store.workspace import Workspace
-
 pytestmark = pytest.mark.product_settings
 
 NUMBERS = "SELECT run_id, name, label, split, epoch, step, value FROM metric ORDER BY ALL"
@@ -253,9 +248,7 @@ def test_runs_that_go_together_tell_what_each_tells_alone(bench):
     assert (len(group), attempts, known) == (16, 3, 3)
     together = bench.rows(NUMBERS)
     assert len({value for _, name, _, split, epoch, _, value in together if (name, epoch) == ("loss", 2)}) == 9
-    study, plan = planned(bench.folder / "study.yaml", None, (), None)
-    options = Options(environments=({"JAX_PLATFORMS": "cpu"},), again=True, fuse=False)
-    execute(study, plan, Workspace(bench.folder), PlainDisplay(lambda line: None), options)
+    bench.run("--again", "--no-fuse")
     assert bench.rows("SELECT count(fused_group), count(*) FROM attempt") == [(3, 6)]
     for one, other in zip(together, bench.rows(NUMBERS), strict=True):
         assert one[:-1] == other[:-1]
