@@ -14,6 +14,7 @@ from pathlib import Path
 
 import accuracy
 import click
+import convolutions
 import full
 import function_space
 import grams
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[Settings], Section]] = {
     "grams": grams.section,
     "accuracy": accuracy.section,
     "steps": training.step_section,
+    "convolutions": convolutions.section,
     "linear": function_space.section,
     "fused": training.fused_section,
     "nads": spectra.nads_section,

@@ -23,7 +23,7 @@ COPIES = 2
 """Of the Jacobian, that a torch peer is taken to hold."""
 
 BATCHED_PAIRS = 2e6
-"""Above, and for a ResNet18, `nt.batch` takes minutes: it is warmed up on two batches and measured once."""
+"""Above, and for a ResNet18, `nt.batch` takes minutes: it is warmed up on two batches."""
 
 LEGEND = """Floor: a forward pass, a backward pass to the layers' output gradients, kernel gradients where they are \
 the cheaper form, and the products of all m² pairs in every layer's cheaper form, without symmetry, at the rate of the \
@@ -91,7 +91,7 @@ def _neural_tangents(settings: Settings, name: str, model: Any, inputs: np.ndarr
         call = peers.batched_gram(model, number, batch)
         two = functools.partial(call, inputs[: 2 * batch])
         run = calls(functools.partial(call, inputs))
-        yield Candidate(batched, run, warm_up=two if slow else None, once=slow)
+        yield Candidate(batched, run, warm_up=two if slow else None)
 
 
 def _torch(settings: Settings, name: str, samples: int, parameters: int) -> Iterator[Candidate]:

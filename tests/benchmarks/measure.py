@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import math
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -17,8 +18,8 @@ LEAST = 0.2
 
 MOST_IN_A_ROW = 50
 
-SLOW = 30.0
-"""A candidate whose first call takes longer is measured in one further call, whatever the repeats."""
+ENOUGH = 15.0
+"""Seconds of timings, beyond which a candidate is not timed again, whatever the repeats."""
 
 Run = Callable[[int], float]
 """Makes some calls in a row, and tells the seconds of one."""
@@ -31,13 +32,11 @@ class Candidate:
     Attributes:
         run: None if it is left out, for the reason that `remark` gives.
         warm_up: Called first, in place of a call of `run`.
-        once: It is measured in one call.
     """
 
     name: str
     run: Run | None
     warm_up: Callable[[], object] | None = None
-    once: bool = False
     remark: str = ""
 
 
@@ -78,10 +77,10 @@ def measure(
     attempts = [_Attempt(candidate, least) for candidate in candidates]
     for attempt in attempts:
         attempt.warm_up()
-    for number in range(repeats):
+    for _ in range(repeats):
         for attempt in attempts:
-            attempt.take(number, pause)
-    return [attempt.timing() for attempt in attempts]
+            attempt.take(pause)
+    return [attempt.timing(repeats) for attempt in attempts]
 
 
 class _Attempt:
@@ -92,7 +91,7 @@ class _Attempt:
         self._times: list[float] = []
         self._failure: str | None = None
         self._in_a_row = 1
-        self._once = candidate.once
+        self._spent = 0.0
 
     def warm_up(self) -> None:
         if self._candidate.run is None:
@@ -110,18 +109,20 @@ class _Attempt:
         else:
             self._candidate.warm_up()
         first = time.perf_counter() - start
-        self._once = self._once or first > SLOW
-        if self._least > 0 and first < SLOW / 10 and not self._once:
+        print(f"  {self._candidate.name}: warm after {first:.3g} s", file=sys.stderr, flush=True)
+        if self._least > 0 and first < ENOUGH:
             self._in_a_row = min(MOST_IN_A_ROW, math.ceil(self._least / max(run(1), 1e-9)))
 
-    def take(self, number: int, pause: float) -> None:
-        if self._candidate.run is None or self._failure is not None or (self._once and number > 0):
+    def take(self, pause: float) -> None:
+        if self._candidate.run is None or self._failure is not None or self._spent > ENOUGH:
             return
         time.sleep(pause)
         try:
             self._times.append(self._candidate.run(self._in_a_row))
         except Exception as error:
             self._fail(error)
+        else:
+            self._spent += self._in_a_row * self._times[-1]
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, LeftOutError):
@@ -130,9 +131,10 @@ class _Attempt:
         lines = str(error).strip().splitlines() or [""]
         self._failure = f"failed: {type(error).__name__}: {lines[0][:160]}"
 
-    def timing(self) -> Timing:
+    def timing(self, repeats: int) -> Timing:
         if self._failure is not None or not self._times:
             return Timing(self._candidate.name, None, self._failure or self._candidate.remark)
-        counted = f"{len(self._times)} call" if self._once else ""
+        number = len(self._times)
+        counted = f"{number} call{'s' * (number > 1)}" if number < repeats else ""
         remarks = "; ".join(filter(None, (self._candidate.remark, counted)))
         return Timing(self._candidate.name, statistics.median(self._times), remarks)

@@ -33,7 +33,7 @@ def section(settings: Settings) -> Section:
     budget = settings.budget or DEFAULT_MEMORY_BUDGET
     call = functools.partial(ntk_gram, model, inputs, memory_budget=budget)
     grams: dict[str, np.ndarray] = {}
-    candidates = [Candidate(f"linstudy, {name}", _kept(grams, name, call), once=True) for name in PRECISIONS]
+    candidates = [Candidate(f"linstudy, {name}", _kept(grams, name, call)) for name in PRECISIONS]
     side = 256 if settings.smoke else 4096
     products = [Candidate(f"{side}³ product, {name}", _product(name, side)) for name in PRECISIONS]
     timings = settings.measure([*candidates, *products])

@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
-PARTS = ["Gram", "Accuracy", "Training step", "Linear training", "16 runs", "Neural", "Spectrum", "Store", "Start-up"]
+PARTS = [
+    "Gram",
+    "Accuracy",
+    "Training step",
+    "Convolutions",
+    "Linear training",
+    "16 runs",
+    "Neural",
+    "Spectrum",
+    "Store",
+    "Start-up",
+]
 
 
 @pytest.fixture
@@ -46,12 +57,13 @@ def test_a_short_call_is_repeated_until_it_takes_long_enough(bench):
     assert times == [1, 1, 4, 4]
 
 
-def test_what_is_measured_once_says_so(bench):
+def test_what_takes_long_is_timed_less_often_and_says_so(bench):
     measure, log = bench("measure"), []
-    candidate = measure.Candidate(*scripted("A", [1.0], log), warm_up=lambda: log.append("warm-up"), once=True)
-    [timing] = measure.measure([candidate], 3, pause=0)
-    assert log == ["warm-up", "A"]
-    assert (timing.seconds, timing.remark) == (1.0, "1 call")
+    long = measure.Candidate(*scripted("A", [20.0], log), warm_up=lambda: log.append("warm-up"))
+    longish = measure.Candidate(*scripted("B", [9, 12.0, 8.0], log))
+    timings = measure.measure([long, longish], 3, pause=0, least=0)
+    assert log == ["warm-up", "B", "A", "B", "B"]
+    assert [(timing.seconds, timing.remark) for timing in timings] == [(20.0, "1 call"), (10.0, "2 calls")]
 
 
 def test_what_fails_or_is_left_out_says_why_and_the_others_go_on(bench):
