@@ -21,6 +21,9 @@ MOST_IN_A_ROW = 50
 ENOUGH = 15.0
 """Seconds of timings, beyond which a candidate is not timed again, whatever the repeats."""
 
+SLOW = 60.0
+"""Seconds of a first call, beyond which it is taken for the one timing, though it may hold compilation."""
+
 Run = Callable[[int], float]
 """Makes some calls in a row, and tells the seconds of one."""
 
@@ -92,6 +95,7 @@ class _Attempt:
         self._failure: str | None = None
         self._in_a_row = 1
         self._spent = 0.0
+        self._counted = ""
 
     def warm_up(self) -> None:
         if self._candidate.run is None:
@@ -104,13 +108,13 @@ class _Attempt:
 
     def _first_calls(self, run: Run) -> None:
         start = time.perf_counter()
-        if self._candidate.warm_up is None:
-            run(1)
-        else:
-            self._candidate.warm_up()
+        called = run(1) if self._candidate.warm_up is None else self._candidate.warm_up()
         first = time.perf_counter() - start
         print(f"  {self._candidate.name}: warm after {first:.3g} s", file=sys.stderr, flush=True)
-        if self._least > 0 and first < ENOUGH:
+        if self._candidate.warm_up is None and called > SLOW:
+            self._times, self._spent = [called], called
+            self._counted = "1 call, compilation included"
+        elif self._least > 0 and first < ENOUGH:
             self._in_a_row = min(MOST_IN_A_ROW, math.ceil(self._least / max(run(1), 1e-9)))
 
     def take(self, pause: float) -> None:
@@ -136,5 +140,5 @@ class _Attempt:
             return Timing(self._candidate.name, None, self._failure or self._candidate.remark)
         number = len(self._times)
         counted = f"{number} call{'s' * (number > 1)}" if number < repeats else ""
-        remarks = "; ".join(filter(None, (self._candidate.remark, counted)))
+        remarks = "; ".join(filter(None, (self._candidate.remark, self._counted or counted)))
         return Timing(self._candidate.name, statistics.median(self._times), remarks)

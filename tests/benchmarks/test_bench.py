@@ -61,9 +61,14 @@ def test_what_takes_long_is_timed_less_often_and_says_so(bench):
     measure, log = bench("measure"), []
     long = measure.Candidate(*scripted("A", [20.0], log), warm_up=lambda: log.append("warm-up"))
     longish = measure.Candidate(*scripted("B", [9, 12.0, 8.0], log))
-    timings = measure.measure([long, longish], 3, pause=0, least=0)
-    assert log == ["warm-up", "B", "A", "B", "B"]
-    assert [(timing.seconds, timing.remark) for timing in timings] == [(20.0, "1 call"), (10.0, "2 calls")]
+    longest = measure.Candidate(*scripted("C", [70.0], log))
+    timings = measure.measure([long, longish, longest], 3, pause=0, least=0)
+    assert log == ["warm-up", "B", "C", "A", "B", "B"]
+    assert [(timing.seconds, timing.remark) for timing in timings] == [
+        (20.0, "1 call"),
+        (10.0, "2 calls"),
+        (70.0, "1 call, compilation included"),
+    ]
 
 
 def test_what_fails_or_is_left_out_says_why_and_the_others_go_on(bench):
