@@ -9,8 +9,11 @@ import numpy as np
 
 DEVICES = 4
 
-FOUR = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={DEVICES}"}
-"""Environment variables; JAX must not have been imported before them."""
+FOUR = {
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={DEVICES}",
+}
+"""Environment variables; JAX must not have been imported before them. Other compilers' flags would change rounding."""
 
 STRICT = {"JAX_ENABLE_X64": "1", "JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_NUMPY_RANK_PROMOTION": "raise"}
 

@@ -27,6 +27,9 @@ def _has_cuda_plugin() -> bool:
 def worker_environments(workers: int | None, device: str | None) -> list[dict[str, str]]:
     """The environment variables of each worker.
 
+    The accelerators are dealt out evenly. Of fewer workers each has several, which share its Grams and the runs that it
+    trains together; more workers share them and their memory.
+
     Args:
         workers: Their number; one per accelerator, or one, if None.
         device: `cpu`, `gpu` or another platform of JAX; the best there is if None.
@@ -38,4 +41,5 @@ def worker_environments(workers: int | None, device: str | None) -> list[dict[st
         return [platform] * count
     per_accelerator = -(-count // len(accelerators))
     memory = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY_SHARE / per_accelerator:.3f}"}
-    return [{**platform, **memory, "CUDA_VISIBLE_DEVICES": accelerators[i % len(accelerators)]} for i in range(count)]
+    own = [",".join(accelerators[worker % len(accelerators) :: count]) for worker in range(count)]
+    return [{**platform, **memory, "CUDA_VISIBLE_DEVICES": devices} for devices in own]

@@ -129,6 +129,7 @@ def _job(run: Assignment, command: RunCommand, store: ArtifactStore, stopping: t
         checkpoints=tuple(run.checkpoints),
         artifacts={(item.role, item.name, item.epoch): _loader(store, item) for item in run.artifacts},
         data_folder=Path(command.data_folder) if command.data_folder else None,
+        scratch=store.scratch,
         stop=stopping.is_set,
     )
 

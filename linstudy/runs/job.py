@@ -1,9 +1,10 @@
 """What a run is given to work with."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class Job:
     Attributes:
         checkpoints: The epochs whose checkpoints a training must leave.
         artifacts: How to load every artifact of this run's earlier attempts and of the runs it needs.
+        scratch: Opens a file without a name, for what exceeds memory; it is gone once nothing holds it.
         stop: Whether the run should stop at its next safe point.
     """
 
@@ -32,6 +34,7 @@ class Job:
     checkpoints: tuple[int, ...] = ()
     artifacts: Mapping[ArtifactKey, Callable[[], Arrays]] = field(default_factory=dict)
     data_folder: Path | None = None
+    scratch: Callable[[], IO[bytes]] = tempfile.TemporaryFile
     stop: Callable[[], bool] = lambda: False
 
     def load(self, role: str, name: str, epoch: int | None = None) -> Arrays:

@@ -1,6 +1,8 @@
 """The run `spectrum`: the NTK Gram at initialization, decomposed."""
 
+import os
 from collections.abc import Callable
+from typing import IO
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import precision
 from linstudy.spec.checks import DEFAULT_TOP
+from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import SpectrumRun
 from linstudy.tangent import freeze, infinite_width, ntk_gram, spectrum
 
@@ -20,9 +23,38 @@ SHARE_OF_GRAM = 0.7
 """Of the progress shown; the decomposition takes the rest."""
 
 
+IN_MEMORY = 2**32
+"""Bytes; a larger Gram is held in a file, whose pages the system takes back when memory is short. How much there is of
+it cannot be known: other workers run beside this one, and a queue may allow less than the machine has."""
+
+
+def _held(samples: int, dtype: np.dtype, job: Job, emit: Emit) -> np.ndarray | None:
+    """Where the Gram goes: a memory-mapped file, or new memory if None."""
+    size = samples**2 * dtype.itemsize
+    if size <= IN_MEMORY:
+        return None
+    emit(Chose("gram storage", "memory-mapped file"))
+    file = job.scratch()
+    _reserve(file, size)
+    return np.memmap(file, dtype, "w+", shape=(samples, samples))
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Claim the space on the disk now: where it ran out later, writing to the mapped file would kill the process."""
+    if hasattr(os, "posix_fallocate"):  # all but macOS
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise LinstudyError(
+                f"the Gram needs {size / 2**30:,.1f} GiB of disk in the workspace, which has no room for them "
+                f"({error.strerror}): free some, choose another folder with --workspace, or take fewer samples"
+            ) from error
+
+
 def _empirical(spec: SpectrumRun, job: Job, emit: Emit, inputs: np.ndarray) -> np.ndarray:
     model = freeze(*initial_network(job, inputs.shape[1:]))
-    return ntk_gram(model, inputs, progress=_report(job, emit), chose=lambda how: emit(Chose("gram", how)))
+    out = _held(len(inputs), inputs.dtype, job, emit)
+    return ntk_gram(model, inputs, out=out, progress=_report(job, emit), chose=lambda how: emit(Chose("gram", how)))
 
 
 def _infinite_width(spec: SpectrumRun, job: Job, emit: Emit, inputs: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Arrays on disk: safetensors named by their content, never pickled."""
 
 import hashlib
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -45,6 +46,11 @@ class ArtifactStore:
         relative = Path(self._folder.name, sha256[:2], f"{sha256}.safetensors")
         _write(self._folder.parent / relative, content)
         return Artifact(name, relative.as_posix(), sha256, len(content), epoch)
+
+    def scratch(self) -> IO[bytes]:
+        """A file without a name beside the stored ones: not even a killed process leaves anything of it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=self._folder)
 
     def load(self, path: str, sha256: str | None = None) -> dict[str, np.ndarray]:
         """The arrays of a stored file, checked against the hash that was recorded.

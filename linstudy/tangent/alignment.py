@@ -20,9 +20,10 @@ from linstudy.tangent.features import (
     feature_dtype,
     full_precision,
 )
-from linstudy.tangent.gram import DEFAULT_MEMORY_BUDGET, DEFAULT_TILE, FEATURE_BATCH, GramOperator
+from linstudy.tangent.gram import DEFAULT_TILE, FEATURE_BATCH, GramOperator
 from linstudy.tangent.kernel_features import STRUCTURED, KernelFeatures
 from linstudy.tangent.parameters import parameter_count, split
+from linstudy.tangent.placement import memory_budget_or_default
 from linstudy.tangent.spectrum import Spectrum
 from linstudy.tangent.symmetric import apply_gram
 from linstudy.tangent.tiling import Progress, padded_rows, report, tile_slices
@@ -58,13 +59,12 @@ def alignment(
     return float(values @ apply_gram(gram, values) / (values @ values))
 
 
-@eqx.filter_jit
+@eqx.filter_jit(donate="all-except-first")
 def _add_products(
-    model: Callable[..., Any],
-    inputs: Float[Array, "batch *shape"],
-    targets: Float[Array, "targets batch"],
+    batch: tuple[Callable[..., Any], Float[Array, "batch *shape"], Float[Array, "targets batch"]],
     products: PyTree[Float[Array, "targets ..."]],
 ) -> PyTree[Float[Array, "targets ..."]]:
+    model, inputs, targets = batch
     features = batch_features(model, inputs)
     with full_precision():
         return jax.tree.map(lambda sums, rows: sums + jnp.tensordot(targets, rows, 1), products, features)
@@ -85,7 +85,7 @@ def _transposed_norms(
     for rows in blocks:
         padding = [(0, 0), (0, batch - (rows.stop - rows.start))]
         weights = jnp.asarray(np.pad(targets[:, rows], padding))
-        products = _add_products(model, padded_rows(inputs, rows, batch), weights, products)
+        products = _add_products((model, padded_rows(inputs, rows, batch), weights), products)
         next(step)
     return np.asarray(_squared_norms(products))
 
@@ -140,7 +140,7 @@ def tiles_are_cheaper(
     model: Callable[..., Any],
     inputs: Float[Array | np.ndarray, "samples *shape"],
     targets: int,
-    memory_budget: int = DEFAULT_MEMORY_BUDGET,
+    memory_budget: int | None = None,
 ) -> bool:
     """Whether the alignment of some targets takes fewer multiply-adds by a Gram's tiles than by explicit gradients.
 
@@ -148,15 +148,17 @@ def tiles_are_cheaper(
     its gradient, half the samples times the numbers of its factors, and samples times targets. Never for products
     below float32, whose rounding of a Gram's entries hides alignments that ‖Jᵀy‖² still has.
     """
+    budget = memory_budget_or_default(memory_budget)
     precision = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
     features = KernelFeatures(model, inputs[0], len(inputs))
     if precision not in (None, "highest", "float32") or not features.how.startswith(STRUCTURED):
         return False
     gradient = _gradient_operations(features.model, jnp.asarray(inputs[0]))
-    by_features = _operations_by_features(model, gradient, targets, memory_budget)
+    by_features = _operations_by_features(model, gradient, targets, budget)
     if _operations_by_tiles(features, gradient, targets, len(inputs)) >= by_features:
         return False
-    features(jnp.asarray(inputs[:FEATURE_BATCH]))  # which may find that factors are wrong, and hold gradients instead
+    # which may find that factors are wrong, and hold gradients instead
+    features.settled(lambda: features(jnp.asarray(inputs[:FEATURE_BATCH])))
     return _operations_by_tiles(features, gradient, targets, len(inputs)) < by_features
 
 
@@ -167,7 +169,7 @@ def matrix_free_alignment(
     *,
     tiles: bool | None = None,
     batch: int = DEFAULT_TILE,
-    memory_budget: int = DEFAULT_MEMORY_BUDGET,
+    memory_budget: int | None = None,
     progress: Progress | None = None,
     chose: Callable[[str], object] | None = None,
 ) -> Float[np.ndarray, " targets"]:
@@ -181,7 +183,7 @@ def matrix_free_alignment(
     Args:
         tiles: Whether by tiles; if None, where `tiles_are_cheaper`.
         batch: Samples whose gradients are computed at once. Fewer if they exceed half the budget.
-        memory_budget: Bytes; for tiles as of `ntk_gram`, else half for gradients, half for the Jᵀy of a chunk.
+        memory_budget: Bytes, by default as for `ntk_gram`; without tiles half for gradients, half for a chunk's Jᵀy.
         chose: Called with the way taken: `tiles of the Gram` or `explicit gradients`.
 
     Raises:
@@ -191,14 +193,14 @@ def matrix_free_alignment(
     """
     inputs, values = np.asarray(inputs), _as_target(targets)
     check_scalar_output(model, jnp.asarray(inputs[0]))
-    unit = values / np.linalg.norm(values, axis=1)[:, None]
+    unit, budget = values / np.linalg.norm(values, axis=1)[:, None], memory_budget_or_default(memory_budget)
     if tiles is None:
-        tiles = tiles_are_cheaper(model, inputs, len(values), memory_budget)
+        tiles = tiles_are_cheaper(model, inputs, len(values), budget)
     if chose is not None:
         chose("tiles of the Gram" if tiles else "explicit gradients")
     if tiles:
-        return _by_tiles(model, inputs, unit, memory_budget, progress)
-    return _by_features(model, inputs, unit, batch, memory_budget, progress)
+        return _by_tiles(model, inputs, unit, budget, progress)
+    return _by_features(model, inputs, unit, batch, budget, progress)
 
 
 def energy_concentration(

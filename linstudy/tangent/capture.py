@@ -103,9 +103,15 @@ class _Shapes:
         return note
 
 
+def _is_plain(kind: type[Layer]) -> bool:
+    """Whether a class, perhaps of a user's own, computes what its base does, without further parameters."""
+    base = eqx.nn.Linear if issubclass(kind, eqx.nn.Linear) else eqx.nn.Conv
+    return kind.__call__ is base.__call__ and len(dataclasses.fields(kind)) == len(dataclasses.fields(base))
+
+
 def is_capturable(node: Any) -> bool:
     """Whether the tangent feature of a layer is known from its inputs and output gradients."""
-    if not isinstance(node, Layer) or not eqx.is_inexact_array(node.weight):
+    if not isinstance(node, Layer) or not _is_plain(type(node)) or not eqx.is_inexact_array(node.weight):
         return False
     if node.bias is not None and not eqx.is_inexact_array(node.bias):
         return False

@@ -161,10 +161,15 @@ class FastConvolution(eqx.Module):
         found = convolve(x[None], self.layer.weight, self.layer.padding)[0]  # type: ignore[arg-type]
         return found if self.layer.bias is None else found + self.layer.bias
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "layer"), name)
+
 
 def is_starved(layer: Any) -> bool:
     """Whether `convolve` computes what a layer does, and faster on a CPU. In float64 XLA's own way is faster."""
-    if not isinstance(layer, eqx.nn.Conv) or layer.num_spatial_dims != 2 or layer.weight is None:
+    if not isinstance(layer, eqx.nn.Conv) or type(layer).__call__ is not eqx.nn.Conv.__call__:
+        return False
+    if layer.num_spatial_dims != 2 or layer.weight is None:
         return False
     if layer.weight.dtype != jnp.float32:
         return False

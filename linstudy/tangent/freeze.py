@@ -33,6 +33,22 @@ class FrozenState(eqx.Module):
         return output
 
 
+def in_inference(model: Any) -> Any:
+    """As `equinox.nn.inference_mode`, which fails on a linearization: its parameters have None for a flag."""
+
+    def has_flag(node: Any) -> bool:
+        return getattr(node, "inference", None) is not None
+
+    def flags(tree: Any) -> list[Any]:
+        def inside(node: Any) -> bool:
+            return has_flag(node) and node is not tree
+
+        nodes = [node for node in jax.tree.leaves(tree, is_leaf=inside) if inside(node)]
+        return [*([tree.inference] if has_flag(tree) else []), *(flag for node in nodes for flag in flags(node))]
+
+    return eqx.tree_at(flags, model, replace_fn=lambda flag: True)
+
+
 def freeze(model: Callable[..., Any], state: eqx.nn.State | None) -> FrozenState:
     """Fix the state of a stateful model, such as the running statistics of its batch norms.
 
@@ -44,4 +60,4 @@ def freeze(model: Callable[..., Any], state: eqx.nn.State | None) -> FrozenState
         model: Called as `model(x, state) -> (output, state)`.
         state: Is copied, never changed. None for a model that passes it through.
     """
-    return FrozenState(eqx.nn.inference_mode(model), Frozen(state))
+    return FrozenState(in_inference(model), Frozen(state))

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from linstudy.tangent.factors import KERNEL_BLOCK, Factors, contract, squared_norms
 from linstudy.tangent.kernel_features import KernelFeatures
-from linstudy.tangent.placement import device_count, everywhere, spread
+from linstudy.tangent.placement import device_count, everywhere, memory_budget_or_default, spread
 from linstudy.tangent.tiling import (
     Progress,
     Tile,
@@ -26,8 +26,6 @@ from linstudy.tangent.tiling import (
 
 DEFAULT_TILE = 256
 """Samples whose features are computed at once where all of them are gradients."""
-
-DEFAULT_MEMORY_BUDGET = 2**31
 
 FEATURE_BATCH = 128
 """Samples whose features are computed at once."""
@@ -58,20 +56,27 @@ def _multiple(number: int, of: int) -> int:
     return -(-number // of) * of
 
 
+def _even(samples: int, limit: int) -> int:
+    """The largest multiple of `KERNEL_BLOCK` up to `limit` that pads the samples by under a tenth, or by the least."""
+    sizes = range(KERNEL_BLOCK, limit + 1, KERNEL_BLOCK)
+    return min(sizes, key=lambda size: (-samples % size * 10 // samples, -size))
+
+
 def _cut(features: KernelFeatures, samples: int, tile: int | None, memory_budget: int) -> _Cut:
     """Tiles as large as the budget and the number of samples let them be, cut evenly."""
     if tile is not None and tile < 1:
         raise ValueError(f"A tile of {tile} samples holds none: give 1 or more.")
     by_memory = max(1, memory_budget // (SHARE_OF_TILE * features.bytes))
     limit = min(tile or LARGEST_TILE, by_memory, max(1, POSITIONS_ACROSS // features.positions), samples)
-    if tile is None and limit > FEATURE_BATCH:
-        wanted = max(FEATURE_BATCH, min(limit, samples // TILES_ACROSS))
-        size = wanted // FEATURE_BATCH * FEATURE_BATCH
+    whole = _multiple(FEATURE_BATCH, device_count())
+    if tile is None and limit > whole:
+        wanted = max(whole, min(limit, samples // TILES_ACROSS))
+        size = wanted // whole * whole
     else:
         size = -(-samples // -(-samples // limit))
-        size = _multiple(size, KERNEL_BLOCK) if limit >= KERNEL_BLOCK and tile is None else size
+        size = _even(samples, limit) if limit >= KERNEL_BLOCK and tile is None else size
     size = _multiple(size, device_count())
-    batch = FEATURE_BATCH if size % FEATURE_BATCH == 0 else size
+    batch = whole if size % whole == 0 else size
     tiles, affordable = -(-samples // size), memory_budget // (size * features.bytes)
     return _Cut(size, batch, tiles if tiles <= affordable else max(1, affordable - 1))
 
@@ -116,7 +121,7 @@ def ntk_gram(
     *,
     structured: bool = True,
     tile: int | None = None,
-    memory_budget: int = DEFAULT_MEMORY_BUDGET,
+    memory_budget: int | None = None,
     out: Float[np.ndarray, "samples others"] | None = None,
     progress: Progress | None = None,
     chose: Callable[[str], object] | None = None,
@@ -137,7 +142,8 @@ def ntk_gram(
     Args:
         structured: False takes explicit gradients for every parameter.
         tile: Samples contracted at once; chosen from the sizes and the budget if None.
-        memory_budget: Bytes of features held at a time. Neither it nor `tile` changes the result beyond rounding.
+        memory_budget: Bytes of features held at a time; 2 GiB on CPUs and half of an accelerator's memory if None.
+            Neither it nor `tile` changes the result beyond rounding.
         out: Where the result goes, such as a memory-mapped file; new memory of the host if None.
         chose: Called with how the features were computed: `structured`, or `explicit gradients` with the reason.
 
@@ -150,16 +156,16 @@ def ntk_gram(
     symmetric = across is None
     columns = len(inputs) if across is None else len(across)
     features = KernelFeatures(model, inputs[0], max(len(inputs), columns), structured=structured)
-    cut = _cut(features, max(len(inputs), columns), tile, memory_budget)
-    rows_and_columns = [len(tile_slices(count, cut.tile)) for count in (len(inputs), columns)]
-    if out is None:
-        out = np.empty((len(inputs), columns), features.dtype)
-    gram = assemble(
-        out,
-        _tiles(features, inputs, across, cut),
-        symmetric=symmetric,
-        progress=report(progress, tile_count(rows_and_columns[0], rows_and_columns[1], symmetric)),
-    )
+    budget = memory_budget_or_default(memory_budget)
+    whole = np.empty((len(inputs), columns), features.dtype) if out is None else out
+
+    def filled() -> np.ndarray:
+        cut = _cut(features, max(len(inputs), columns), tile, budget)
+        rows, others = (len(tile_slices(count, cut.tile)) for count in (len(inputs), columns))
+        done = report(progress, tile_count(rows, others, symmetric))
+        return assemble(whole, _tiles(features, inputs, across, cut), symmetric=symmetric, progress=done)
+
+    gram = features.settled(filled)
     if chose is not None:
         chose(features.how)
     return gram
@@ -175,11 +181,15 @@ def ntk_diagonal(
     """
     inputs, _ = _checked(inputs)
     features = KernelFeatures(model, inputs[0], len(inputs))
-    cut = _cut(features, len(inputs), None, DEFAULT_MEMORY_BUDGET)
-    slices = tile_slices(len(inputs), cut.tile)
-    norms = [np.asarray(squared_norms(_tile_factors(features, inputs, rows, cut))) for rows in slices]
+
+    def norms() -> np.ndarray:
+        cut = _cut(features, len(inputs), None, memory_budget_or_default(None))
+        slices = tile_slices(len(inputs), cut.tile)
+        return np.concatenate([squared_norms(_tile_factors(features, inputs, rows, cut)) for rows in slices])
+
+    found = features.settled(norms)
     features.confirm()
-    return np.concatenate(norms)[: len(inputs)]
+    return found[: len(inputs)]
 
 
 @final
@@ -204,17 +214,20 @@ class GramOperator:
         model: Callable[..., Any],
         inputs: Float[Array | np.ndarray, "samples *shape"],
         *,
-        memory_budget: int = DEFAULT_MEMORY_BUDGET,
+        memory_budget: int | None = None,
         progress: Progress | None = None,
     ):
         self._inputs, _ = _checked(inputs)
         self._features = KernelFeatures(model, self._inputs[0], len(self._inputs))
-        self._budget, self._progress = memory_budget, progress
+        self._budget, self._progress = memory_budget_or_default(memory_budget), progress
         self.shape = (len(self._inputs), len(self._inputs))
         self.dtype = self._features.dtype
 
     def __matmul__(self, vectors: Float[np.ndarray, "samples *columns"]) -> Float[np.ndarray, "samples *columns"]:
         """Θ V, in the precision of V and Θ together."""
+        return self._features.settled(lambda: self._product(vectors))
+
+    def _product(self, vectors: np.ndarray) -> np.ndarray:
         cut = _cut(self._features, self.shape[0], None, self._budget)
         total = np.zeros(vectors.shape, np.result_type(vectors, self.dtype))
         across = len(tile_slices(self.shape[0], cut.tile))

@@ -1,7 +1,8 @@
 """The tangent features of one model, in the cheapest form that was seen to be right."""
 
+import contextlib
 from collections.abc import Callable, Hashable
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,8 @@ from linstudy.tangent.features import check_scalar_output, feature_dtype
 from linstudy.tangent.freeze import FrozenState, Stateless
 from linstudy.tangent.linearize import Linearized
 from linstudy.tangent.parameters import parameter_count, signature
+
+T = TypeVar("T")
 
 STRUCTURED = "structured"
 EXPLICIT = "explicit gradients"
@@ -35,6 +38,10 @@ def tangent_model(model: Callable[..., Any]) -> Callable[..., Any]:
             return tangent_model(anchor.value)
         case _:
             return model
+
+
+class RestructuredError(Exception):
+    """The first batch showed that features must be held in another way than was planned for."""
 
 
 @final
@@ -76,8 +83,8 @@ class KernelFeatures:
 
     @property
     def dtype(self) -> np.dtype:
-        """The precision of the features."""
-        return feature_dtype(self.model)
+        """The precision of the Gram: that of the features, but float32 at least."""
+        return np.promote_types(feature_dtype(self.model), np.float32)
 
     @property
     def bytes(self) -> int:
@@ -90,14 +97,24 @@ class KernelFeatures:
         return self._structure.positions
 
     def __call__(self, inputs: Float[Array, "samples ..."]) -> Factors:
-        """The factors of some samples; `confirm` must be called before anything computed from them is believed."""
+        """The factors of some samples; `confirm` must be called before anything computed from them is believed.
+
+        Raises:
+            RestructuredError: By the first call, if what the features hold has changed: see `settled`.
+        """
         factors, calls = batch_factors(self.model, self._structure, inputs)
         if self._checked:
             self._unconfirmed.append(calls)
             return factors
         if self._accepts(np.asarray(calls), factors, inputs):
             return factors
-        return self(inputs)
+        raise RestructuredError
+
+    def settled(self, compute: Callable[[], T]) -> T:
+        """What `compute` gives: planned and begun anew when its first batch changes what the features hold."""
+        while True:
+            with contextlib.suppress(RestructuredError):
+                return compute()
 
     def confirm(self) -> None:
         """See that no layer was called more than once in any batch since the first.
@@ -160,7 +177,7 @@ def _capturable(model: Callable[..., Any], sample: Array) -> tuple[dict[int, See
 
 def _tolerance(dtype: np.dtype) -> float:
     chosen = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
-    return float(np.sqrt(np.finfo(dtype).eps)) if chosen in (None, "highest", "float32") else 1e-2
+    return float(np.sqrt(jnp.finfo(dtype).eps)) if chosen in (None, "highest", "float32") else 1e-2
 
 
 def _agree(model: Callable[..., Any], factors: Factors, inputs: Array) -> bool:
@@ -172,4 +189,4 @@ def _agree(model: Callable[..., Any], factors: Factors, inputs: Array) -> bool:
         two = jax.tree.map(lambda leaf: leaf[ends], factors)
         found = np.asarray(contract(two, two), np.float64)
     scale = np.sqrt(np.outer(np.diagonal(right), np.diagonal(right)))
-    return bool(np.all(np.abs(found - right) <= _tolerance(inputs.dtype) * scale))
+    return bool(np.all(np.abs(found - right) <= _tolerance(feature_dtype(model)) * scale))

@@ -18,8 +18,8 @@ import scipy.linalg
 from jaxtyping import Array, Float, Float64, PyTree
 
 from linstudy.tangent.features import check_scalar_output, output_gradient
-from linstudy.tangent.gram import DEFAULT_MEMORY_BUDGET
 from linstudy.tangent.parameters import parameter_count, split
+from linstudy.tangent.placement import memory_budget_or_default
 from linstudy.tangent.spectrum import fix_signs
 from linstudy.tangent.tiling import Progress, padded_rows, report, tile_slices
 
@@ -181,7 +181,7 @@ def nads(
     points: Float[Array | np.ndarray, "points *shape"],
     *,
     batch: int = DEFAULT_BATCH,
-    memory_budget: int = DEFAULT_MEMORY_BUDGET,
+    memory_budget: int | None = None,
     progress: Progress | None = None,
 ) -> Nads:
     """The NADs of a model: right singular vectors of its mixed derivative, averaged over `points`.
@@ -198,8 +198,8 @@ def nads(
 
     Args:
         batch: Directions differentiated at once; with fewer dimensions, directions times points.
-        memory_budget: Bytes held at a time, of at least one direction: it lowers `batch`. Neither changes the result
-            beyond rounding.
+        memory_budget: Bytes held at a time, of at least one direction, by default as for `ntk_gram`: it lowers `batch`.
+            Neither changes the result beyond rounding.
 
     Raises:
         ValueError: If M is zero, as for a ReLU network without biases at the origin, or not finite, or if there are no
@@ -212,7 +212,7 @@ def nads(
         if len(places) == 0:
             raise ValueError("NADs need at least one point, such as the origin: jnp.zeros((1, *shape)).")
         check_scalar_output(exact, jnp.asarray(places[0]))
-        products = _products(exact, places, batch, memory_budget, progress)
+        products = _products(exact, places, batch, memory_budget_or_default(memory_budget), progress)
     _require_nonzero(products, model, len(places))
     squares, vectors = scipy.linalg.eigh((products + products.T) / 2)
     return Nads(fix_signs(vectors.T[::-1]), np.sqrt(np.maximum(squares[::-1], 0.0)))

@@ -1,4 +1,4 @@
-"""Samples and runs spread over the local devices."""
+"""Samples and runs spread over the local devices, and what may be held there."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, final
@@ -9,6 +9,11 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
+MEMORY_ON_CPUS = 2**31
+
+SHARE_OF_ACCELERATOR = 0.5
+"""Of the memory that JAX may still take of an accelerator; programs need some beside what they are given to hold."""
+
 _SAMPLES = "samples"
 _RUNS = "runs"
 
@@ -16,6 +21,15 @@ _RUNS = "runs"
 def device_count() -> int:
     """How many local devices share the work."""
     return jax.local_device_count()
+
+
+def memory_budget_or_default(chosen: int | None) -> int:
+    """Bytes to hold at a time: those chosen, else 2 GiB on CPUs and half of what is left of an accelerator."""
+    if chosen is not None:
+        return chosen
+    told = {} if jax.default_backend() == "cpu" else jax.local_devices()[0].memory_stats() or {}
+    left = told.get("bytes_limit", 0) - told.get("bytes_in_use", 0)
+    return int(SHARE_OF_ACCELERATOR * left) if left > 0 else MEMORY_ON_CPUS
 
 
 def _mesh(devices: int, axis: str) -> Mesh | None:

@@ -84,7 +84,7 @@ def apply_gram(
 ) -> Float[np.ndarray, "rows *columns"]:
     """Θ V in float64, without a float64 copy of Θ."""
     matrix = np.asarray(gram)
-    if matrix.dtype == np.float64 and not isinstance(matrix, np.memmap):
+    if matrix.dtype == np.float64:
         return matrix @ vectors
     height = max(1, _CAST_BYTES // (8 * matrix.shape[1]))
     # One buffer for all blocks: to map fresh memory for each costs more than the conversion.
@@ -99,7 +99,7 @@ def apply_gram(
 def _apply_on_device(gram: Array, vectors: np.ndarray) -> np.ndarray:
     height = max(1, 8 * _CAST_BYTES // (8 * gram.shape[1]))
     with jax.enable_x64(True), full_precision():
-        columns = jax.device_put(vectors, next(iter(gram.devices())))
+        columns = jnp.asarray(vectors)
         blocks = [gram[rows].astype(jnp.float64) @ columns for rows in tile_slices(gram.shape[0], height)]
         return np.concatenate([np.asarray(block) for block in blocks])
 

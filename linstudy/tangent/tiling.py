@@ -1,5 +1,6 @@
 """Square tiles of a Gram: blocks of samples of one shape, so that one compiled function serves every tile."""
 
+import functools
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -51,6 +52,12 @@ def without_padding(tile: Tile) -> Float[np.ndarray, "rows columns"]:
     return np.asarray(values)[: rows.stop - rows.start, : columns.stop - columns.start]
 
 
+@functools.lru_cache(maxsize=2)
+def _upper(size: int) -> Shaped[np.ndarray, "size size"]:
+    """Where the upper half of a square is; made anew it would take longer than what it is used for."""
+    return np.triu(np.ones((size, size), bool))
+
+
 def assemble(
     gram: Float[np.ndarray, "samples others"], tiles: Iterable[Tile], *, symmetric: bool, progress: Iterator[float]
 ) -> Float[np.ndarray, "samples others"]:
@@ -58,7 +65,7 @@ def assemble(
     for rows, columns, values in ahead(tiles):
         block = without_padding((rows, columns, values))
         diagonal = symmetric and rows == columns
-        gram[rows, columns] = np.triu(block) + np.triu(block, 1).T if diagonal else block
+        gram[rows, columns] = np.where(_upper(len(block)), block, block.T) if diagonal else block
         if symmetric and not diagonal:
             gram[columns, rows] = block.T
         next(progress, None)

@@ -19,7 +19,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from linstudy.models.network import Stateless
-from linstudy.tangent import linearize, merge, ntk_gram, split, tangent_features
+from linstudy.tangent import linearize, merge, ntk_gram, split
+from linstudy.tangent.features import batch_features
 from linstudy.train.checkpoint import from_arrays, in_span, to_arrays, with_span
 from linstudy.train.learner import Course, Learner, TrainingState, first_state
 from linstudy.train.loss import mean_loss
@@ -59,7 +60,7 @@ class Span(eqx.Module):
             rows = np.arange(start, start + block)
             # the last block is filled up with samples of weight 0, so that all share one compiled shape
             weights = np.where(rows < len(self.inputs), coefficients[:, rows.clip(max=len(self.inputs) - 1)], 0)
-            features = tangent_features(self.anchor, self.inputs[rows.clip(max=len(self.inputs) - 1)])
+            features = batch_features(self.anchor, self.inputs[rows.clip(max=len(self.inputs) - 1)])
             total = _add(features, total, jnp.asarray(weights, self.along.dtype))
         return total
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from linstudy.models.layers import BATCH_AXIS
 from linstudy.tangent.convolution import with_fast_convolutions
+from linstudy.tangent.freeze import in_inference
 
 
 def binary_cross_entropy(
@@ -37,17 +37,5 @@ def logits_of(model: Any, state: Any, inputs: Float[Array, "samples ..."]) -> tu
 
 def inference_logits(model: Any, state: Any, inputs: Float[Array, "samples ..."]) -> Float[Array, " samples"]:
     """Logits under the running statistics."""
-    model = with_fast_convolutions(_in_inference(model))
+    model = with_fast_convolutions(in_inference(model))
     return jax.vmap(lambda x: model(x, state)[0])(inputs)
-
-
-def _in_inference(model: Any) -> Any:
-    """As `equinox.nn.inference_mode`, which fails on a linearization: its parameters have None for a flag."""
-
-    def has_flag(node: Any) -> bool:
-        return getattr(node, "inference", None) is not None
-
-    def flags(tree: Any) -> list[Any]:
-        return [node.inference for node in jax.tree.leaves(tree, is_leaf=has_flag) if has_flag(node)]
-
-    return eqx.tree_at(flags, model, replace_fn=lambda flag: True)

@@ -1,8 +1,8 @@
-"""The whole Gram of LeNet in a process of its own, whose peak memory is then that of the Gram.
+"""The whole Gram of LeNet and its spectrum, in a process of its own, whose peak memory is then theirs.
 
-    python full_gram.py 60000 --out file
+    python full_gram.py 60000 --out file --top 1000
 
-prints the seconds, the peak memory and the errors of some entries as JSON.
+prints the seconds, the peak memory after each and the errors of some entries as JSON.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from operations import Network
 from settings import MODELS, SHAPE, images, initialized
 
 from linstudy.runs.precision import precision
-from linstudy.tangent import freeze, ntk_gram
+from linstudy.tangent import freeze, ntk_gram, spectrum
 
 CHECKED = 24
 """Samples whose entries are compared with explicit gradients in float64."""
@@ -33,20 +33,21 @@ def main() -> None:
     parser.add_argument("samples", type=int)
     parser.add_argument("--out", choices=("memory", "file"), default="memory")
     parser.add_argument("--folder", type=Path, help="where the file is made  [default: a temporary folder]")
+    parser.add_argument("--top", type=int, required=True, help="eigenpairs")
     arguments = parser.parse_args()
     with precision("float32"), tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        print(json.dumps(measured(arguments.samples, arguments.out, Path(folder))))
+        print(json.dumps(measured(arguments.samples, arguments.out, Path(folder), arguments.top)))
 
 
-def measured(samples: int, out: str, folder: Path) -> dict[str, Any]:
-    """The Gram, made once: nothing is warmed up."""
+def measured(samples: int, out: str, folder: Path, top: int) -> dict[str, Any]:
+    """The Gram and its first eigenpairs, made once: nothing is warmed up."""
     model = freeze(*initialized(MODELS["lenet"], SHAPE, 0))
     inputs = images(samples)
     stored = _file(folder, samples) if out == "file" else None
     start = time.perf_counter()
     gram = ntk_gram(model, inputs, out=stored, progress=_Told())
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTES
+    peak = _peak()
     chosen = np.random.default_rng(0).choice(samples, min(CHECKED, samples), replace=False)
     error = relative_error(gram[np.ix_(chosen, chosen)], exact_gram(model, inputs[chosen]))
     network = Network.of(model, SHAPE)
@@ -54,7 +55,22 @@ def measured(samples: int, out: str, folder: Path) -> dict[str, Any]:
         "operations": network.gram(samples, samples**2),
         "useful": network.gram(samples, samples * (samples + 1) / 2),
     }
-    return {"seconds": seconds, "peak": peak, "error": error, **counted}
+    return {"seconds": seconds, "peak": peak, "error": error, **counted, "spectrum": _decomposed(gram, top)}
+
+
+def _decomposed(gram: np.ndarray, top: int) -> dict[str, float]:
+    start = time.perf_counter()
+    found = spectrum(gram, top, progress=_Told())
+    return {
+        "seconds": time.perf_counter() - start,
+        "peak": _peak(),
+        "residual": float(np.max(found.residuals)),
+        "own": float(np.max(found.residuals * found.eigenvalues[0] / found.eigenvalues)),
+    }
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTES
 
 
 def _file(folder: Path, samples: int) -> np.ndarray:

@@ -14,10 +14,15 @@ from torch_client import MISSING, ON_CPUS
 
 from linstudy.runs.precision import precision
 from linstudy.tangent import freeze, ntk_gram, parameter_count
-from linstudy.tangent.gram import DEFAULT_MEMORY_BUDGET
+from linstudy.tangent.placement import memory_budget_or_default
 
 TORCH_PEERS = ("torch.func", "nngeometry", "nngeometry jacobian", "asdfghjkl direct", "asdfghjkl hadamard")
 INEXACT = "asdfghjkl hadamard"
+BY_GRADIENTS = ("torch.func", "nngeometry jacobian", "asdfghjkl direct")
+STRUCTURED = 3
+"""neural-tangents' implementation that its structured derivatives are."""
+
+LONG = "takes minutes (--quick)"
 
 COPIES = 2
 """Of the Jacobian, that a torch peer is taken to hold."""
@@ -47,18 +52,18 @@ def cases(settings: Settings) -> list[tuple[str, int]]:
     if settings.accelerated:
         large = [("mlp", 10_000), ("lenet", 10_000), ("resnet18", 1_000)]
         return large if settings.quick else [*large, ("mlp", 20_000), ("lenet", 20_000)]
-    residual = [("resnet18", 64 if settings.quick else 128)]
-    return [("mlp", 1024), ("mlp", 4096), ("lenet", 1024), ("lenet", 4096), *residual]
+    return [("mlp", 1024), ("mlp", 4096), ("lenet", 1024), ("lenet", 4096), ("resnet18", 128)]
 
 
 def setting(settings: Settings, name: str, samples: int) -> list[Line]:
     """The lines of one network and number of samples."""
     model, inputs = freeze(*settings.network(name)), images(samples)
-    budget = settings.budget or DEFAULT_MEMORY_BUDGET
+    budget = memory_budget_or_default(settings.budget)
     ours = functools.partial(ntk_gram, model, inputs, memory_budget=budget)
+    explicit = Candidate("linstudy, explicit gradients", calls(functools.partial(ours, structured=False)))
     candidates = [
         Candidate(f"linstudy, {budget / 2**30:.3g} GiB of features", calls(ours)),
-        Candidate("linstudy, explicit gradients", calls(functools.partial(ours, structured=False))),
+        explicit if _has_time(settings, name, samples) else left_out(explicit.name, LONG),
         *(_tf32(ours) if settings.accelerated else []),
         *_neural_tangents(settings, name, model, inputs),
         *_torch(settings, name, samples, parameter_count(model)),
@@ -68,6 +73,11 @@ def setting(settings: Settings, name: str, samples: int) -> list[Line]:
     floor = Floor(network.gram(samples, samples**2), rate, useful=network.gram(samples, samples * (samples + 1) / 2))
     *grams, product = compared(f"{NAMES[name]}, m = {samples:,}", timings, floor)
     return [*grams, Line(product.setting, product.what, product.seconds, remark=product.remark)]
+
+
+def _has_time(settings: Settings, name: str, samples: int) -> bool:
+    """Whether Grams by the gradients of all samples are measured: with --quick not those of an MLP or many samples."""
+    return settings.smoke or not settings.quick or (name != "mlp" and samples <= 1024)
 
 
 def _tf32(ours: Callable[[], Any]) -> Iterator[Candidate]:
@@ -83,10 +93,13 @@ def _neural_tangents(settings: Settings, name: str, model: Any, inputs: np.ndarr
     slow = name == "resnet18" or samples**2 > BATCHED_PAIRS
     for number, words in peers.IMPLEMENTATIONS.items():
         whole = f"neural-tangents {number} ({words})"
-        yield Candidate(whole, calls(peers.whole_gram(model, number, inputs, settings.memory)))
+        if number == STRUCTURED or _has_time(settings, name, samples):
+            yield Candidate(whole, calls(peers.whole_gram(model, number, inputs, settings.memory)))
+        else:
+            yield left_out(whole, LONG)
         batched = f"{whole}, nt.batch {batch}"
-        if slow and settings.quick and not settings.smoke:
-            yield left_out(batched, "takes minutes (--quick)")
+        if settings.quick and not settings.smoke:
+            yield left_out(batched, LONG)
             continue
         call = peers.batched_gram(model, number, batch)
         two = functools.partial(call, inputs[: 2 * batch])
@@ -104,5 +117,7 @@ def _torch(settings: Settings, name: str, samples: int, parameters: int) -> Iter
             yield left_out(peer, "its Gram is wrong on convolutions (see accuracy)")
         elif peer != INEXACT and held > settings.memory:
             yield left_out(peer, f"would hold {held / 2**30:.1f} GiB")
+        elif peer in BY_GRADIENTS and not _has_time(settings, name, samples):
+            yield left_out(peer, LONG)
         else:
             yield settings.torch.candidate(peer, task="gram", peer=peer, model=name, samples=samples)

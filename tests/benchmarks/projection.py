@@ -15,7 +15,7 @@ from table import Floor, Line, Section
 from linstudy.runs.precision import precision
 from linstudy.spec.train import Precision
 from linstudy.tangent import freeze, ntk_gram
-from linstudy.tangent.gram import DEFAULT_MEMORY_BUDGET
+from linstudy.tangent.placement import memory_budget_or_default
 
 WHOLE = 60_000
 SAMPLES = 10_000
@@ -30,7 +30,7 @@ def section(settings: Settings) -> Section:
     """Both precisions, their products, and the difference."""
     samples = 4 if settings.smoke else SAMPLES
     model, inputs = freeze(*settings.network("resnet18")), images(samples)
-    budget = settings.budget or DEFAULT_MEMORY_BUDGET
+    budget = memory_budget_or_default(settings.budget)
     call = functools.partial(ntk_gram, model, inputs, memory_budget=budget)
     grams: dict[str, np.ndarray] = {}
     candidates = [Candidate(f"linstudy, {name}", _kept(grams, name, call)) for name in PRECISIONS]

@@ -1,5 +1,7 @@
 """What each kind of run tells, against dense oracles, closed forms and invariants."""
 
+import errno
+import os
 from pathlib import Path
 
 import jax
@@ -110,6 +112,18 @@ def test_how_grams_and_alignments_were_computed_is_told(told):
     assert ways[one] == [Chose("alignment", "explicit gradients")]
 
 
+def test_a_gram_that_exceeds_memory_is_held_in_a_file(told, monkeypatch):
+    held = told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
+    monkeypatch.setattr("linstudy.runs.spectrum.IN_MEMORY", 1000)
+    mapped = told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
+    [run] = held.of("spectrum")
+    assert Chose("gram storage", "memory-mapped file") in mapped.events[run]
+    assert Chose("gram storage", "memory-mapped file") not in held.events[run]
+    [one], [other] = ([e.arrays for e in found.events[run] if isinstance(e, Produced)] for found in (held, mapped))
+    for name, array in one.items():
+        np.testing.assert_array_equal(other[name], array)
+
+
 def test_a_spectrum_tells_how_far_it_is_and_stops_between_its_parts(told):
     found = told(SMALL + "task: {kind: eigenfunction, index: 2}\n", only_plan=True)
     run = next(iter(found.plan.runs.values()))
@@ -188,6 +202,25 @@ def test_a_linearization_has_the_batch_norm_statistics_that_it_is_told(told, mon
     assert_close(at_anchor.values(linear, metrics.LOSS, "train")[0], loss, rtol=1e-5)  # float32
     initial = at_start.values(at_start.of("training")[1], metrics.LOSS, "train")[0]
     assert abs(initial - loss) > 1e-3  # the initial statistics give another function
+
+
+def test_a_linearization_of_a_network_with_batch_norm_is_probed(told, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    own = '{kind: import, factory: "own_norm:make"}'
+    found = told(anchored(own) + "probes: [{kind: alignment, top: 3, at: [start, end]}]\n")
+    [probe] = found.of("probe")
+    alpha = found.values(probe, metrics.ALIGNMENT)
+    assert_close(alpha[max(alpha)], alpha[0], rtol=1e-5)  # its kernel stays; float32
+
+
+def test_a_gram_for_which_the_disk_has_no_room_says_so(told, monkeypatch):
+    def full(descriptor, start, size):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("linstudy.runs.spectrum.IN_MEMORY", 1000)
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(LinstudyError, match=r"0\.0 GiB of disk .* \(No space left on device\)"):
+        told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
 
 
 def test_a_stopped_training_goes_on_to_the_same_numbers(told):

@@ -1,4 +1,5 @@
 import hashlib
+import os
 import subprocess
 import sys
 
@@ -46,6 +47,15 @@ def test_equal_arrays_share_a_file_and_leave_nothing_else(store, tmp_path):
     assert first.path == second.path
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / first.path]
     assert store.save("c", {"x": np.zeros(3), "y": np.zeros(2)}).path != first.path
+
+
+def test_a_scratch_file_is_in_the_folder_and_leaves_nothing(store, tmp_path):
+    with store.scratch() as file:
+        array = np.memmap(file, np.float32, "w+", shape=(3, 3))
+        array[:] = 2.0
+        assert os.fstat(file.fileno()).st_dev == tmp_path.stat().st_dev
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert array.sum() == 18.0
 
 
 def test_damaged_file_is_named_with_what_to_do(store, tmp_path):

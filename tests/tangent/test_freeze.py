@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import pytest
 from tolerance import assert_close
 
-from linstudy.tangent import freeze, ntk_gram, split
+from linstudy.tangent import freeze, linearize, ntk_gram, split
+from linstudy.tangent.freeze import Stateless
 
 
 def train_step(model, state, inputs):
@@ -65,6 +66,25 @@ def test_gram_with_frozen_batch_norm_equals_the_two_loop_oracle(normed, getkey):
         for x in inputs
     ]
     assert_close(ntk_gram(frozen, inputs), jnp.stack([jnp.stack([a @ b for b in rows]) for a in rows]))
+
+
+class Flagged(eqx.Module):
+    """Has a flag itself, around a layer that has one."""
+
+    dropout: eqx.nn.Dropout
+    last: eqx.nn.Linear
+    inference: bool = False
+
+    def __call__(self, x, state):
+        return self.last(self.dropout(x)) + (0.0 if self.inference else jnp.nan), state
+
+
+@pytest.mark.parametrize("linear", [False, True])
+def test_layers_inside_of_flagged_ones_and_of_linearizations_are_frozen(linear, getkey):
+    model = Flagged(eqx.nn.Dropout(0.5), eqx.nn.Linear(3, "scalar", key=getkey()))
+    inputs = jax.random.normal(getkey(), (3,))
+    frozen = freeze(Stateless(linearize(freeze(model, None))) if linear else model, None)
+    assert_close(frozen(inputs), model.last(inputs))
 
 
 class Counter(eqx.nn.StatefulLayer):

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from tolerance import assert_close
 
-from linstudy.tangent import ntk_gram
+from linstudy.tangent import gram, ntk_gram
 from linstudy.tangent.factors import batch_factors
 from linstudy.tangent.features import feature_bytes
+from linstudy.tangent.kernel_features import KernelFeatures
 
 
 def two_loops(model, left, right, jacobian):
@@ -37,6 +38,16 @@ def test_gram_depends_on_neither_tile_nor_budget(mlp, getkey, tile, samples_in_b
     budget = samples_in_budget * feature_bytes(mlp)
     assert_close(ntk_gram(mlp, inputs, tile=tile, memory_budget=budget), ntk_gram(mlp, inputs))
     assert_close(ntk_gram(mlp, inputs, inputs[:5], tile=tile, memory_budget=budget), ntk_gram(mlp, inputs)[:, :5])
+
+
+@pytest.mark.parametrize("devices", range(1, 9))
+def test_any_number_of_devices_divides_the_batches(mlp, monkeypatch, devices):
+    monkeypatch.setattr(gram, "device_count", lambda: devices)
+    features = KernelFeatures(mlp, np.zeros(4), 10_000)
+    for samples in (1, 100, 1_000, 3_500, 5_500, 7_500, 10_000):
+        for budget in (1, 2**20, 2**31):
+            cut = gram._cut(features, samples, None, budget)
+            assert cut.batch % devices == cut.tile % cut.batch == 0
 
 
 def test_gram_is_exactly_symmetric_and_positive(mlp, getkey):

@@ -9,7 +9,7 @@ from tolerance import assert_close
 
 from linstudy.models.network import make_network
 from linstudy.spec.model import LenetModel, MlpModel, ResnetModel
-from linstudy.tangent import GramOperator, freeze, linearize, ntk_diagonal, ntk_gram
+from linstudy.tangent import GramOperator, freeze, linearize, merge, ntk_diagonal, ntk_gram, split
 from linstudy.tangent.capture import Captured, call_shapes
 from linstudy.tangent.factors import Extent, _kernel_gradient, structure_of
 from linstudy.tangent.features import batch_features
@@ -100,6 +100,47 @@ def test_convolutions_without_factors_go_by_explicit_gradients(options, getkey):
     inputs = jax.random.normal(getkey(), (4, 2, 5, 5))
     assert len(call_shapes(model, inputs[0])) == 1  # the last layer alone
     assert_close(ntk_gram(model, inputs), explicit_gram(model, inputs))
+
+
+class Standardized(eqx.nn.Conv2d):
+    """Does not convolve with its weight itself."""
+
+    def __call__(self, x, *, key=None):
+        weight = (self.weight - self.weight.mean()) / self.weight.std()
+        return eqx.tree_at(lambda layer: layer.weight, self, weight)._plain(x)
+
+    def _plain(self, x):
+        return eqx.nn.Conv.__call__(self, x)
+
+
+class WithGain(eqx.nn.Linear):
+    """Has a parameter more, whose part of the Gram is 1/2,000 of the layer's."""
+
+    gain: jax.Array
+
+    def __init__(self, inputs, outputs, key):
+        super().__init__(inputs, outputs, key=key)
+        self.gain = jnp.ones(())
+
+    def __call__(self, x, *, key=None):
+        return self.gain * super().__call__(x)
+
+
+@pytest.mark.product_settings
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [(lambda key: Standardized(2, 3, 3, key=key), (2, 5, 5)), (lambda key: WithGain(2000, 3, key), (2000,))],
+)
+def test_layers_of_a_user_that_compute_otherwise_are_what_they_are(make, shape, getkey):
+    """In float32, where plain convolutions would be computed in tiles, and a small part hides in the rounding."""
+    layer = make(getkey())
+    model = Around(layer, shape, getkey())
+    inputs = jax.random.normal(getkey(), (4, *shape))
+    assert len(call_shapes(model, inputs[0])) == 1  # the last layer alone
+    parameters, static = split(model)
+    rows = [jax.grad(lambda point, x=x: merge(point, static)(x))(parameters) for x in inputs]
+    flat = np.stack([np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(row)]) for row in rows])
+    assert_close(ntk_gram(model, inputs), flat @ flat.T, rtol=1e-5)  # float32
 
 
 class Twice(eqx.Module):
@@ -349,3 +390,25 @@ def test_a_layer_that_is_called_twice_for_later_samples_alone_is_an_error(getkey
     with pytest.raises(RuntimeError, match="structured=False"):
         ntk_gram(model, inputs, tile=3)
     assert_close(ntk_gram(model, inputs, structured=False), explicit_gram(model, inputs))
+
+
+def test_tiles_follow_what_features_are_found_to_hold(getkey):
+    """A layer called twice is held as gradients, 20 times what its factors would take: the budget is for those."""
+    model = Twice(eqx.nn.Linear(40, 40, key=getkey()), eqx.nn.Linear(40, "scalar", key=getkey()))
+    inputs, tiles = jax.random.normal(getkey(), (32, 40)), []
+    gram, how = gram_and_choice(model, inputs, memory_budget=2**20, progress=tiles.append)
+    assert how.startswith("structured: 1 layers are called more than once")
+    explicit = []
+    ntk_gram(model, inputs, memory_budget=2**20, progress=explicit.append, structured=False)
+    once = []
+    ntk_gram(Compiled(model.layer, model.last), inputs, memory_budget=2**20, progress=once.append)
+    assert len(tiles) == len(explicit) > len(once)
+    assert_close(gram, explicit_gram(model, inputs))
+
+
+def test_gram_of_a_bfloat16_model_is_one_in_float32(getkey):
+    model = eqx.nn.MLP(3, "scalar", 8, 1, key=getkey(), dtype=jnp.bfloat16)
+    inputs = jax.random.normal(getkey(), (5, 3), jnp.bfloat16)
+    gram = ntk_gram(model, inputs)
+    assert gram.dtype == np.float32
+    assert_close(gram, explicit_gram(model, inputs), rtol=0.05)  # bfloat16
