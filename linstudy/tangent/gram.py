@@ -143,7 +143,8 @@ def ntk_gram(
         structured: False takes explicit gradients for every parameter.
         tile: Samples contracted at once; chosen from the sizes and the budget if None.
         memory_budget: Bytes of features held at a time; 2 GiB on CPUs and half of an accelerator's memory if None.
-            Neither it nor `tile` changes the result beyond rounding.
+            Programs and what they compute with come on top: 0.3 to 0.6 GiB for an MLP, a LeNet and a ResNet18 on a
+            CPU. Neither it nor `tile` changes the result beyond rounding.
         out: Where the result goes, such as a memory-mapped file; new memory of the host if None.
         chose: Called with how the features were computed: `structured`, or `explicit gradients` with the reason.
 
