@@ -1,11 +1,8 @@
 """The whole Gram of LeNet, against four minutes and 22 GB, and its first thousand eigenpairs."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
+from alone import measured_alone
 from measure import Timing
 from settings import Settings
 from table import Floor, Line, Section
@@ -23,7 +20,8 @@ def section(settings: Settings, out: str, folder: Path | None) -> Section:
     """One Gram, to memory or to a file."""
     samples, top = (64, 5) if settings.smoke else (SAMPLES, TOP)
     before, _ = settings.with_rate([])
-    found = _measured(samples, out, folder, top)
+    where = [] if folder is None else ["--folder", str(folder)]
+    found = measured_alone("full_gram.py", str(samples), "--out", out, "--top", str(top), *where)
     after, _ = settings.with_rate([])
     side = int(before[0].name.split("³")[0])
     rate = 2 * side**3 * 2 / sum(timing.seconds or 0 for timing in (*before, *after))
@@ -49,12 +47,3 @@ def _spectrum_line(setting: str, top: int, seconds: float, peak: float, residual
 
 def _product_line(setting: str, timing: Timing) -> Line:
     return Line(setting, timing.name, timing.seconds, remark=timing.remark)
-
-
-def _measured(samples: int, out: str, folder: Path | None, top: int) -> dict[str, Any]:
-    script = str(Path(__file__).with_name("full_gram.py"))
-    command = [sys.executable, script, str(samples), "--out", out, "--top", str(top)]
-    if folder is not None:
-        command += ["--folder", str(folder)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout)

@@ -7,8 +7,6 @@ prints the seconds, the peak memory after each and the errors of some entries as
 
 import argparse
 import json
-import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from accuracy import exact_gram, relative_error
+from alone import Tenths, peak
 from operations import Network
 from settings import MODELS, SHAPE, images, initialized
 
@@ -24,8 +23,6 @@ from linstudy.tangent import freeze, ntk_gram, spectrum
 
 CHECKED = 24
 """Samples whose entries are compared with explicit gradients in float64."""
-
-KIBIBYTES = 1 if sys.platform == "darwin" else 1024
 
 
 def main() -> None:
@@ -45,9 +42,9 @@ def measured(samples: int, out: str, folder: Path, top: int) -> dict[str, Any]:
     inputs = images(samples)
     stored = _file(folder, samples) if out == "file" else None
     start = time.perf_counter()
-    gram = ntk_gram(model, inputs, out=stored, progress=_Told())
+    gram = ntk_gram(model, inputs, out=stored, progress=Tenths())
     seconds = time.perf_counter() - start
-    peak = _peak()
+    held = peak()
     chosen = np.random.default_rng(0).choice(samples, min(CHECKED, samples), replace=False)
     error = relative_error(gram[np.ix_(chosen, chosen)], exact_gram(model, inputs[chosen]))
     network = Network.of(model, SHAPE)
@@ -55,38 +52,22 @@ def measured(samples: int, out: str, folder: Path, top: int) -> dict[str, Any]:
         "operations": network.gram(samples, samples**2),
         "useful": network.gram(samples, samples * (samples + 1) / 2),
     }
-    return {"seconds": seconds, "peak": peak, "error": error, **counted, "spectrum": _decomposed(gram, top)}
+    return {"seconds": seconds, "peak": held, "error": error, **counted, "spectrum": _decomposed(gram, top)}
 
 
 def _decomposed(gram: np.ndarray, top: int) -> dict[str, float]:
     start = time.perf_counter()
-    found = spectrum(gram, top, progress=_Told())
+    found = spectrum(gram, top, progress=Tenths())
     return {
         "seconds": time.perf_counter() - start,
-        "peak": _peak(),
+        "peak": peak(),
         "residual": float(np.max(found.residuals)),
         "own": float(np.max(found.residuals * found.eigenvalues[0] / found.eigenvalues)),
     }
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTES
-
-
 def _file(folder: Path, samples: int) -> np.ndarray:
     return np.lib.format.open_memmap(folder / "gram.npy", "w+", np.float32, (samples, samples))
-
-
-class _Told:
-    """Says every tenth that is done."""
-
-    def __init__(self) -> None:
-        self._tenths = 0
-
-    def __call__(self, fraction: float) -> None:
-        if int(fraction * 10) > self._tenths:
-            self._tenths = int(fraction * 10)
-            print(f"{self._tenths}/10", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

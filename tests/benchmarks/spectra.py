@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 from accuracy import in_float64
+from alone import measured_alone
 from jax.flatten_util import ravel_pytree
 from measure import Candidate, calls
 from operations import Network
 from scipy.sparse.linalg import LinearOperator, eigsh, svds
-from settings import MODELS, Settings, images, initialized
+from settings import MODELS, NAMES, Settings, images, initialized
 from table import Floor, Line, Section, compared
 
 from linstudy.tangent import freeze, nads, ntk_gram, parameter_count, spectrum
@@ -23,7 +24,9 @@ in float64. Errors of the eigenvalues are against all of scipy's float64 `eigh`:
 
 NADS_LEGEND = """LeNet with GELU on 32×32×1 inputs, at the origin, in float64. `nads` gives all directions; `svds` \
 (ARPACK, on compiled products with M and Mᵀ) gives fewer than all, and is asked for the leading ones. Floor: the \
-multiply-adds of 8 forward passes for each direction, at the float64 rate. The error is that of σ_j over σ₁."""
+multiply-adds of 8 forward passes for each direction, at the float64 rate. The error is that of σ_j over σ₁. ResNet18 \
+is measured once, in a process of its own, compilation included, and its peak memory is that process's; its residuals \
+are of the first, the middle and the last direction, by products with M and Mᵀ."""
 
 
 def spectrum_section(settings: Settings) -> Section:
@@ -88,15 +91,30 @@ def nads_section(settings: Settings) -> Section:
             ],
             np.float64,
         )
-    setting = f"d = {dimensions:,}, {parameter_count(model):,} parameters"
-    floor = Floor(2 * 8 * dimensions * Network.of(model, shape).forward, rate)
+    setting = f"LeNet, d = {dimensions:,}, {parameter_count(model):,} parameters"
+    floor = Floor(nads_operations(Network.of(model, shape), shape), rate)
     ours_line, theirs_line = compared(setting, timings)
     lines = [
         Line(setting, ours_line.what, ours_line.seconds, ours_line.ratio, floor, ours_line.remark),
         _agreement(theirs_line, found),
         Line(setting, product.name, product.seconds, remark=product.remark),
     ]
+    if settings.smoke or not settings.quick:
+        lines.append(_resnet_line(settings, rate))
     return Section("Neural anisotropy directions", NADS_LEGEND, lines)
+
+
+def nads_operations(network: Network, shape: tuple[int, ...]) -> float:
+    """Operations of MᵀM, direction by direction: four forward passes for M v, four for Mᵀ u."""
+    return 2.0 * 8 * int(np.prod(shape)) * network.forward
+
+
+def _resnet_line(settings: Settings, rate: float) -> Line:
+    found = measured_alone("resnet_nads.py", *(["--smoke"] if settings.smoke else []))
+    said = f"peak {found['peak'] / 1e9:.3g} GB; residuals up to {found['residual']:.0e} of σ₁²"
+    setting = f"{NAMES['resnet18']}, d = {found['dimensions']:,}, {found['parameters']:,} parameters"
+    what = f"linstudy nads, all {found['dimensions']:,}"
+    return Line(setting, what, found["seconds"], floor=Floor(found["operations"], rate), remark=said)
 
 
 def _agreement(line: Line, found: dict[str, np.ndarray]) -> Line:
