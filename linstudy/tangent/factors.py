@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from linstudy.tangent.capture import Captured, Layer, Seen, capture, layers
+from linstudy.tangent.compilation import convolution_jit
 from linstudy.tangent.convolution import offset_slices
 from linstudy.tangent.features import full_precision
 from linstudy.tangent.parameters import parameter_count
@@ -192,7 +193,7 @@ def _in_blocks(function: Callable[[Captured], Array], seen: Captured) -> Array:
     return jax.lax.map(function, blocks).reshape(count, -1)
 
 
-@eqx.filter_jit
+@convolution_jit()
 def batch_factors(
     model: Callable[..., Any], structure: Structure, inputs: Float[Array, "samples ..."]
 ) -> tuple[Factors, Float[Array, " layers"]]:

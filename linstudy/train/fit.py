@@ -12,6 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from linstudy.tangent.compilation import convolution_jit
 from linstudy.train.group import Group
 from linstudy.train.learner import Learner, TrainingState
 from linstudy.train.loss import accuracy, mean_loss
@@ -116,7 +117,7 @@ def _group_step(
     return group.each(_step, state, chosen, axes=(0, 0 if chosen.ndim == 2 else None))
 
 
-@eqx.filter_jit(donate="all-except-first")
+@convolution_jit("all-except-first")
 def call_step(
     arguments: tuple[Group, Int[Array, "steps *runs batch"], np.ndarray], state: TrainingState
 ) -> tuple[TrainingState, Float[Array, "*runs"]]:
@@ -150,17 +151,21 @@ def _train_epoch(
     return state, jnp.stack(losses)
 
 
-@eqx.filter_jit
+def _block(group: Group, state: TrainingState, start: np.ndarray, size: int) -> Float[Array, "*runs size"]:
+    return group.each(lambda learner, one, first: learner.logits(one, first, size), state, start, axes=(0, None))
+
+
+@convolution_jit()
 def block_logits(group: Group, state: TrainingState, start: np.ndarray, size: int) -> Float[Array, "*runs size"]:
     """The logits of a block of samples of each learner."""
-    return group.each(lambda learner, one, first: learner.logits(one, first, size), state, start, axes=(0, None))
+    return _block(group, state, start, size)
 
 
 @eqx.filter_jit
 def _scan_blocks(
     group: Group, state: TrainingState, starts: np.ndarray, size: int
 ) -> Float[Array, "blocks *runs size"]:
-    return jax.lax.map(lambda start: block_logits(group, state, start, size), starts)
+    return jax.lax.map(lambda start: _block(group, state, start, size), starts)
 
 
 @eqx.filter_jit

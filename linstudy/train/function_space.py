@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from linstudy.models.network import Stateless
 from linstudy.tangent import linearize, merge, ntk_gram, split
+from linstudy.tangent.compilation import convolution_jit
 from linstudy.tangent.features import batch_features
 from linstudy.train.checkpoint import from_arrays, in_span, to_arrays, with_span
 from linstudy.train.learner import Course, Learner, TrainingState, first_state
@@ -103,7 +104,7 @@ def _values_and_scaling(
     return jnp.concatenate(values), jnp.concatenate(scaling)
 
 
-@eqx.filter_jit
+@convolution_jit()
 def _block_values(
     anchor: Callable[..., Any], inputs: Float[Array, "samples ..."]
 ) -> tuple[Float[Array, " samples"], Float[Array, " samples"]]:
