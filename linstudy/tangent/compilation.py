@@ -10,8 +10,8 @@ _TRIED = jax.__version_info__ < (0, 13)
 """Whether this JAX is one whose compiler is known to take the options: it refuses a program with unknown ones."""
 
 CONVOLUTION_OPTIONS = {
-    # Of what JAX 0.10 began to hand to YNNPACK on CPUs, the matrix products alone: its convolutions take up to 2.5 times
-    # Eigen's time, those of a ResNet18's training step 5.6 instead of 3.3 s.
+    # Of what JAX 0.10 began to hand to YNNPACK on CPUs, the matrix products alone: its convolutions take up to 2.5
+    # times as long as Eigen's, those of a ResNet18's training step 5.6 instead of 3.3 s.
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"
 }
 
