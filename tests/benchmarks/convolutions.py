@@ -26,7 +26,7 @@ LEGEND = f"""Every convolution of ResNet18 at batch {BATCH}, each call compiled 
 its inputs and the gradient by its kernel. XLA's default is YNNPACK, where that takes a convolution; linstudy's \
 programs are compiled without it, for Eigen. "Patches" gathers what every position sees and makes one matrix product \
 of it, which JAX transposes for the gradients. The last lines add up the calls of one training step. Floor: the \
-products alone."""
+products alone, those with the zeros of the padding among them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,8 +108,8 @@ def _candidates(shape: Shape, first: bool) -> Iterator[Candidate]:
         jnp.asarray(generator.standard_normal(sizes, np.float32)) for sizes in ((BATCH, *shape.images), shape.kernel)
     )
     for name, (way, options) in WAYS.items():
-        compiled = functools.partial(jax.jit, compiler_options=options)
-        forward = compiled(lambda images, kernel, way=way: way(shape, images, kernel))
+        jit = functools.partial(jax.jit, compiler_options=options)
+        forward = jit(lambda images, kernel, way=way: way(shape, images, kernel))
         output = forward(images, kernel)
 
         def by_images(output: Any, kernel: Any, way: Callable[..., Any] = way) -> Any:
@@ -120,8 +120,8 @@ def _candidates(shape: Shape, first: bool) -> Iterator[Candidate]:
 
         yield _timed(f"forward, {name}", forward, images, kernel)
         if not first:
-            yield _timed(f"by inputs, {name}", compiled(by_images), output, kernel)
-        yield _timed(f"by kernel, {name}", compiled(by_kernel), output, images)
+            yield _timed(f"by inputs, {name}", jit(by_images), output, kernel)
+        yield _timed(f"by kernel, {name}", jit(by_kernel), output, images)
 
 
 def _timed(name: str, function: Callable[..., Any], *arguments: Any) -> Candidate:
