@@ -46,7 +46,7 @@ PARTS: dict[str, Callable[[Settings], Section]] = {
     "start": start_up.section,
     "projection": projection.section,
 }
-SMOKE = "A smoke test: sizes are tiny, an MLP may stand for a LeNet, and the times mean nothing.\n\n"
+SMOKE = "A smoke test: sizes are tiny, an MLP may stand for another network, and the times mean nothing.\n\n"
 
 ON_ACCELERATORS = "projection"
 """A part that is left out on CPUs unless it is named."""
