@@ -76,7 +76,7 @@ def section(settings: Settings) -> Section:
     if settings.smoke:
         counts = dict(list(counts.items())[:2])
     lines: list[Line] = []
-    sums: collections.Counter[str] = collections.Counter()
+    sums: dict[str, float] = collections.defaultdict(float)
     operations = rate = 0.0
     for number, (shape, count) in enumerate(counts.items()):
         (*timings, _), rate = settings.with_rate(list(_candidates(shape, first=number == 0)))
