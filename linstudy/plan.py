@@ -17,7 +17,7 @@ from linstudy.spec.study import Point
 from linstudy.spec.task import DirectionTask, EigenfunctionTask, NadTask
 from linstudy.spec.train import AnchorEpoch, in_function_space
 
-NUMERICS = {"spectrum": 2, "nads": 2, "training": 2, "probe": 2}
+NUMERICS = {"spectrum": 3, "nads": 2, "training": 3, "probe": 3}
 """Bumped for a kind of run when its results, or a default of its specs, change."""
 
 _OUTSIDE = {"data": {"path"}, "task": {"path"}}

@@ -151,12 +151,12 @@ def test_what_waits_for_a_run_is_found_near_and_far():
 # What makes it the same run
 
 GOLDEN = [
-    "9ee43ee9927077a7",  # spectrum
-    "0b9a8280c82703e0",  # training
-    "cd11c59ad9219323",  # training
-    "00042f38e276b11f",  # probe
+    "12a778a90cf91b2b",  # spectrum
+    "4bafd27f54c2dc98",  # training
+    "1ba73ddd80690e08",  # training
+    "d0238cd7dfec00d4",  # probe
     "894629abfe85cd4d",  # nads
-    "9f492903f73030ee",  # training
+    "b1bd8770a41f7af4",  # training
 ]
 
 
