@@ -38,9 +38,14 @@ class Need:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its identity, its complete spec, what it needs, and the checkpoints that others read from it."""
+    """One run: its identity, its complete spec, what it needs, and the checkpoints that others read from it.
+
+    Attributes:
+        setting_id: That of the run without its seed: runs that differ in their seed alone share it.
+    """
 
     run_id: str
+    setting_id: str
     spec: RunSpec
     source: str
     needs: tuple[Need, ...] = ()
@@ -109,12 +114,12 @@ def _probe(plan: Plan, point: Point, probe: AnyProbe, training: Run, identify: I
         epochs=epochs,
         seed=point.seed,
     )
-    plan.add(_run(spec, tuple(needs.values()), identify))
+    plan.add(_run(plan, spec, tuple(needs.values()), identify))
 
 
 def _spectrum(plan: Plan, point: Point, identify: Identify) -> Run:
     spec = SpectrumRun(kind="spectrum", data=point.data, model=point.model, spectrum=point.spectrum, seed=point.seed)
-    return plan.add(_run(spec, (), identify))
+    return plan.add(_run(plan, spec, (), identify))
 
 
 def _training(plan: Plan, point: Point, identify: Identify) -> Run:
@@ -123,7 +128,7 @@ def _training(plan: Plan, point: Point, identify: Identify) -> Run:
         needs.append(Need("spectrum", _spectrum(plan, point, identify).run_id))
     if isinstance(point.task, NadTask):
         nads = NadsRun(kind="nads", data=point.data, model=point.model, seed=point.seed)
-        needs.append(Need("nads", plan.add(_run(nads, (), identify)).run_id))
+        needs.append(Need("nads", plan.add(_run(plan, nads, (), identify)).run_id))
     linearize = point.train.linearize
     if linearize is not None and isinstance(linearize.at, AnchorEpoch):
         network = point.model_copy(update={"train": point.train.model_copy(update={"linearize": None})})
@@ -131,22 +136,43 @@ def _training(plan: Plan, point: Point, identify: Identify) -> Run:
     spec = TrainingRun(
         kind="training", data=point.data, model=point.model, task=point.task, train=point.train, seed=point.seed
     )
-    return plan.add(replace(_run(spec, tuple(needs), identify), checkpoints=(point.train.epochs,)))
+    return plan.add(replace(_run(plan, spec, tuple(needs), identify), checkpoints=(point.train.epochs,)))
 
 
-def _run(spec: RunSpec, needs: tuple[Need, ...], identify: Identify) -> Run:
+def _run(plan: Plan, spec: RunSpec, needs: tuple[Need, ...], identify: Identify) -> Run:
     parts = [name for name in ("data", "model", "task") if name in type(spec).model_fields]
     source = ",".join(identity for name in parts if (identity := identify(name, getattr(spec, name))))
-    return Run(run_identity(spec, [need.run_id for need in needs], source), spec, source, needs)
+    run_id = run_identity(spec, [need.run_id for need in needs], source)
+    settings = [plan.runs[need.run_id].setting_id for need in needs]
+    return Run(run_id, setting_identity(spec, settings, source), spec, source, needs)
 
 
 def run_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
-    """16 hexadecimal digits of SHA-256 over what determines a run's numbers."""
+    """16 hexadecimal digits of SHA-256 over what determines a run's numbers.
+
+    Args:
+        needs: The ids of the runs that it needs.
+    """
+    return _identity(_canonical(spec), needs, source, spec.kind)
+
+
+def setting_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
+    """As `run_identity`, over all of that but the seed.
+
+    Args:
+        needs: The settings of the runs that it needs.
+    """
+    content = _canonical(spec)
+    content.pop("seed", None)
+    return _identity(content, needs, source, spec.kind)
+
+
+def _identity(spec: dict[str, Any], needs: Iterable[str], source: str, kind: str) -> str:
     content = {
-        "spec": _canonical(spec),
+        "spec": spec,
         "needs": sorted(needs),
         "source": source,
-        "numerics": NUMERICS[spec.kind],
+        "numerics": NUMERICS[kind],
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -389,3 +389,25 @@ def test_a_run_is_described_by_its_kinds_and_what_is_not_default():
         "probe digits lenet eigenfunction(index=5) epochs=30, optimizer={kind=adam, learning_rate=0.1} "
         "alignment(at=['start', 'end']) seed=0",
     ]
+
+
+# Settings
+
+
+def settings(*points):
+    return {run.run_id: run.setting_id for run in plan(*points).runs.values()}
+
+
+def test_runs_that_differ_in_their_seed_alone_share_a_setting():
+    one, other = settings(BASE), settings(changed("seed", 1))
+    assert set(one).isdisjoint(other)
+    assert list(one.values()) == list(other.values())
+    assert len(set(one.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("train.optimizer", {"kind": "sgd", "learning_rate": 0.1}), ("data.seed", 1), ("model.activation", "gelu")],
+)
+def test_any_other_field_makes_another_setting(path, value):
+    assert list(settings(BASE).values())[-1] != list(settings(changed(path, value)).values())[-1]
