@@ -21,7 +21,7 @@ from linstudy.execute.sources import sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
 from linstudy.plan import source_of
-from linstudy.runs.job import Job, Stopped
+from linstudy.runs.job import Arrays, Job, Stopped
 from linstudy.runs.kinds import KINDS, TOGETHER
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec
@@ -117,7 +117,7 @@ def _spec(assignment: Assignment) -> RunSpec:
 def _job(
     assignment: Assignment, teller: "Teller", settings: Settings, store: ArtifactStore, stop: Callable[[], bool]
 ) -> Job:
-    def save(name: str, arrays: dict[str, np.ndarray], epoch: int | None, replaces: int | None) -> Artifact:
+    def save(name: str, arrays: Arrays, epoch: int | None, replaces: int | None) -> Artifact:
         owner = assignment.run_id if name == RESUME else ""
         return store.save(name, arrays, epoch, replaces=replaces, owner=owner)
 
