@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from linstudy.execute.logs import mark
+from linstudy.execute.memory import Programs
 from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Sender, Start
 from linstudy.execute.sources import sources
 from linstudy.execute.worker import Settings
@@ -37,12 +38,14 @@ def serve(settings: Settings, starts: "Queue[Start]", stopping: threading.Event,
     """Make attempts, one command after another, for ever."""
     logging.basicConfig(stream=sys.stderr)
     store = ArtifactStore(Path(settings.artifacts))
+    programs = Programs()
     sender.send(_hello())
     while True:
         start = starts.get()
         _print_to(start.log)
         _attempt(start.attempts, settings, store, stopping.is_set, sender)
         _print_to("")
+        programs.drop_if_large()
 
 
 def _hello() -> Hello:
@@ -81,6 +84,7 @@ def _attempt(
     except SystemExit as error:
         ending = Ending("failed", f"the run's own code ended the process, with exit status {error.code}")
     except Exception as error:
+        traceback.print_exc()
         ending = Ending("failed", f"{type(error).__name__}: {error}", traceback.format_exc())
     sys.stdout.flush()
     for teller in tellers:
