@@ -34,6 +34,7 @@ from linstudy.execute.messages import (
     parse,
     send,
 )
+from linstudy.resources import Resources
 from linstudy.runs.events import (
     Chose,
     Diverged,
@@ -67,8 +68,9 @@ def main(artifacts: Path) -> None:
     tell = partial(send, output)
     tell(_hello())
     store = ArtifactStore(artifacts)
+    resources = Resources(scratch=store.scratch)
     while True:
-        _serve(commands.get(), store, stopping, tell)
+        _serve(commands.get(), store, resources, stopping, tell)
 
 
 def _private_output() -> TextIO:
@@ -99,11 +101,16 @@ def _hello() -> Hello:
 
 
 def _serve(
-    command: RunCommand, store: ArtifactStore, stopping: threading.Event, tell: Callable[[Message], None]
+    command: RunCommand,
+    store: ArtifactStore,
+    resources: Resources,
+    stopping: threading.Event,
+    tell: Callable[[Message], None],
 ) -> None:
     attempts = [_Attempt(run.run_id, store, tell) for run in command.runs]
     try:
-        _compute([_job(run, command, store, stopping) for run in command.runs], [attempt.emit for attempt in attempts])
+        jobs = [_job(run, command, store, resources, stopping) for run in command.runs]
+        _compute(jobs, [attempt.emit for attempt in attempts])
         ending = _Ending("done")
     except Stopped:
         ending = _Ending("interrupted", "stopped on request")
@@ -123,13 +130,15 @@ def _compute(jobs: Sequence[Job], emits: Sequence[Emit]) -> None:
         TOGETHER[kind](jobs, emits)
 
 
-def _job(run: Assignment, command: RunCommand, store: ArtifactStore, stopping: threading.Event) -> Job:
+def _job(
+    run: Assignment, command: RunCommand, store: ArtifactStore, resources: Resources, stopping: threading.Event
+) -> Job:
     return Job(
         spec=_SPEC.validate_python(run.spec, strict=False),
         checkpoints=tuple(run.checkpoints),
         artifacts={(item.role, item.name, item.epoch): _loader(store, item) for item in run.artifacts},
         data_folder=Path(command.data_folder) if command.data_folder else None,
-        scratch=store.scratch,
+        resources=resources,
         stop=stopping.is_set,
     )
 

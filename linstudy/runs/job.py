@@ -1,14 +1,14 @@
 """What a run is given to work with."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from linstudy.data import Dataset, load
+from linstudy.resources import Cache, Resources
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec
 
@@ -26,7 +26,7 @@ class Job:
     Attributes:
         checkpoints: The epochs whose checkpoints a training must leave.
         artifacts: How to load every artifact of this run's earlier attempts and of the runs it needs.
-        scratch: Opens a file without a name, for what exceeds memory; it is gone once nothing holds it.
+        resources: The memory of the worker, where what exceeds it goes, and what is kept between runs.
         stop: Whether the run should stop at its next safe point.
     """
 
@@ -34,8 +34,13 @@ class Job:
     checkpoints: tuple[int, ...] = ()
     artifacts: Mapping[ArtifactKey, Callable[[], Arrays]] = field(default_factory=dict)
     data_folder: Path | None = None
-    scratch: Callable[[], IO[bytes]] = tempfile.TemporaryFile
+    resources: Resources = field(default_factory=Resources)
     stop: Callable[[], bool] = lambda: False
+
+    @property
+    def cache(self) -> Cache:
+        """What the worker keeps from one run for the next."""
+        return self.resources.cache
 
     def load(self, role: str, name: str, epoch: int | None = None) -> Arrays:
         """The arrays of an artifact of the run needed in a role.
@@ -60,15 +65,6 @@ class Job:
 
     def dataset(self) -> Dataset:
         """The data of the run; kept, since the next run of a study mostly has the same."""
-        return _dataset(self.spec.data, self.data_folder)
-
-
-_LAST: dict[Any, Dataset] = {}
-
-
-def _dataset(spec: Any, folder: Path | None) -> Dataset:
-    key = (spec.model_dump_json(), folder)
-    if key not in _LAST:
-        _LAST.clear()
-        _LAST[key] = load(spec, folder)
-    return _LAST[key]
+        spec: Any = self.spec.data
+        key = (spec.model_dump_json(), self.data_folder)
+        return self.cache.of("dataset", key, lambda: load(spec, self.data_folder))

@@ -32,8 +32,6 @@ SECONDS_BETWEEN_CHECKPOINTS = 300.0
 
 MOST_TOGETHER = 16
 MOST_COLUMNS = 64
-OWN_BYTES = 2**32
-"""Held by a group's networks beyond what they share; their states and gradients are a few times their parameters."""
 
 
 def run(job: Job, emit: Emit) -> None:
@@ -138,9 +136,9 @@ def _prepared(job: Job, emit: Emit, shared: _SharedInputs) -> _Attempt | None:
     data = labelled(job, emit, spec.train.precision)
     model, statistics = starting_point(job, spec, data)
     inputs, course = shared.of(data), Course(data, spec.train, spec.seed)
-    spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels))
+    spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels), job.resources.span)
     learner = (
-        span_learner(model, inputs, course, progress_of(job, emit, "Gram"))
+        span_learner(model, inputs, course, job, progress_of(job, emit, "Gram"))
         if spans
         else NetworkLearner(model, statistics, inputs, course)
     )
@@ -183,7 +181,7 @@ def _joins(attempt: _Attempt, group: Sequence[_Attempt]) -> bool:
     if isinstance(first.learner, SpanLearner) and isinstance(attempt.learner, SpanLearner):
         return attempt.learner.span is first.learner.span and len(group) < MOST_COLUMNS
     more = own_bytes(attempt.learner, first.learner)
-    return len(group) < MOST_TOGETHER and (len(group) + 1) * more <= OWN_BYTES
+    return len(group) < MOST_TOGETHER and (len(group) + 1) * more <= attempt.job.resources.networks
 
 
 def _train(group: Sequence[_Attempt]) -> None:

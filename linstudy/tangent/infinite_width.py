@@ -140,6 +140,7 @@ def infinite_width_gram(
     others: Float[Array | np.ndarray, "others *shape"] | None = None,
     *,
     tile: int = 32,
+    out: Float[np.ndarray, "samples others"] | None = None,
     progress: Progress | None = None,
 ) -> Float[np.ndarray, "samples others"]:
     """The Gram of an infinite-width kernel; the module's docstring says what it is the limit of.
@@ -150,6 +151,7 @@ def infinite_width_gram(
         kernel_function: From `mlp` or `lenet`. The Gram has the dtype of `inputs`.
         inputs: Channel first, or flat.
         tile: Samples on either side of a tile; memory grows with its square.
+        out: Where the result goes, such as a memory-mapped file; new memory if None.
     """
     inputs = np.asarray(inputs)
     across = inputs if others is None else np.asarray(others)
@@ -157,7 +159,7 @@ def infinite_width_gram(
     tile = min(tile, max(len(inputs), len(across)))
     row_tiles, column_tiles = len(tile_slices(len(inputs), tile)), len(tile_slices(len(across), tile))
     return assemble(
-        np.empty((len(inputs), len(across)), jnp.asarray(inputs[:1]).dtype),
+        np.empty((len(inputs), len(across)), jnp.asarray(inputs[:1]).dtype) if out is None else out,
         _tiles(kernel_function, inputs, None if symmetric else across, tile),
         symmetric=symmetric,
         progress=report(progress, tile_count(row_tiles, column_tiles, symmetric)),
