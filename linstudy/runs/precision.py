@@ -9,8 +9,8 @@ from linstudy.spec.train import Precision
 
 MATMULS: dict[str, str] = {"float32": "highest", "tf32": "tensorfloat32", "float64": "highest"}
 
-ROUNDING: dict[Precision, float] = {"float32": 2.0**-24, "tf32": 2.0**-11, "float64": 2.0**-53}
-"""Of a number in each, relative: half the distance to the next one."""
+ROUNDING: dict[Precision, float] = {"float32": 2.0**-23, "tf32": 2.0**-10, "float64": 2.0**-52}
+"""The distance from 1 to the next number in each, of a product's factors for tf32."""
 
 
 def measuring(name: Precision) -> Precision:

@@ -179,6 +179,30 @@ def effective_rank(eigenvalues: Float[np.ndarray, " samples"]) -> float:
     return float(np.sum(eigenvalues)) ** 2 / squares if squares > 0 else 0.0
 
 
+def rotations(
+    eigenvalues: Float[np.ndarray, " top"],
+    gaps: Float[np.ndarray, " top"],
+    residuals: Float[np.ndarray, " top"],
+    *,
+    samples: int,
+    rounding: float,
+) -> Float[np.ndarray, " top"]:
+    """The angles, in radians, by which rounding turned each eigenvector of a `Spectrum`: an estimate, at most π/2.
+
+    Rounding adds some E to the Gram, whose entries are independent, of the size ε Θ̄ with Θ̄ = λ₁ / m the mean entry of m
+    samples. To first order it turns φ_j towards its neighbour φ_k by |φ_kᵀ E φ_j| / |λ_j − λ_k|, so ε λ₁ / m over the
+    gap; a residual r λ₁ turns it by r λ₁ over the gap at most (Davis and Kahan). For float32 Grams of MLPs and LeNet,
+    m = 100 and 400, nine of ten angles are between 0.3 and 1.7 times this.
+
+    Args:
+        rounding: ε, of the arithmetic in which the Gram was computed: 2⁻²³ for float32.
+    """
+    moved = eigenvalues[0] * (rounding / samples + residuals)
+    distances = gaps * np.abs(eigenvalues)
+    angles = np.divide(moved, distances, out=np.full(len(gaps), np.inf), where=distances > 0)
+    return np.minimum(angles, np.pi / 2)
+
+
 def _part(progress: Progress | None, start: float, end: float) -> Progress:
     return lambda fraction: progress(start + (end - start) * fraction) if progress else None
 

@@ -14,6 +14,7 @@ from linstudy import metrics
 from linstudy.data import load
 from linstudy.models.network import make_network
 from linstudy.plan import fusion_key
+from linstudy.resources import LIMITS, Resources
 from linstudy.runs import function_space
 from linstudy.runs.events import Chose, Measured, Produced, Progress, Restarted, Stopped
 from linstudy.runs.job import CHECKPOINT
@@ -114,7 +115,7 @@ def test_how_grams_and_alignments_were_computed_is_told(told):
 
 def test_a_gram_that_exceeds_memory_is_held_in_a_file(told, monkeypatch):
     held = told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
-    monkeypatch.setattr("linstudy.runs.spectrum.IN_MEMORY", 1000)
+    monkeypatch.setitem(LIMITS, "gram", 1000)
     mapped = told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
     [run] = held.of("spectrum")
     assert Chose("gram storage", "memory-mapped file") in mapped.events[run]
@@ -217,7 +218,7 @@ def test_a_gram_for_which_the_disk_has_no_room_says_so(told, monkeypatch):
     def full(descriptor, start, size):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("linstudy.runs.spectrum.IN_MEMORY", 1000)
+    monkeypatch.setitem(LIMITS, "gram", 1000)
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     with pytest.raises(LinstudyError, match=r"0\.0 GiB of disk .* \(No space left on device\)"):
         told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
@@ -355,8 +356,10 @@ def test_a_gram_is_made_once_for_the_runs_that_share_it(told, monkeypatch):
         return make_span(*arguments, **options)
 
     monkeypatch.setattr(function_space, "make_span", counted)
-    monkeypatch.setattr(function_space, "_LAST", {})
-    told(LINEAR)
+    resources = Resources()
+    told(LINEAR, resources=resources)
     assert len(made) == 1
-    told(LINEAR + "seeds: [0, 1]\n")
+    told(LINEAR + "seeds: [0, 1]\n", resources=resources)
     assert len(made) == 4, "the Gram of seed 1, then by turns"
+    told(LINEAR)
+    assert len(made) == 5, "another worker has a cache of its own"
