@@ -192,7 +192,8 @@ def rotations(
     Rounding adds some E to the Gram, whose entries are independent, of the size ε Θ̄ with Θ̄ = λ₁ / m the mean entry of m
     samples. To first order it turns φ_j towards its neighbour φ_k by |φ_kᵀ E φ_j| / |λ_j − λ_k|, so ε λ₁ / m over the
     gap; a residual r λ₁ turns it by r λ₁ over the gap at most (Davis and Kahan). For float32 Grams of MLPs and LeNet,
-    m = 100 and 400, nine of ten angles are between 0.3 and 1.7 times this.
+    m = 100 and 400, eight of ten angles were between 0.3 and 1.7 times this; those of the first few eigenvectors, which
+    all others turn, are larger but below 1e-6.
 
     Args:
         rounding: ε, of the arithmetic in which the Gram was computed: 2⁻²³ for float32.
