@@ -1,6 +1,7 @@
 import errno
 import os
 import tempfile
+from functools import partial
 
 import numpy as np
 import pytest
@@ -37,7 +38,8 @@ def test_workers_share_memory_and_threads_and_have_caches_of_their_own():
 @pytest.mark.parametrize(("rows", "in_file"), [(10, False), (11, True)])
 def test_an_array_beyond_its_part_is_in_a_file(monkeypatch, tmp_path, rows, in_file):
     monkeypatch.setitem(LIMITS, "gram", 10 * 10 * 8)
-    array = Resources(scratch=lambda: tempfile.TemporaryFile(dir=tmp_path)).array((rows, rows), np.float64)
+    scratch = partial(tempfile.TemporaryFile, dir=tmp_path)
+    array = Resources(scratch=scratch).array((rows, rows), np.float64)
     assert isinstance(array, np.memmap) is in_file
     assert (array.shape, array.dtype) == ((rows, rows), np.float64)
     array[:] = np.eye(rows)

@@ -95,7 +95,7 @@ def test_all_eigenpairs_of_a_large_gram_are_rejected(gram):
 
 
 def test_rotations_in_closed_form():
-    """Two samples, eigenvalues 1 apart: a perturbation ε λ₁/m off the diagonal turns by that; null spaces turn freely."""
+    """Eigenvalues 1 apart, a perturbation ε λ₁ / m off the diagonal: turns by that. Null spaces turn freely."""
     found = rotations(np.array([4.0, 3.0, 0.0]), np.array([0.25, 1 / 3, 0.0]), np.zeros(3), samples=2, rounding=1e-6)
     assert_close(found, np.array([2e-6, 2e-6, np.pi / 2]))
     turned = np.linalg.eigh(np.diag([3.0, 4.0]) + 2e-6 * np.array([[0, 1], [1, 0]]))[1]

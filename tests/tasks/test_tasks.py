@@ -113,8 +113,8 @@ def test_labels_of_an_eigenfunction_without_a_gap_are_warned_of(gap, share):
     task = EigenfunctionTask(kind="eigenfunction", index=2)
     quality = label(task, dataset(3, 2), giving("spectrum", **pairs(gap=gap))).quality
     assert quality.warning == (
-        f"the label sign φ_2 is not well defined: its eigenvalue is {gap:.2g} of itself away from the next, so rounding "
-        f"of the Gram decides about {share} of the signs. "
+        f"the label sign φ_2 is not well defined: its eigenvalue is {gap:.2g} of itself away from the next, "
+        f"so rounding of the Gram decides about {share} of the signs. "
         "Take a smaller task.index, or write spectrum: {precision: float64}"
     )
     exact = label(task, dataset(3, 2), giving("spectrum", **pairs(2.0**-52, gap=gap))).quality
