@@ -1,16 +1,16 @@
 """What a run is given to work with."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from linstudy.data import Dataset, load
 from linstudy.facts import Artifact, Fact, Fingerprint
 from linstudy.history import Leg
+from linstudy.resources import Resources
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec
 
@@ -45,7 +45,7 @@ class Job:
         legs: What is to be made, in order.
         artifacts: How to load every artifact of this run's earlier attempts and of the runs it needs.
         fingerprints: Of the arrays that those had loaded, by role.
-        scratch: Opens a file without a name, for what exceeds memory; it is gone once nothing holds it.
+        resources: The memory of the worker, where what exceeds it goes, and what is kept between runs.
         tell: Reports what happens.
         stop: Whether the run should stop at its next safe point.
     """
@@ -56,7 +56,7 @@ class Job:
     artifacts: Mapping[ArtifactKey, Callable[[], Arrays]] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     data_folder: Path | None = None
-    scratch: Callable[[], IO[bytes]] = tempfile.TemporaryFile
+    resources: Resources = field(default_factory=Resources)
     tell: Tell = lambda *facts: None
     store: Store = _nowhere
     stop: Callable[[], bool] = lambda: False
@@ -91,7 +91,9 @@ class Job:
         Raises:
             LinstudyError: If its arrays are not those that the runs it needs had loaded.
         """
-        data = _dataset(self.spec.data, self.data_folder)
+        spec: Any = self.spec.data
+        key = (spec.model_dump_json(), self.data_folder)
+        data = self.resources.cache.of("dataset", key, lambda: load(spec, self.data_folder))
         self.tell(Fingerprint(data.fingerprint))
         for role, known in self.fingerprints.items():
             if known != data.fingerprint:
@@ -101,14 +103,3 @@ class Job:
                     "Pillow. Make all of it again: linstudy run STUDY --again"
                 )
         return data
-
-
-_LAST: dict[Any, Dataset] = {}
-
-
-def _dataset(spec: Any, folder: Path | None) -> Dataset:
-    key = (spec.model_dump_json(), folder)
-    if key not in _LAST:
-        _LAST.clear()
-        _LAST[key] = load(spec, folder)
-    return _LAST[key]
