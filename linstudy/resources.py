@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
@@ -56,12 +57,14 @@ class Resources:
         memory: Bytes, of all parts and the rest together; None if nothing limits them.
         threads: Processors; None if nothing limits them.
         scratch: Opens a file without a name for what exceeds memory; it is gone once nothing holds it.
+        folder: For files that the next attempt at a run goes on with; None if there is no such place.
         cache: What is kept from one run for the next.
     """
 
     memory: int | None = None
     threads: int | None = None
     scratch: Callable[[], IO[bytes]] = tempfile.TemporaryFile
+    folder: Path | None = None
     cache: Cache = field(default_factory=Cache, compare=False)
 
     @property
@@ -109,7 +112,7 @@ class Resources:
         if size <= self.gram:
             return np.empty(shape, dtype)
         file = self.scratch()
-        _claim(file, size)
+        claim(file, size)
         return np.memmap(file, dtype, "w+", shape=shape)
 
     def require(self, size: int, purpose: str, remedy: str) -> None:
@@ -127,7 +130,7 @@ class Resources:
             )
 
 
-def _claim(file: IO[bytes], size: int) -> None:
+def claim(file: IO[bytes], size: int) -> None:
     """Claim the space on the disk now: where it ran out later, writing to the mapped file would kill the process."""
     if hasattr(os, "posix_fallocate"):  # all but macOS
         try:

@@ -55,9 +55,9 @@ def serve(settings: Settings, starts: "Queue[Start]", stopping: threading.Event,
 
 def _resources(settings: Settings, store: ArtifactStore) -> Resources:
     threads = len(settings.cpus) if settings.cpus else available_threads()
-    folder = settings.scratch
-    scratch = partial(tempfile.TemporaryFile, dir=folder) if folder else store.scratch
-    return Resources(settings.memory or available_memory(), threads, scratch)
+    scratch = partial(tempfile.TemporaryFile, dir=settings.scratch) if settings.scratch else store.scratch
+    folder = Path(settings.scratch) if settings.scratch else store.scratch_folder
+    return Resources(settings.memory or available_memory(), threads, scratch, folder)
 
 
 def _hello() -> Hello:
@@ -145,6 +145,7 @@ def _job(
 
     return Job(
         spec=_spec(assignment),
+        name=assignment.run_id,
         kept=assignment.kept,
         legs=assignment.legs,
         artifacts={(item.role, item.name, item.epoch): _loader(store, item) for item in assignment.artifacts},

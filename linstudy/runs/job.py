@@ -41,6 +41,7 @@ class Job:
     """One attempt at one run.
 
     Attributes:
+        name: That of files which the next attempt at this run goes on with.
         kept: Numbers up to this epoch are stored already, and are not told again; None: none are.
         legs: What is to be made, in order.
         artifacts: How to load every artifact of this run's earlier attempts and of the runs it needs.
@@ -51,6 +52,7 @@ class Job:
     """
 
     spec: RunSpec
+    name: str = "run"
     kept: int | None = None
     legs: tuple[Leg, ...] = ()
     artifacts: Mapping[ArtifactKey, Callable[[], Arrays]] = field(default_factory=dict)

@@ -1,12 +1,14 @@
 """The run `spectrum`: the NTK Gram at initialization, decomposed."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from linstudy import metrics
 from linstudy.facts import Method, Number, Vector
 from linstudy.runs.context import inputs_of, progress_of
+from linstudy.runs.gram_file import GramFile, discard
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import ROUNDING, precision
@@ -28,19 +30,31 @@ def _place(job: Job, inputs: np.ndarray) -> np.ndarray:
     """Where the Gram goes."""
     place = job.resources.array((len(inputs), len(inputs)), inputs.dtype)
     if isinstance(place, np.memmap):
-        job.tell(Method("gram storage", "memory-mapped file"))
+        job.tell(_IN_FILE)
     return place
 
 
+_IN_FILE = Method("gram storage", "memory-mapped file")
+
+
 def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
-    return ntk_gram(
+    compute = partial(
+        ntk_gram,
         freeze(*initial_network(job, inputs.shape[1:])),
         inputs,
         memory_budget=default_budget(job.resources.features),
-        out=_place(job, inputs),
         progress=_report(job),
         chose=lambda how: job.tell(Method("gram", how)),
     )
+    folder = job.resources.folder
+    if folder is None or len(inputs) ** 2 * inputs.itemsize <= job.resources.gram:
+        return compute(out=_place(job, inputs))
+    job.tell(_IN_FILE)
+    file = GramFile(folder, job.name, (len(inputs), len(inputs)), inputs.dtype)
+    try:
+        return compute(out=file.array, finished=file.finished, keep=file.keep)
+    finally:
+        file.note()
 
 
 def _infinite_width(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
@@ -103,3 +117,4 @@ def run(job: Job) -> None:
         Number(metrics.EIGENVALUE_MAX, float(found.eigenvalues[0])),
         Number(metrics.TRACE, trace),
     )
+    discard(job.resources.folder, job.name)
