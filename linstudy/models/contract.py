@@ -6,7 +6,7 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
 from linstudy.models.layers import BATCH_AXIS
 from linstudy.models.parts import parts
@@ -25,7 +25,7 @@ class OnAxis(Adapter):
     model: Callable[..., Any]
     axis: str = eqx.field(static=True)
 
-    def __call__(self, x: Float[Array, "..."], state: Any, **key: Any) -> tuple[Float[Array, ""], Any]:
+    def __call__(self, x: Float[Array, "..."], state: Any, **key: Any) -> tuple[Any, Any]:
         return self.model(x, state, **key)
 
 
@@ -39,11 +39,11 @@ def map_batch(
     axis: str,
     inputs: Float[Array, "samples ..."],
     state: Any,
-    keys: PRNGKeyArray | None = None,
+    keys: UInt32[Array, "samples _"] | None = None,
 ) -> tuple[Float[Array, " samples"], Any]:
     """`call(x, state)` of every sample in training, each with its key if there are keys, and the state after all."""
 
-    def one(x: Float[Array, "..."], key: PRNGKeyArray | None) -> tuple[Float[Array, ""], Any]:
+    def one(x: Float[Array, "..."], key: PRNGKeyArray | None) -> tuple[Any, Any]:
         return call(x, state) if key is None else call(x, state, key=key)
 
     return jax.vmap(one, out_axes=(0, None), axis_name=axis)(inputs, keys)

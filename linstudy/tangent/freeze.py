@@ -23,7 +23,7 @@ class Stateless(Adapter):
 
     model: Callable[..., Any]
 
-    def __call__(self, x: Float[Array, "..."], state: Any, **key: Any) -> tuple[Float[Array, ""], Any]:
+    def __call__(self, x: Float[Array, "..."], state: Any, **key: Any) -> tuple[Any, Any]:
         return self.model(x, **key), state
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from linstudy.models.layers import named_key
 from linstudy.spec.train import Train
@@ -72,7 +72,7 @@ class Course(eqx.Module):
         self.batch = min(train.batch_size, self.train)
         self.steps = steps_per_epoch(train, self.train)
 
-    def sample_keys(self, step: Int[Array, ""], chosen: Int[Array, " batch"]) -> PRNGKeyArray:
+    def sample_keys(self, step: Int[Array, ""], chosen: Int[Array, " batch"]) -> UInt32[Array, "batch _"]:
         """The keys of some samples at a step: of seed, step and sample alone, so that a training can go on anywhere."""
         return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(self.noise, step), chosen)
 

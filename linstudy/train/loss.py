@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, UInt32
 
 from linstudy.models.contract import batch_axis, map_batch
 from linstudy.tangent.convolution import with_fast_convolutions
@@ -30,7 +30,7 @@ def accuracy(logits: Float[Array, " samples"], labels: Float[Array, " samples"])
 
 
 def logits_of(
-    model: Any, state: Any, inputs: Float[Array, "samples ..."], keys: PRNGKeyArray | None = None
+    model: Any, state: Any, inputs: Float[Array, "samples ..."], keys: UInt32[Array, "samples _"] | None = None
 ) -> tuple[Float[Array, " samples"], Any]:
     """Logits of a batch in training, and the running statistics after it.
 
