@@ -21,6 +21,8 @@ KINDS: dict[str, Callable[..., Any]] = {
 def make_network(spec: Model, input_shape: tuple[int, ...], seed: int) -> tuple[eqx.Module, eqx.nn.State | None]:
     """The network of a seed at initialization, called `model(x, state) -> (logit, state)`, and its state.
 
+    One that `takes_key` is called with `key=` too in training.
+
     The state holds running statistics; it is None for a model without any.
     """
     made = KINDS[spec.kind](spec, input_shape, named_key(seed, "initialization"))

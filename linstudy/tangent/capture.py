@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from linstudy.tangent.convolution import fast
+from linstudy.tangent.convolution import with_fast_convolutions
 from linstudy.tangent.parameters import is_sealed, split
 
 Layer = eqx.nn.Linear | eqx.nn.Conv
@@ -66,19 +66,23 @@ class ReadDirectlyError(RuntimeError):
 
 @final
 class Tapped(eqx.Module):
-    """A layer in place of the original; `tap` is called with its output and input."""
+    """A layer in place of the original, and of its class to `isinstance`; `tap` is called with its output and input."""
 
     layer: Layer
     index: int = eqx.field(static=True)
     tap: Callable[[Array, Array], Array]
 
     def __call__(self, x: Array, **_: Any) -> Array:
-        return self.tap(fast(self.layer)(x), x)
+        return self.tap(self.layer(x), x)
+
+    @property
+    def __class__(self) -> type:
+        return type(self.layer)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("weight", "bias"):
             raise ReadDirectlyError(self.index)
-        return getattr(self.layer, name)
+        return getattr(object.__getattribute__(self, "layer"), name)
 
 
 @final
@@ -197,7 +201,7 @@ def capture(
 
     def output(slots: dict[int, Captured], others: PyTree) -> Array:
         taps = {index: _IntoSlot(slot) for index, slot in slots.items()}
-        return _with_taps(eqx.combine(others, parts.fixed), taps)(sample)
+        return with_fast_convolutions(_with_taps(eqx.combine(others, parts.fixed), taps))(sample)
 
     slots = {index: _slot(seen) for index, seen in shapes.items()}
     return jax.grad(output, argnums=(0, 1))(slots, parts.others)

@@ -8,17 +8,15 @@ neighbouring outputs at once, at stride (p, q): more operations, but p·q times 
 import functools
 import itertools
 import math
-from collections.abc import Sequence
-from typing import Any, final
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Primitive
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
-
-from linstudy.tangent.parameters import is_sealed
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 """Zeros before and after, along height and width."""
@@ -149,44 +147,72 @@ batching.primitive_batchers[_convolution] = _batched
 mlir.register_lowering(_convolution, mlir.lower_fun(_evaluate, multiple_results=False))
 
 
-@final
-class FastConvolution(eqx.Module):
-    """An Equinox convolution, evaluated by `convolve`."""
-
-    layer: eqx.nn.Conv
-
-    def __call__(
-        self, x: Float[Array, "channels height width"], **_: Any
-    ) -> Float[Array, "outputs new_height new_width"]:
-        found = convolve(x[None], self.layer.weight, self.layer.padding)[0]  # type: ignore[arg-type]
-        return found if self.layer.bias is None else found + self.layer.bias
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "layer"), name)
+_PLAIN: dict[str, Any] = {
+    "window_strides": (1, 1),
+    "lhs_dilation": (1, 1),
+    "rhs_dilation": (1, 1),
+    "feature_group_count": 1,
+    "batch_group_count": 1,
+}
+"""The options of a convolution that `convolve` computes."""
 
 
-def is_starved(layer: Any) -> bool:
-    """Whether `convolve` computes what a layer does, and faster on a CPU. In float64 XLA's own way is faster."""
-    if not isinstance(layer, eqx.nn.Conv) or type(layer).__call__ is not eqx.nn.Conv.__call__:
+def _is_starved(equation: JaxprEqn) -> bool:
+    """Whether `convolve` computes what an equation does, and faster on a CPU. In float64 XLA's own way is faster."""
+    if equation.primitive is not jax.lax.conv_general_dilated_p:
         return False
-    if layer.num_spatial_dims != 2 or layer.weight is None:
+    images, kernel = (variable.aval for variable in equation.invars)
+    if any(array.dtype != jnp.float32 for array in (images, kernel)) or kernel.ndim != 4:
         return False
-    if layer.weight.dtype != jnp.float32:
-        return False
-    padding = layer.padding
-    plain = (layer.stride, layer.dilation, layer.groups, layer.padding_mode) == ((1, 1), (1, 1), 1, "ZEROS")
-    fits = not isinstance(padding, str) and all(
-        max(sides) < size for sides, size in zip(padding, layer.kernel_size, strict=True)
+    options = equation.params
+    standard = all(order == (0, 1, 2, 3) for order in options["dimension_numbers"])
+    fits = all(
+        0 <= side < size for sides, size in zip(options["padding"], kernel.shape[2:], strict=True) for side in sides
     )
-    channels = min(layer.in_channels, layer.out_channels)
-    return plain and fits and channels < ENOUGH_CHANNELS
+    plain = all(options[name] == value for name, value in _PLAIN.items())
+    return standard and fits and plain and min(kernel.shape[:2]) < ENOUGH_CHANNELS
 
 
-def fast(layer: Any) -> Any:
-    """A layer by `convolve` where that pays: on CPUs, in float32. Anything else is returned as it is."""
-    return FastConvolution(layer) if jax.default_backend() == "cpu" and is_starved(layer) else layer
+def _faster(part: Any) -> Any:
+    """A program, an equation of one or one of its options, starved convolutions by `convolve`; itself without any."""
+    match part:
+        case JaxprEqn() if _is_starved(part):
+            return part.replace(primitive=_convolution, params={"padding": tuple(map(tuple, part.params["padding"]))})
+        case JaxprEqn():
+            options = {name: _faster(value) for name, value in part.params.items()}
+            same = all(options[name] is value for name, value in part.params.items())
+            return part if same else part.replace(params=options)
+        case Jaxpr():
+            equations = _all_faster(part.eqns)
+            return part if equations is part.eqns else part.replace(eqns=equations)
+        case ClosedJaxpr():
+            inner = _faster(part.jaxpr)
+            return part if inner is part.jaxpr else part.replace(jaxpr=inner)
+        case tuple() | list():
+            return _all_faster(part)
+        case _:
+            return part
 
 
-def with_fast_convolutions(model: Any) -> Any:
-    """`model`, to be called where it is traced, with every convolution `fast`. Results differ by rounding."""
-    return jax.tree.map(fast, model, is_leaf=lambda node: is_sealed(node) or is_starved(node))
+def _all_faster(parts: Any) -> Any:
+    found = [_faster(part) for part in parts]
+    same = all(one is other for one, other in zip(found, parts, strict=True))
+    return parts if same else type(parts)(found)
+
+
+def with_fast_convolutions(model: Callable[..., Any]) -> Callable[..., Any]:
+    """`model`, to be called where it is traced, with its starved convolutions by `convolve` on CPUs.
+
+    The model's own code runs, with its own layers; what is changed is the program that it gives. Results differ by
+    rounding.
+    """
+    if jax.default_backend() != "cpu":
+        return model
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        program, like, rest = eqx.filter_make_jaxpr(model)(*arguments, **options)
+        inputs = jax.tree.leaves(eqx.filter((arguments, options), eqx.is_array))
+        outputs = jaxpr_as_fun(_faster(program))(*inputs)
+        return eqx.combine(jax.tree.unflatten(jax.tree.structure(like), outputs), rest)
+
+    return call

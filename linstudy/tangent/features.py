@@ -48,18 +48,34 @@ def require_scalar(output: Any) -> None:
 
 
 def check_scalar_output(model: Callable[..., Any], sample: Float[Array, "..."]) -> None:
-    """Raise unless `model(sample)` is one real number that depends on parameters. Nothing is computed.
+    """Raise unless `model(sample)` is one real number that depends on real parameters. Nothing is computed.
 
     Raises:
-        ValueError: If the output is not of shape (), or the model has no parameters.
+        ValueError: If the output is not of shape (), or the model has no parameters, or complex ones.
     """
     require_scalar(eqx.filter_eval_shape(model, sample))
+    require_real_parameters(model)
+
+
+def require_real_parameters(model: Callable[..., Any]) -> None:
+    """Raise unless a model has parameters, and all of them are real.
+
+    Raises:
+        ValueError: With what to do instead.
+    """
     parameters, _ = split(model)
     if not jax.tree.leaves(parameters):
         raise ValueError(
             f"{type(model).__name__} has no parameters: it holds no floating-point JAX array outside of `Frozen`. "
             "A plain function or lambda hides the arrays it closes over: pass an eqx.Module that has them as fields."
         )
+    for path, leaf in jax.tree_util.tree_leaves_with_path(parameters):
+        if jnp.iscomplexobj(leaf):
+            raise ValueError(
+                f"The parameter {jax.tree_util.keystr(path)} is {leaf.dtype}, but the tangent kernel here is that of "
+                "real parameters. Let the model hold its real and its imaginary part as two fields, or keep it from "
+                "training inside of `Frozen`."
+            )
 
 
 def output_gradient(model: Callable[..., Any], sample: Float[Array, "..."]) -> PyTree[Float[Array, "..."]]:
@@ -75,9 +91,9 @@ def feature_bytes(model: Callable[..., Any]) -> int:
 
 
 def feature_dtype(model: Callable[..., Any]) -> np.dtype:
-    """The precision of the tangent features."""
+    """The precision of the tangent features: of a NumPy array of float64, the one that JAX is set to."""
     parameters, _ = split(model)
-    return np.result_type(*(leaf.dtype for leaf in jax.tree.leaves(parameters)))
+    return np.result_type(*(jax.dtypes.canonicalize_dtype(leaf.dtype) for leaf in jax.tree.leaves(parameters)))
 
 
 @eqx.filter_jit

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from linstudy.tangent.capture import Seen, call_shapes, capture
 from linstudy.tangent.factors import Factors, Structure, batch_factors, contract, numbers_held, structure_of
 from linstudy.tangent.features import check_scalar_output, feature_dtype
-from linstudy.tangent.freeze import FrozenState, Stateless
+from linstudy.tangent.freeze import FrozenState, Stateless, inference_key
 from linstudy.tangent.linearize import Linearized
 from linstudy.tangent.parameters import parameter_count, signature
 
@@ -32,7 +32,7 @@ _MOST_KNOWN = 64
 def tangent_model(model: Callable[..., Any]) -> Callable[..., Any]:
     """A model with the same tangent kernel, without what surrounds it: of a linearization, its anchor."""
     match model:
-        case FrozenState(model=Stateless(model=inner)):
+        case FrozenState(model=Stateless(model=inner)) if not inference_key(inner):
             return tangent_model(inner)
         case Linearized(anchor=anchor):
             return tangent_model(anchor.value)

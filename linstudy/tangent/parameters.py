@@ -24,12 +24,13 @@ def is_sealed(node: Any) -> bool:
     return isinstance(node, Sealed | eqx.nn.Shared)
 
 
-def _is_frozen(node: Any) -> bool:
+def is_frozen(node: Any) -> bool:
+    """Whether nothing inside a node is trained."""
     return isinstance(node, Frozen | eqx.nn.StateIndex)
 
 
 def _is_parameter(node: Any) -> bool:
-    return not _is_frozen(node) and eqx.is_inexact_array(node)
+    return not is_frozen(node) and eqx.is_inexact_array(node)
 
 
 def split(model: PyTree) -> tuple[PyTree, PyTree]:
@@ -39,7 +40,7 @@ def split(model: PyTree) -> tuple[PyTree, PyTree]:
         Two trees of the model's structure, `(parameters, static)`, each with None where the other has a leaf.
         Arrays under `Frozen`, and the initial values of a stateful layer, are static.
     """
-    mask = jax.tree.map(_is_parameter, model, is_leaf=_is_frozen)
+    mask = jax.tree.map(_is_parameter, model, is_leaf=is_frozen)
     return eqx.partition(model, mask)
 
 

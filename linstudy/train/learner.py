@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from linstudy.models.layers import named_key
 from linstudy.spec.train import Train
@@ -47,10 +48,13 @@ class Course(eqx.Module):
 
     Attributes:
         labels: Of the training samples, then the test samples; of these there are `train` and `test`.
+        key: Of the order of the samples.
+        noise: Of what the layers of a model draw, such as dropout.
     """
 
     labels: Float[Array, " samples"]
     key: PRNGKeyArray
+    noise: PRNGKeyArray
     rate: Float[Array, ""]
     optimizer: optax.GradientTransformation = eqx.field(static=True)
     train: int = eqx.field(static=True)
@@ -59,14 +63,18 @@ class Course(eqx.Module):
     steps: int = eqx.field(static=True)
 
     def __init__(self, data: Labelled, train: Train, seed: int):
-        """`seed` is that of the batch order, which depends on nothing else."""
+        """`seed` is that of the batch order and of the layers' draws, which depend on nothing else."""
         self.labels = jnp.concatenate([data.train_labels, data.test_labels])
-        self.key = named_key(seed, "batches")
+        self.key, self.noise = named_key(seed, "batches"), named_key(seed, "noise")
         self.rate = jnp.asarray(train.optimizer.learning_rate, self.labels.dtype)
         self.train, self.test = len(data.train_labels), len(data.test_labels)
         self.optimizer = optimizer_of(train, self.train)
         self.batch = min(train.batch_size, self.train)
         self.steps = steps_per_epoch(train, self.train)
+
+    def sample_keys(self, step: Int[Array, ""], chosen: Int[Array, " batch"]) -> UInt32[Array, "batch _"]:
+        """The keys of some samples at a step: of seed, step and sample alone, so that a training can go on anywhere."""
+        return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(self.noise, step), chosen)
 
 
 class Learner(eqx.Module):

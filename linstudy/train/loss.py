@@ -4,11 +4,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
-from linstudy.models.layers import BATCH_AXIS
+from linstudy.models.contract import batch_axis, map_batch
 from linstudy.tangent.convolution import with_fast_convolutions
-from linstudy.tangent.freeze import in_inference
+from linstudy.tangent.freeze import in_inference, inference_key
 
 
 def binary_cross_entropy(
@@ -29,13 +29,18 @@ def accuracy(logits: Float[Array, " samples"], labels: Float[Array, " samples"])
     return jnp.mean(right.astype(labels.dtype))
 
 
-def logits_of(model: Any, state: Any, inputs: Float[Array, "samples ..."]) -> tuple[Float[Array, " samples"], Any]:
-    """Logits of a batch in training, and the running statistics after it."""
-    model = with_fast_convolutions(model)
-    return jax.vmap(model, in_axes=(0, None), out_axes=(0, None), axis_name=BATCH_AXIS)(inputs, state)
+def logits_of(
+    model: Any, state: Any, inputs: Float[Array, "samples ..."], keys: UInt32[Array, "samples _"] | None = None
+) -> tuple[Float[Array, " samples"], Any]:
+    """Logits of a batch in training, and the running statistics after it.
+
+    Args:
+        keys: One a sample, for a model that takes them.
+    """
+    return map_batch(with_fast_convolutions(model), batch_axis(model), inputs, state, keys)
 
 
 def inference_logits(model: Any, state: Any, inputs: Float[Array, "samples ..."]) -> Float[Array, " samples"]:
     """Logits under the running statistics."""
-    model = with_fast_convolutions(in_inference(model))
-    return jax.vmap(lambda x: model(x, state)[0])(inputs)
+    key, model = inference_key(model), with_fast_convolutions(in_inference(model))
+    return jax.vmap(lambda x: model(x, state, **key)[0])(inputs)

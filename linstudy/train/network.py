@@ -11,6 +11,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from linstudy.spec.train import Train
+from linstudy.tangent.freeze import takes_key
 from linstudy.tangent.parameters import merge, split
 from linstudy.train.checkpoint import from_arrays, ordinary, to_arrays
 from linstudy.train.learner import Course, Learner, TrainingState, first_state, optimizer_of
@@ -69,7 +70,8 @@ class NetworkLearner(Learner):
 
         def loss(parameters: Any) -> tuple[Array, Any]:
             model = merge(parameters, self.static)
-            logits, statistics = logits_of(model, state.statistics, self.inputs[chosen])
+            keys = self.course.sample_keys(state.step, chosen) if takes_key(model) else None
+            logits, statistics = logits_of(model, state.statistics, self.inputs[chosen], keys)
             return mean_loss(logits, labels), statistics
 
         (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(state.parameters)
