@@ -5,8 +5,9 @@ from typing import Any
 import equinox as eqx
 import jax
 
-from linstudy.facts import CHECKPOINT
+from linstudy.facts import CHECKPOINT, Notice
 from linstudy.models.network import Stateless, make_network
+from linstudy.models.parts import model_warnings
 from linstudy.runs.job import Arrays, Job
 from linstudy.spec.run import ProbeRun, TrainingRun
 from linstudy.spec.train import AnchorEpoch, Linearize, Train
@@ -18,8 +19,10 @@ from linstudy.train.network import initial_state
 
 
 def initial_network(job: Job, input_shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """The network that a run's seed initializes, and its running statistics."""
-    return make_network(job.spec.model, input_shape, job.spec.seed)
+    """The network that a run's seed initializes, and its running statistics; what is odd about it is told."""
+    model, statistics = make_network(job.spec.model, input_shape, job.spec.seed)
+    job.tell(*map(Notice, model_warnings(model)))
+    return model, statistics
 
 
 def starting_point(job: Job, spec: TrainingRun | ProbeRun, data: Labelled) -> tuple[eqx.Module, Any]:

@@ -63,7 +63,7 @@ class Entry:
                     self.artifacts.append(fact)
                 case Method():
                     self.methods[fact.what] = fact.how
-                case Notice():
+                case Notice() if fact.text not in self.notices:
                     self.notices.append(fact.text)
                 case Fingerprint():
                     self.fingerprint = fact.value
