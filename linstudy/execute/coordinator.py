@@ -98,7 +98,7 @@ def execute(study: Study, plan: Plan, workspace: Workspace, display: Display, op
 
 def _row(run: Run) -> RunRow:
     needs = tuple((need.role, need.run_id) for need in run.needs)
-    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source)
+    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source, run.setting_id)
 
 
 class _Coordinator:

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import Literal, Self, get_args
 
 import duckdb
-import numpy as np
-
 from linstudy.metrics import METRICS
 from linstudy.store.artifacts import Artifact
 from linstudy.store.database import open_ledger
+from linstudy.store.finite import finite, finite_entries
 from linstudy.store.rows import ArtifactRow, Batch, RunRow, StudyRow
 from linstudy.store.workspace import Workspace
 
@@ -64,7 +63,7 @@ class Ledger:
         unique = list({run.run_id: run for run in runs}.values())
         point = [(study.name, study.variant, run.run_id, position) for position, run in enumerate(unique)]
         needs = {(run.run_id, role, needed): None for run in unique for role, needed in run.dependencies}
-        specs = [(run.run_id, run.kind, _json(run.spec), run.source) for run in unique]
+        specs = [(run.run_id, run.kind, _json(run.spec), run.source, run.setting_id) for run in unique]
         with self._transaction():
             self._insert("study", [study], "INSERT OR REPLACE")
             self._insert("run", specs, "INSERT OR REPLACE")
@@ -138,15 +137,18 @@ class Ledger:
     def write(self, batch: Batch) -> bool:
         """Add a batch's rows in one transaction; an artifact replaces the run's of the same name and epoch.
 
+        A number that is not finite is stored as NULL.
+
         Returns:
             False if the batch had been written before.
         """
         _check_names(batch)
-        vectors = [(*row[:-1], np.asarray(row.values, dtype=np.float64).tolist()) for row in batch.vectors]
+        metrics = [row._replace(value=finite(row.value)) for row in batch.metrics]
+        vectors = [(*row[:-1], finite_entries(row.values)) for row in batch.vectors]
         with self._transaction():
             if not self._claim(batch.batch_id):
                 return False
-            self._insert("metric", batch.metrics)
+            self._insert("metric", metrics)
             self._insert("vector", vectors)
             self._replace_artifacts(batch.artifacts)
         return True

@@ -18,13 +18,14 @@ class StudyRow(NamedTuple):
 
 
 class RunRow(NamedTuple):
-    """A point of a study: its complete spec, and the (role, run_id) of every run that it needs."""
+    """A point of a study: its complete spec, the (role, run_id) of every run that it needs, and its setting."""
 
     run_id: str
     kind: str
     spec: Mapping[str, object]
     dependencies: tuple[tuple[str, str], ...] = ()
     source: str | None = None
+    setting_id: str | None = None
 
 
 class MetricRow(NamedTuple):

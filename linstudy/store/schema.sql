@@ -15,12 +15,14 @@ CREATE TABLE study (
     PRIMARY KEY (name, variant)
 );
 
--- `spec` is complete, defaults included; `source` is the identity of the data behind it.
+-- `spec` is complete, defaults included; `source` is the identity of the data behind it. Runs of one `setting_id` differ in
+-- their seed alone; it is NULL for a run of an earlier linstudy until its study is run again.
 CREATE TABLE run (
     run_id VARCHAR PRIMARY KEY,
     kind VARCHAR NOT NULL,
     spec JSON NOT NULL,
-    source VARCHAR
+    source VARCHAR,
+    setting_id VARCHAR
 );
 
 -- The points of each study, in its order.
@@ -78,7 +80,7 @@ CREATE TABLE metric_def (
     meaning VARCHAR NOT NULL
 );
 
--- No key: it would nearly double the file. `batch` keeps rows from being written twice.
+-- No key: it would nearly double the file. `batch` keeps rows from being written twice. NULL is a number that was not finite.
 CREATE TABLE metric (
     run_id VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
@@ -86,7 +88,7 @@ CREATE TABLE metric (
     split VARCHAR NOT NULL,
     epoch BIGINT,
     step BIGINT,
-    value DOUBLE NOT NULL
+    value DOUBLE CHECK (isfinite(value))
 );
 
 CREATE TABLE vector (
@@ -95,7 +97,7 @@ CREATE TABLE vector (
     label VARCHAR NOT NULL,
     split VARCHAR NOT NULL,
     epoch BIGINT,
-    value DOUBLE[] NOT NULL
+    value DOUBLE[] NOT NULL CHECK (isfinite(list_min(value)) AND isfinite(list_max(value)))
 );
 
 -- The batches written since the ledger was opened.

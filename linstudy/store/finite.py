@@ -1,0 +1,18 @@
+"""Numbers as they are stored: what is not finite is NULL, so that no query takes it for the largest number."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def finite(value: float) -> float | None:
+    """The number, or None for NaN and infinities."""
+    return value if math.isfinite(value) else None
+
+
+def finite_entries(values: Sequence[float] | np.ndarray) -> list[float | None]:
+    """As `finite`, of every entry, in float64."""
+    array = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(array)
+    return array.tolist() if known.all() else np.where(known, array.astype(object), None).tolist()
