@@ -1,7 +1,8 @@
 """Reading published results with SQL that can neither write nor reach another file."""
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,19 +26,24 @@ class Result(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-def query(path: Path, sql: str) -> Result:
-    """Run one reading statement on a published file.
+def query(path: Path, sql: str, *, studies: Sequence[str] | None = None) -> Result:
+    """Run one reading statement on a published file; columns of JSON come as what they hold.
+
+    Args:
+        studies: Names of studies: the statement sees what these hold, and nothing else. All of the file unless said.
 
     Raises:
         QueryError: With DuckDB's message, if the SQL is wrong, writes, or reaches outside of the file.
     """
     with _reading(path) as connection:
+        if studies is not None:
+            _see_only(connection, path, studies)
         # External access still allows the open file and its log, and SELECT can write: WITH x AS (COPY …) FROM x.
         _restrict(connection, "SET disabled_filesystems = 'LocalFileSystem'")
         connection.execute(_statement(connection, sql))
         columns = connection.description or []
         _reject_time_zones(columns)
-        return Result(tuple(column[0] for column in columns), connection.fetchall())
+        return Result(tuple(column[0] for column in columns), _decoded(columns, connection.fetchall()))
 
 
 def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
@@ -71,6 +77,38 @@ def _reading(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
             yield connection
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
+
+
+def _see_only(connection: "duckdb.DuckDBPyConnection", path: Path, studies: Sequence[str]) -> None:
+    """Make a database in memory the default one: the tables' rows that belong to some studies, and all views of these."""
+    from linstudy.store.database import SCHEMA_VERSION
+    from linstudy.store.views import create_views
+
+    if connection.execute("FROM ledger_version").fetchall()[0][1] != SCHEMA_VERSION:
+        raise QueryError(f"{path} was published by another version of linstudy. Publish it anew: linstudy run STUDY")
+    names = ", ".join(map(literal, studies))
+    runs = f"run_id IN (SELECT run_id FROM results.study_run WHERE study IN ({names}))"
+    connection.execute("USE memory")
+    connection.execute(f"CREATE VIEW study AS FROM results.study WHERE name IN ({names})")
+    connection.execute(f"CREATE VIEW study_run AS FROM results.study_run WHERE study IN ({names})")
+    connection.execute("CREATE VIEW metric_def AS FROM results.metric_def")
+    connection.execute(f"CREATE TABLE run AS FROM results.run WHERE {runs}")  # whose rows have an order
+    for table in ("dependency", "attempt", "artifact", "metric", "vector"):
+        connection.execute(f"CREATE VIEW {table} AS FROM results.{table} WHERE {runs}")
+    create_views(connection)
+
+
+def _decoded(columns: list[tuple[Any, ...]], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    coded = [position for position, column in enumerate(columns) if str(column[1]) == "JSON"]
+    if not coded:
+        return rows
+    return [
+        tuple(
+            json.loads(value) if position in coded and value is not None else value
+            for position, value in enumerate(row)
+        )
+        for row in rows
+    ]
 
 
 def _existing(path: Path) -> Path:

@@ -1,0 +1,110 @@
+"""A file of SQL about some studies, and its rows, each with its setting."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.query import query
+from linstudy.store.quoting import literal
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query of the folder `reports/`. Lines `-- name: text` at its top are its notes.
+
+    It sees the studies that its note `study` names, and nothing else.
+    """
+
+    name: str
+    sql: str
+    notes: dict[str, str]
+
+    @property
+    def studies(self) -> list[str]:
+        """The studies it is about."""
+        return [name.strip() for name in self.notes["study"].split(",")]
+
+    @property
+    def command(self) -> str:
+        """What runs these: a study lies in a file of its name."""
+        return " && ".join(f"linstudy run studies/{study}.yaml" for study in self.studies)
+
+    def rows(self, results: Path) -> Rows:
+        """The answer, a dictionary a row, with the row of `settings_among` under `setting`.
+
+        Raises:
+            LinstudyError: If rows have no setting: settings that are not told apart would pass for seeds.
+        """
+        rows = self.ask(results, self.sql)
+        if any("setting_id" not in row for row in rows):
+            raise LinstudyError(f"{self.name}: its rows have no setting_id. Select it, and group by it")
+        if any(row["setting_id"] is None for row in rows):
+            raise LinstudyError(f"{self.name}: runs of an earlier linstudy have no setting yet. Run: {self.command}")
+        settings = {row["setting_id"]: row for row in self.ask(results, f"FROM settings_among({_shown(rows)})")}
+        return [{**row, "setting": settings[row["setting_id"]]} for row in rows]
+
+    def origin(self, results: Path, rows: Rows) -> dict[str, Any]:
+        """When, and by which versions, the runs of the rows' settings were done."""
+        [row] = self.ask(
+            results,
+            "SELECT min(started)::DATE AS first, max(finished)::DATE AS last, "
+            "string_agg(DISTINCT versions ->> 'linstudy', ', ' ORDER BY versions ->> 'linstudy') AS versions "
+            f"FROM attempt JOIN run USING (run_id) WHERE status = 'done' AND list_contains({_shown(rows)}, setting_id)",
+        )
+        return row
+
+    def ask(self, results: Path, sql: str) -> Rows:
+        """What another query about the same studies gives."""
+        answer = query(results, sql, studies=self.studies)
+        return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+
+def read_question(path: Path) -> Question:
+    """Read a file of SQL.
+
+    Raises:
+        LinstudyError: If there is none, with those that there are; if it names no study.
+    """
+    if not path.is_file():
+        others = sorted(file.stem for file in path.parent.glob("*.sql"))
+        raise LinstudyError(
+            f"{path}: there is no such file. "
+            + (f"Allowed: {', '.join(others)}" if others else "Name the folder with --reports")
+        )
+    sql = path.read_text(encoding="utf-8")
+    notes = _notes(sql)
+    if not notes.get("study", "").strip():
+        raise LinstudyError(f'{path}: it names no study. Begin the file with "-- study: NAME", the study it is about')
+    return Question(path.stem, sql, notes)
+
+
+def question_files(folder: Path) -> list[Path]:
+    """Every file of SQL in a folder, in order of name.
+
+    Raises:
+        LinstudyError: If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise LinstudyError(
+            f"{folder}: there is no such folder. Name the folder of figures/ and claims/ with --reports"
+        )
+    return sorted(folder.glob("*.sql"))
+
+
+def _shown(rows: Rows) -> str:
+    """The rows' settings, as a list in SQL."""
+    return f"[{', '.join(map(literal, dict.fromkeys(row['setting_id'] for row in rows)))}]::VARCHAR[]"
+
+
+def _notes(sql: str) -> dict[str, str]:
+    notes = {}
+    for line in sql.splitlines():
+        if not line.startswith("-- "):
+            break
+        name, colon, text = line.removeprefix("-- ").partition(": ")
+        if colon and name.isidentifier():
+            notes[name] = text
+    return notes
