@@ -12,14 +12,20 @@ from linstudy.report.question import Rows
 TITLE_WIDTH = 40
 """Characters over a panel."""
 
+ACROSS = 4
+"""Panels in a line."""
+
 
 def draw(rows: Rows) -> Figure:
     """A panel for each network, a curve for each setting of it; settings of one target have one colour."""
     panels, names = groups(rows, network_of), _names(rows)
     colours = {target: f"C{number % 10}" for number, target in enumerate(names)}
-    figure = Figure(figsize=(3.2 * len(panels) + 1.6, 3.0), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    for panel, drawn in zip(axes, panels.values(), strict=True):
+    width, height = min(len(panels), ACROSS), -(-len(panels) // ACROSS)
+    figure = Figure(figsize=(3.2 * width + 1.6, 3.0 * height), layout="constrained")
+    axes = figure.subplots(height, width, squeeze=False, sharey=True)
+    for panel in axes.flat[len(panels) :]:
+        panel.set_visible(False)
+    for panel, drawn in zip(axes.flat, panels.values(), strict=False):
         for curve in groups(drawn, lambda row: row["setting_id"]).values():
             points = [row for row in curve if row["seeds"]]
             epochs, colour = column(points, "epoch"), colours[_target(curve[0])]
@@ -28,7 +34,8 @@ def draw(rows: Rows) -> Figure:
             panel.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
         panel.set(xlabel="epoch", ylim=(0, 1.02))
         panel.set_title(title(drawn[0], drawn[0]["setting"]["network"], TITLE_WIDTH) + _seeds(drawn), fontsize=8)
-    axes[0].set_ylabel("energy concentration ‖Φ$_K$y‖ / ‖y‖\n(median and range of seeds)")
+    for row in axes:
+        row[0].set_ylabel("energy concentration ‖Φ$_K$y‖ / ‖y‖\n(median and range of seeds)")
     handles = [Line2D([], [], marker=".", color=colour) for colour in colours.values()]
     figure.legend(handles, list(names.values()), loc="outside right center", title="labels")
     return figure

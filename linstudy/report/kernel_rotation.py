@@ -10,23 +10,39 @@ from linstudy.report.style import END, START, TARGET
 TITLE_WIDTH = 52
 """Characters over a panel."""
 
+ACROSS = 3
+"""Panels in a line where each network has one."""
+
 
 def draw(rows: Rows) -> Figure:
     """A row of panels for each network, a panel for each setting of it."""
-    lines = [groups(line, lambda row: row["setting_id"]) for line in groups(rows, network_of).values()]
+    lines = _lines(rows)
     width = max(map(len, lines))
     figure = Figure(figsize=(3.4 * width, 2.8 * len(lines)), layout="constrained")
     axes = figure.subplots(len(lines), width, squeeze=False)
     for row, line in zip(axes, lines, strict=True):
         for panel in row[len(line) :]:
             panel.set_visible(False)
-        for panel, drawn in zip(row, line.values(), strict=False):
+        for panel, drawn in zip(row, line, strict=False):
             _panel(panel, drawn)
         row[0].set_ylabel("alignment α(φⱼ)")
-    handles = {label: handle for panel in axes.flat for handle, label in zip(*panel.get_legend_handles_labels())}
-    if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
+    _legend(figure, columns=2 if width < 3 else 4)
     return figure
+
+
+def _lines(rows: Rows) -> list[list[Rows]]:
+    lines = [list(groups(line, lambda row: row["setting_id"]).values()) for line in groups(rows, network_of).values()]
+    if max(map(len, lines)) > 1:
+        return lines
+    return [[line[0] for line in lines[start : start + ACROSS]] for start in range(0, len(lines), ACROSS)]
+
+
+def _legend(figure: Figure, columns: int) -> None:
+    """One for all panels, from the first that has curves."""
+    known = (panel.get_legend_handles_labels() for panel in figure.axes)
+    handles, labels = next((found for found in known if found[0]), ([], []))
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def _panel(axes: Axes, rows: Rows) -> None:

@@ -11,29 +11,30 @@ from linstudy.report.question import Question, Rows, question_files, read_questi
 from linstudy.spec.errors import LinstudyError
 
 _ABOUT = """\
-Figures and claims 6 and 7 are those of the paper *What can linearized neural networks actually say about generalization?*
-(Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, NeurIPS 2021, [arXiv:2106.06770](https://arxiv.org/abs/2106.06770)), measured on
-the data that each caption names. "As printed" is a claim in the paper's own words.
+Claims 6 and 7, and the figures named in them, are those of the paper *What can linearized neural networks actually say
+about generalization?* (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, NeurIPS 2021,
+[arXiv:2106.06770](https://arxiv.org/abs/2106.06770)), measured on the data that each caption names. "As printed" is a
+claim in the paper's own words.
 
-- Θ is the network's empirical neural tangent kernel (NTK) on the samples; φ_j is its j-th eigenvector at initialization,
-  in order of decreasing eigenvalue λ_j, j from 1. A network "trained on φ_j" learns the labels sign φ_j.
+- Θ is the network's empirical neural tangent kernel (NTK) on the samples; φ_j is its j-th eigenvector at
+  initialization, in order of decreasing eigenvalue λ_j, j from 1. Training on φ_j is training on the labels sign φ_j.
 - α(y) = yᵀΘy / yᵀy is the alignment of y with the kernel at some epoch; at initialization α(φ_j) = λ_j. Its growth is α
-  after training over α at initialization. `top` of an alignment is how many φ_j were probed.
+  after training over α at initialization. The `top` of an alignment is how many φ_j were probed.
 - ‖Φ_K y‖ / ‖y‖ is the energy concentration: the share of the labels' norm on the kernel's first K eigenvectors at that
-  epoch. K is the probe's `top`.
+  epoch. K is the `top` of the probe.
 - The neighbours of φ_j are the ten eigenfunctions before it and the ten after it.
-- A setting is a run without its seed: everything else that can change a number. A verdict holds in a setting if it does for
-  each of its seeds. Runs that diverged, whose loss or whose alignment was no finite number, are left out and counted."""
+- A setting is a run without its seed: everything else that can change a number. A verdict holds in a setting if it does
+  for each of its seeds. Diverged runs, whose loss or alignment became no finite number, are left out and counted."""
 
 
 def write_report(results: Path, reports: Path, out: Path) -> list[str]:
     """Write `report.md` and its figures into a folder; a line for each thing written or left out."""
     out.mkdir(parents=True, exist_ok=True)
     figures, claims = question_files(reports / "figures"), question_files(reports / "claims")
-    head = ["# Report", f"Written on {datetime.now(UTC):%Y-%m-%d} by linstudy {__version__} from `{results.name}`.", _ABOUT]
+    written = f"Written on {datetime.now(UTC):%Y-%m-%d} by linstudy {__version__} from `{results.name}`."
     drawn = [_answered(path, lambda question: _figure(question, results, out)) for path in figures]
     decided = [_answered(path, lambda question: _claim(question, results)) for path in claims]
-    parts = [*head, "## Figures", *_texts(drawn), "## Claims", *_texts(decided)]
+    parts = ["# Report", written, _ABOUT, "## Figures", *_texts(drawn), "## Claims", *_texts(decided)]
     page = out / "report.md"
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return [*(line for line, _ in (*drawn, *decided)), str(page)]
@@ -79,16 +80,15 @@ def _claim(question: Question, results: Path) -> Part:
     name, found = question.notes.get("claim", question.name), f"{verdict(rows)}{_left_out(rows)}"
     parts = [f"### {name}", f"**Verdict: {found}.**"]
     if rows:
-        columns = list(dict.fromkeys(("study", "variant", "setting", *rows[0])))
-        parts += [markdown_table([_told(row, columns) for row in rows]), *_meanings(question, rows)]
+        parts += [markdown_table([_in_words(row) for row in rows]), *_meanings(question, rows)]
         parts.append(caption(question, rows, results))
     return f"{found}: {name}", [*parts, _query(question)]
 
 
-def _told(row: dict[str, Any], columns: list[str]) -> dict[str, Any]:
-    """A row with its setting in words, in place of ids."""
-    words = {**row, "setting": row["setting"]["label"]}
-    return {name: words.get(name) for name in columns if name != "setting_id"}
+def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its setting's label first, in place of its id."""
+    rest = {name: value for name, value in row.items() if name not in ("setting", "setting_id")}
+    return {"setting": row["setting"]["label"], **rest}
 
 
 def _left_out(rows: Rows) -> str:
@@ -111,7 +111,7 @@ def caption(question: Question, rows: Rows, results: Path) -> str:
     days = " to ".join(dict.fromkeys(str(found[name]) for name in ("first", "last") if found[name] is not None))
     return (
         f"*Study {', '.join(question.studies)}. Data: {data}. Settings: {len(settings)}, each with {count} "
-        f"seed{'' if count == '1' else 's'}. Computed {days} with linstudy {found['versions']}.*"
+        f"seed{'' if count == '1' else 's'}{_left_out(rows)}. Computed {days} with linstudy {found['versions']}.*"
     )
 
 
@@ -125,8 +125,9 @@ def _query(question: Question) -> str:
 
 
 def markdown_table(rows: Rows) -> str:
-    """Rows as a table, without the columns that are empty in every row."""
+    """Rows as a table, without the columns that are empty in every row, and the study where there is one."""
     columns = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
+    columns = [name for name in columns if name != "study" or len({row["study"] for row in rows}) > 1]
     lines = [columns, ["---"] * len(columns), *([_cell(row[name]) for name in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

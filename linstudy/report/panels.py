@@ -26,11 +26,11 @@ def network_of(row: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def title(row: dict[str, Any], differences: str, width: int) -> str:
-    """The differences of a row's setting with the kinds of its model and data; the variant of its study, cut short."""
-    words = differences.split(", ") if differences else []
+    """The kinds of a setting's model and data, then its differences; the variant of its study, cut short."""
     kinds = [row["setting"][name] for name in ("model_kind", "data_kind")]
+    words = [word for word in differences.split(", ") if word and word not in kinds]
     variant = f" [{shorten(row['variant'], 24, placeholder='…')}]" if row["variant"] else ""
-    return fill(", ".join([*words, *(kind for kind in kinds if kind not in words)]) + variant, width)
+    return fill(", ".join([*kinds, *words]) + variant, width)
 
 
 def diverged_note(row: dict[str, Any]) -> str:

@@ -144,9 +144,10 @@ def _unreadable(file: Path, error: duckdb.Error) -> str:
 
 def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
     """A published file has views and macros; the next publishing makes new ones."""
+    own = "WHERE database_name = 'ledger' AND NOT internal"
     found = connection.execute(
-        "SELECT 'VIEW', view_name FROM duckdb_views() WHERE database_name = 'ledger' AND NOT internal "
-        "UNION SELECT 'MACRO TABLE', function_name FROM duckdb_functions() WHERE database_name = 'ledger' AND NOT internal"
+        f"SELECT 'VIEW', view_name FROM duckdb_views() {own} "
+        f"UNION SELECT 'MACRO TABLE', function_name FROM duckdb_functions() {own}"
     ).fetchall()
     for kind, name in found:
         connection.execute(f"DROP {kind} {identifier(name)}")

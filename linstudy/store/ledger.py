@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal, Self, get_args
 
 import duckdb
+
 from linstudy.metrics import METRICS
 from linstudy.store.artifacts import Artifact
 from linstudy.store.database import open_ledger

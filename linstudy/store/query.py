@@ -80,7 +80,7 @@ def _reading(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
 
 
 def _see_only(connection: "duckdb.DuckDBPyConnection", path: Path, studies: Sequence[str]) -> None:
-    """Make a database in memory the default one: the tables' rows that belong to some studies, and all views of these."""
+    """Make the default database one in memory: the rows of some studies, and all views of these."""
     from linstudy.store.database import SCHEMA_VERSION
     from linstudy.store.views import create_views
 

@@ -18,14 +18,12 @@ LONGEST = 40
 def settings_macro(spec_fields: Sequence[Field]) -> str:
     """The SQL of `settings_among(ids)`: a row for each of these settings, or for all where `ids` is NULL.
 
-    `network` and `target` say in what a setting differs from the others of its kind that are asked for; `label` is both,
-    or the kinds of its parts where it differs in nothing. Settings that no field tells apart get their ids.
+    `network` and `target` say in what a setting differs from the others of its kind that are asked for; `label` is
+    both, or the kinds of its parts where it differs in nothing. Settings that no field tells apart get their ids.
     """
     shown = [field for field in spec_fields if field.path not in _NOT_ITS_OWN]
     own = "".join(
-        f",\n    {expression} AS {identifier(name)}"
-        for name, expression in columns(spec_fields)
-        if name != "seed"
+        f",\n    {expression} AS {identifier(name)}" for name, expression in columns(spec_fields) if name != "seed"
     )
     names = _names(spec_fields)
     network = _words([field for field in shown if field.path[0] not in _TARGET], names)

@@ -1,7 +1,7 @@
 """The views for people: `runs`, `settings` and `final` follow from what the tables hold, the others are fixed."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
