@@ -21,7 +21,9 @@ def settings_macro(spec_fields: Sequence[Field]) -> str:
     `network` and `target` say in what a setting differs from the others of its kind that are asked for; `label` is
     both, or the kinds of its parts where it differs in nothing. Settings that no field tells apart get their ids.
     """
-    shown = [field for field in spec_fields if field.path not in _NOT_ITS_OWN]
+    parts = list(dict.fromkeys(path[0] for path, _ in spec_fields))
+    shown = [field for field in spec_fields if field.path not in _NOT_ITS_OWN and not field.is_part]
+    shown.sort(key=lambda field: parts.index(field.path[0]))  # a model's own arguments stand by the model
     own = "".join(
         f",\n    {expression} AS {identifier(name)}" for name, expression in columns(spec_fields) if name != "seed"
     )
@@ -66,7 +68,7 @@ FROM apart"""
 
 
 def _words(shown: Sequence[Field], names: dict[tuple[str, ...], str]) -> str:
-    return f"concat_ws(', ', {', '.join(_word(field, names[field.path]) for field in shown if not field.is_part)})"
+    return f"concat_ws(', ', {', '.join(_word(field, names[field.path]) for field in shown)})"
 
 
 def _word(field: Field, name: str) -> str:
