@@ -7,8 +7,9 @@ from typing import Any
 
 from linstudy import __version__
 from linstudy.report.figures import draw_rows
-from linstudy.report.question import Question, Rows, question_files, read_question
+from linstudy.report.question import Question, Rows, open_results, origin, question_files, read_question
 from linstudy.spec.errors import LinstudyError
+from linstudy.store.query import Ask
 
 _ABOUT = """\
 Claims 6 and 7, and the figures named in them, are those of the paper *What can linearized neural networks actually say
@@ -32,8 +33,9 @@ def write_report(results: Path, reports: Path, out: Path) -> list[str]:
     out.mkdir(parents=True, exist_ok=True)
     figures, claims = question_files(reports / "figures"), question_files(reports / "claims")
     written = f"Written on {datetime.now(UTC):%Y-%m-%d} by linstudy {__version__} from `{results.name}`."
-    drawn = [_answered(path, lambda question: _figure(question, results, out)) for path in figures]
-    decided = [_answered(path, lambda question: _claim(question, results)) for path in claims]
+    with open_results(results) as ask_of:
+        drawn = [_answered(path, lambda question: _figure(question, ask_of(question), out)) for path in figures]
+        decided = [_answered(path, lambda question: _claim(question, ask_of(question))) for path in claims]
     parts = ["# Report", written, _ABOUT, "## Figures", *_texts(drawn), "## Claims", *_texts(decided)]
     page = out / "report.md"
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -66,22 +68,22 @@ def _texts(parts: list[Part]) -> list[str]:
     return [text for _, texts in parts for text in texts]
 
 
-def _figure(question: Question, results: Path, out: Path) -> Part:
-    rows = question.rows(results)
+def _figure(question: Question, ask: Ask, out: Path) -> Part:
+    rows = question.rows(ask)
     if not rows:
         return f"{question.name}: no rows yet. Run: {question.command}", []
     path = draw_rows(question, rows, out)
     heading = f"### {question.notes.get('title', question.name)}"
-    return str(path), [heading, f"![{question.name}]({path.name})", caption(question, rows, results)]
+    return str(path), [heading, f"![{question.name}]({path.name})", caption(question, rows, ask)]
 
 
-def _claim(question: Question, results: Path) -> Part:
-    rows = question.rows(results)
+def _claim(question: Question, ask: Ask) -> Part:
+    rows = question.rows(ask)
     name, found = question.notes.get("claim", question.name), f"{verdict(rows)}{_left_out(rows)}"
     parts = [f"### {name}", f"**Verdict: {found}.**"]
     if rows:
         parts += [markdown_table([_in_words(row) for row in rows]), *_meanings(question, rows)]
-        parts.append(caption(question, rows, results))
+        parts.append(caption(question, rows, ask))
     return f"{found}: {name}", [*parts, _query(question)]
 
 
@@ -101,13 +103,13 @@ def _meanings(question: Question, rows: Rows) -> list[str]:
     return ["  \n".join(lines)] if lines else []
 
 
-def caption(question: Question, rows: Rows, results: Path) -> str:
+def caption(question: Question, rows: Rows, ask: Ask) -> str:
     """Where the numbers come from: study, data and their sizes, settings, seeds, when and by which version."""
     settings = {row["setting_id"]: row["setting"] for row in rows}.values()
     data = "; ".join(dict.fromkeys(_data(setting) for setting in settings))
     low, high = min(seeds := [row["seeds"] for row in rows]), max(seeds)
     count = f"{high}" if low == high else f"{low} to {high}"
-    found = question.origin(results, rows)
+    found = origin(rows, ask)
     days = " to ".join(dict.fromkeys(str(found[name]) for name in ("first", "last") if found[name] is not None))
     return (
         f"*Study {', '.join(question.studies)}. Data: {data}. Settings: {len(settings)}, each with {count} "

@@ -1,11 +1,14 @@
 """A file of SQL about some studies, and its rows, each with its setting."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from linstudy.spec.errors import LinstudyError
-from linstudy.store.query import query
+from linstudy.store.query import Ask, Result, open_studies
 from linstudy.store.quoting import literal
 
 Rows = list[dict[str, Any]]
@@ -32,34 +35,43 @@ class Question:
         """What runs these: a study lies in a file of its name."""
         return " && ".join(f"linstudy run studies/{study}.yaml" for study in self.studies)
 
-    def rows(self, results: Path) -> Rows:
+    def rows(self, ask: Ask) -> Rows:
         """The answer, a dictionary a row, with the row of `settings_among` under `setting`.
 
         Raises:
             LinstudyError: If rows have no setting: settings that are not told apart would pass for seeds.
         """
-        rows = self.ask(results, self.sql)
+        rows = _dictionaries(ask(self.sql))
         if any("setting_id" not in row for row in rows):
             raise LinstudyError(f"{self.name}: its rows have no setting_id. Select it, and group by it")
         if any(row["setting_id"] is None for row in rows):
             raise LinstudyError(f"{self.name}: runs of an earlier linstudy have no setting yet. Run: {self.command}")
-        settings = {row["setting_id"]: row for row in self.ask(results, f"FROM settings_among({_shown(rows)})")}
+        settings = {row["setting_id"]: row for row in _dictionaries(ask(f"FROM settings_among({_shown(rows)})"))}
         return [{**row, "setting": settings[row["setting_id"]]} for row in rows]
 
-    def origin(self, results: Path, rows: Rows) -> dict[str, Any]:
-        """When, and by which versions, the runs of the rows' settings were done."""
-        [row] = self.ask(
-            results,
+
+def origin(rows: Rows, ask: Ask) -> dict[str, Any]:
+    """The first and last day, and the versions, on which the runs of the rows' settings were done."""
+    [found] = _dictionaries(
+        ask(
             "SELECT min(started)::DATE AS first, max(finished)::DATE AS last, "
             "string_agg(DISTINCT versions ->> 'linstudy', ', ' ORDER BY versions ->> 'linstudy') AS versions "
-            f"FROM attempt JOIN run USING (run_id) WHERE status = 'done' AND list_contains({_shown(rows)}, setting_id)",
+            f"FROM attempt JOIN run USING (run_id) WHERE status = 'done' AND list_contains({_shown(rows)}, setting_id)"
         )
-        return row
+    )
+    return found
 
-    def ask(self, results: Path, sql: str) -> Rows:
-        """What another query about the same studies gives."""
-        answer = query(results, sql, studies=self.studies)
-        return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+@contextmanager
+def open_results(results: Path) -> Iterator[Callable[[Question], Ask]]:
+    """A function that gives for a question what it may ask: of its studies alone. Studies are opened once."""
+    with ExitStack() as stack:
+
+        @cache
+        def studies(*names: str) -> Ask:
+            return stack.enter_context(open_studies(results, names))
+
+        yield lambda question: studies(*question.studies)
 
 
 def read_question(path: Path) -> Question:
@@ -92,6 +104,10 @@ def question_files(folder: Path) -> list[Path]:
             f"{folder}: there is no such folder. Name the folder of figures/ and claims/ with --reports"
         )
     return sorted(folder.glob("*.sql"))
+
+
+def _dictionaries(answer: Result) -> Rows:
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
 
 def _shown(rows: Rows) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,24 +26,33 @@ class Result(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-def query(path: Path, sql: str, *, studies: Sequence[str] | None = None) -> Result:
-    """Run one reading statement on a published file; columns of JSON come as what they hold.
+Ask = Callable[[str], Result]
+"""Runs one reading statement."""
 
-    Args:
-        studies: Names of studies: the statement sees what these hold, and nothing else. All of the file unless said.
+
+def query(path: Path, sql: str) -> Result:
+    """Run one reading statement on a published file; columns of JSON come as what they hold.
 
     Raises:
         QueryError: With DuckDB's message, if the SQL is wrong, writes, or reaches outside of the file.
     """
     with _reading(path) as connection:
-        if studies is not None:
-            _see_only(connection, path, studies)
-        # External access still allows the open file and its log, and SELECT can write: WITH x AS (COPY …) FROM x.
-        _restrict(connection, "SET disabled_filesystems = 'LocalFileSystem'")
-        connection.execute(_statement(connection, sql))
-        columns = connection.description or []
-        _reject_time_zones(columns)
-        return Result(tuple(column[0] for column in columns), _decoded(columns, connection.fetchall()))
+        return _reader(connection)(sql)
+
+
+@contextmanager
+def open_studies(path: Path, studies: Sequence[str]) -> Iterator[Ask]:
+    """A function that runs reading statements, as `query`, which see what some studies hold, and nothing else.
+
+    Args:
+        studies: Their names.
+
+    Raises:
+        QueryError: As `query`; if another version of linstudy published the file.
+    """
+    with _reading(path) as connection:
+        _see_only(connection, path, studies)
+        yield _reader(connection)
 
 
 def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
@@ -63,6 +72,24 @@ def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
             connection.execute(f"COPY (\n{_without_end(sql)}\n) TO {literal(str(target))} (FORMAT parquet)")
         with target.open("rb") as source:
             shutil.copyfileobj(source, stream)
+
+
+def _reader(connection: "duckdb.DuckDBPyConnection") -> Ask:
+    import duckdb
+
+    # External access still allows the open file and its log, and SELECT can write: WITH x AS (COPY …) FROM x.
+    _restrict(connection, "SET disabled_filesystems = 'LocalFileSystem'")
+
+    def ask(sql: str) -> Result:
+        try:
+            connection.execute(_statement(connection, sql))
+            columns = connection.description or []
+            _reject_time_zones(columns)
+            return Result(tuple(column[0] for column in columns), _decoded(columns, connection.fetchall()))
+        except duckdb.Error as error:
+            raise QueryError(str(error)) from error
+
+    return ask
 
 
 @contextmanager

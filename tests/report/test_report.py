@@ -11,11 +11,11 @@ from linstudy.plan import make_plan
 from linstudy.report import energy_concentration, kernel_rotation
 from linstudy.report.figures import DRAWINGS, draw
 from linstudy.report.page import markdown_table, verdict, write_report
-from linstudy.report.question import question_files, read_question
+from linstudy.report.question import open_results, question_files, read_question
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import load_study
 from linstudy.store.ledger import Ledger
-from linstudy.store.query import QueryError
+from linstudy.store.query import QueryError, open_studies
 from linstudy.store.rows import Batch, MetricRow, RunRow, StudyRow, VectorRow
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
@@ -121,12 +121,17 @@ def two_seeds(made):
     return made.publish()
 
 
+def rows_of(question, results):
+    with open_results(results) as ask_of:
+        return question.rows(ask_of(question))
+
+
 def claim(results, name):
-    return read_question(REPORTS / "claims" / f"{name}.sql").rows(results)
+    return rows_of(read_question(REPORTS / "claims" / f"{name}.sql"), results)
 
 
 def figure(results, name):
-    return read_question(REPORTS / "figures" / f"{name}.sql").rows(results)
+    return rows_of(read_question(REPORTS / "figures" / f"{name}.sql"), results)
 
 
 def test_kernel_rotation_rows_hold_the_alignments_and_the_growth_ratios(two_seeds):
@@ -235,8 +240,8 @@ def test_a_question_sees_its_study_alone_whatever_it_asks(made, asked):
     for run in alignments([*own, *lone]):
         made.measure(run)
     results = made.publish()
-    question = read_question(REPORTS / "claims" / "07_as_printed.sql")
-    found = {str(row) for row in question.ask(results, asked)}
+    with open_studies(results, ["kernel_rotation"]) as ask:
+        found = ask(asked).rows
     with duckdb.connect(str(results), read_only=True) as connection:
         assert 0 < len(found) < len(connection.execute(asked).fetchall())
 
@@ -251,7 +256,7 @@ def test_a_run_that_two_studies_share_counts_once_in_each(made):
     assert {row["seeds"] for row in figure(results, "energy_concentration")} == {2}
     question = read_question(REPORTS / "claims" / "07_as_printed.sql")
     both = type(question)(question.name, question.sql, {**question.notes, "study": "kernel_rotation, other"})
-    assert [(row["study"], row["seeds"]) for row in both.rows(results)] == [("kernel_rotation", 2), ("other", 2)]
+    assert [(row["study"], row["seeds"]) for row in rows_of(both, results)] == [("kernel_rotation", 2), ("other", 2)]
 
 
 def test_variants_of_a_study_stay_apart(made):
@@ -271,7 +276,7 @@ def test_a_file_that_names_no_study_is_refused(tmp_path):
 def test_rows_without_a_setting_are_refused(two_seeds, tmp_path):
     (tmp_path / "a.sql").write_text("-- study: kernel_rotation\nSELECT true AS holds")
     with pytest.raises(LinstudyError, match="a: its rows have no setting_id. Select it, and group by it"):
-        read_question(tmp_path / "a.sql").rows(two_seeds)
+        rows_of(read_question(tmp_path / "a.sql"), two_seeds)
 
 
 def test_runs_of_an_earlier_linstudy_are_not_pooled(made):
