@@ -11,7 +11,7 @@ from linstudy.plan import make_plan
 from linstudy.report import energy_concentration, kernel_rotation
 from linstudy.report.figures import DRAWINGS, draw
 from linstudy.report.page import markdown_table, verdict, write_report
-from linstudy.report.question import open_results, question_files, read_question
+from linstudy.report.question import open_results, question_files, read_question, reports_folder
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import load_study
 from linstudy.store.ledger import Ledger
@@ -22,6 +22,7 @@ from linstudy.store.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
+FIGURES = ("energy_concentration", "kernel_rotation")
 CLAIMS = ("06_energy_concentration", "07_all_rise", "07_among_neighbours", "07_as_printed")
 STUDY = """
 study: kernel_rotation
@@ -519,3 +520,10 @@ def test_an_unknown_figure_names_those_there_are(two_seeds, tmp_path):
 def test_a_figure_without_rows_says_what_to_run(two_seeds, tmp_path):
     with pytest.raises(LinstudyError, match="no rows yet in .* Run: linstudy run studies/kernel_rotation.yaml"):
         draw("energy_concentration", two_seeds, REPORTS, tmp_path)
+
+
+def test_the_folder_of_reports_is_ones_own_if_there_is_one_else_that_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [path.name for path in question_files(reports_folder() / "figures")] == [f"{name}.sql" for name in FIGURES]
+    (tmp_path / "reports" / "claims").mkdir(parents=True)
+    assert reports_folder() == Path("reports")
