@@ -78,7 +78,7 @@ def _figure(question: Question, ask: Ask, out: Path) -> Part:
 
 
 def _claim(question: Question, ask: Ask) -> Part:
-    rows = question.rows(ask)
+    rows = question.rows(ask, "holds")
     name, found = question.notes.get("claim", question.name), f"{verdict(rows)}{_left_out(rows)}"
     parts = [f"### {name}", f"**Verdict: {found}.**"]
     if rows:
@@ -94,7 +94,7 @@ def _in_words(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _left_out(rows: Rows) -> str:
-    count = sum(row.get("diverged") or 0 for row in rows)
+    count = sum(row["diverged"] for row in rows)
     return f"; {count} diverged {'run' if count == 1 else 'runs'} left out" if count else ""
 
 

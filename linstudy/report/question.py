@@ -13,6 +13,9 @@ from linstudy.store.quoting import literal
 
 Rows = list[dict[str, Any]]
 
+REQUIRED = ("setting_id", "seeds", "diverged")
+"""Columns of every answer: its setting, how many seeds it is of, and how many diverged."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -35,15 +38,21 @@ class Question:
         """What runs these: a study lies in a file of its name."""
         return " && ".join(f"linstudy run studies/{study}.yaml" for study in self.studies)
 
-    def rows(self, ask: Ask) -> Rows:
+    def rows(self, ask: Ask, *columns: str) -> Rows:
         """The answer, a dictionary a row, with the row of `settings_among` under `setting`.
 
+        Args:
+            columns: What the rows must have beside `REQUIRED`.
+
         Raises:
-            LinstudyError: If rows have no setting: settings that are not told apart would pass for seeds.
+            LinstudyError: If rows lack a column or a setting: settings that are not told apart would pass for seeds.
         """
-        rows = _dictionaries(ask(self.sql))
-        if any("setting_id" not in row for row in rows):
-            raise LinstudyError(f"{self.name}: its rows have no setting_id. Select it, and group by it")
+        answer = ask(self.sql)
+        if missing := [name for name in (*REQUIRED, *columns) if name not in answer.columns]:
+            raise LinstudyError(
+                f"{self.name}: its rows have no {', '.join(missing)}. Select these, and group by setting_id"
+            )
+        rows = _dictionaries(answer)
         if any(row["setting_id"] is None for row in rows):
             raise LinstudyError(f"{self.name}: runs of an earlier linstudy have no setting yet. Run: {self.command}")
         settings = {row["setting_id"]: row for row in _dictionaries(ask(f"FROM settings_among({_shown(rows)})"))}
@@ -91,6 +100,13 @@ def read_question(path: Path) -> Question:
     if not notes.get("study", "").strip():
         raise LinstudyError(f'{path}: it names no study. Begin the file with "-- study: NAME", the study it is about')
     return Question(path.stem, sql, notes)
+
+
+def reports_folder() -> Path:
+    """Where the figures' and claims' SQL is: `reports` in the current folder, else what the package comes with."""
+    own, package = Path("reports"), Path(__file__).parent / "reports"
+    checkout = Path(__file__).parents[2] / "reports"
+    return next((folder for folder in (own, package, checkout) if (folder / "claims").is_dir()), own)
 
 
 def question_files(folder: Path) -> list[Path]:

@@ -276,7 +276,9 @@ def test_a_file_that_names_no_study_is_refused(tmp_path):
 
 def test_rows_without_a_setting_are_refused(two_seeds, tmp_path):
     (tmp_path / "a.sql").write_text("-- study: kernel_rotation\nSELECT true AS holds")
-    with pytest.raises(LinstudyError, match="a: its rows have no setting_id. Select it, and group by it"):
+    with pytest.raises(
+        LinstudyError, match="a: its rows have no setting_id, seeds, diverged. Select these, and group by"
+    ):
         rows_of(read_question(tmp_path / "a.sql"), two_seeds)
 
 
