@@ -30,8 +30,7 @@ SET = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", he
 REPORTS = click.option(
     "--reports",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("reports"),
-    help="Folder of the figures' and claims' SQL.  [default: reports]",
+    help="Folder of the figures' and claims' SQL.  [default: reports, or what linstudy comes with]",
 )
 OUT = click.option(
     "--out",
@@ -172,12 +171,13 @@ def query(sql: str, workspace: Path, format_: str, out: Path | None) -> None:
 @WORKSPACE
 @REPORTS
 @OUT
-def figure(name: str, workspace: Path, reports: Path, out: Path | None) -> None:
+def figure(name: str, workspace: Path, reports: Path | None, out: Path | None) -> None:
     """Draw one figure from the results."""
     from linstudy.report.figures import draw
+    from linstudy.report.question import reports_folder
     from linstudy.store.workspace import Workspace
 
-    click.echo(draw(name, Workspace(workspace).results, reports, out or workspace / "report"))
+    click.echo(draw(name, Workspace(workspace).results, reports or reports_folder(), out or workspace / "report"))
 
 
 @_example("linstudy report")
@@ -185,12 +185,14 @@ def figure(name: str, workspace: Path, reports: Path, out: Path | None) -> None:
 @WORKSPACE
 @REPORTS
 @OUT
-def report(workspace: Path, reports: Path, out: Path | None) -> None:
+def report(workspace: Path, reports: Path | None, out: Path | None) -> None:
     """Draw every figure that has rows, and write one page of claims with the queries that decide them."""
     from linstudy.report.page import write_report
+    from linstudy.report.question import reports_folder
     from linstudy.store.workspace import Workspace
 
-    for line in write_report(Workspace(workspace).results, reports, out or workspace / "report"):
+    folder = reports or reports_folder()
+    for line in write_report(Workspace(workspace).results, folder, out or workspace / "report"):
         click.echo(line)
 
 

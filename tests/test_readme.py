@@ -14,6 +14,7 @@ from linstudy.spec.points import load_study
 from linstudy.spec.study import study_schema
 from linstudy.store.ledger import Ledger
 from linstudy.store.query import query
+from linstudy.store.rows import Batch, MetricRow, RunRow, StudyRow, VectorRow
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
 from linstudy.tasks.kinds import KINDS as TASKS
@@ -69,14 +70,86 @@ def test_every_study_is_valid_for_linstudy_and_for_an_editor(path):
     jsonschema.validate(read_document(path).tree, study_schema())
 
 
-def test_the_queries_run(tmp_path):
+def readme_queries():
+    block = next(part.split("```")[0] for part in README.split("```sql\n")[1:])
+    return [text for text in block.split(";") if text.strip()]
+
+
+def training(seed, rate=0.05):
+    spec = {"kind": "training", "model": {"kind": "lenet"}, "task": {"kind": "eigenfunction", "index": 50}}
+    spec |= {"train": {"optimizer": {"learning_rate": rate}}, "seed": seed}
+    return RunRow(f"t{rate}{seed}", "training", spec, setting_id=f"training at {rate}")
+
+
+def spectrum(seed):
+    return RunRow(
+        f"s{seed}", "spectrum", {"kind": "spectrum", "model": {"kind": "lenet"}, "seed": seed}, setting_id="s"
+    )
+
+
+def probe(seed):
+    spec = {**training(seed).spec, "kind": "probe", "probe": {"kind": "alignment"}}
+    return RunRow(f"p{seed}", "probe", spec, setting_id="p")
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Of each kind of run one that is done, and others that are not: each with numbers that would spoil a mean."""
+    endings = {0: "done", 1: "failed", 2: "diverged", 3: "interrupted", 4: None}
+    with Ledger.open(Workspace(tmp_path)) as ledger:
+        runs = [make(seed) for seed in endings for make in (training, spectrum, probe)] + [training(0, rate=0.5)]
+        ledger.register(StudyRow("s", "", "", ""), runs)
+        for run in runs:
+            seed = run.spec["seed"]
+            attempt = ledger.begin(run.run_id, {})
+            ledger.write(_numbers(run, 4000 if seed == 0 else 1246, 0.75 if seed == 0 else 0.0))
+            if endings[seed]:
+                ledger.finish(attempt, endings[seed], f"ended as {endings[seed]}")
+        publish(ledger, tmp_path / "results.duckdb")
+    return tmp_path / "results.duckdb"
+
+
+def _numbers(run, last, accuracy):
+    place = (run.run_id, "accuracy", "", "test")
+    if run.kind == "training":
+        return Batch(
+            [
+                MetricRow(*place, last, last, accuracy),
+                MetricRow(run.run_id, "loss", "", "train", 0, 0, float("nan") if run.spec["seed"] else 0.5),
+            ]
+        )
+    if run.kind == "spectrum":
+        names = ("eigenvalues", "gaps")
+        return Batch(vectors=[VectorRow(run.run_id, name, "", "", None, [2.0, 1.0]) for name in names])
+    ends = ((0, [1.0, 1.0]), (last, [2.0, 3.0]))
+    return Batch(vectors=[VectorRow(run.run_id, "alignment", "", "", epoch, row) for epoch, row in ends])
+
+
+def test_the_queries_answer_from_what_is_done_alone(results):
+    accuracy, missing, loss, spectra, growths = (query(results, text).rows for text in readme_queries())
+    assert accuracy == [("learning_rate 0.05", 1, 0.75), ("learning_rate 0.5", 1, 0.75)]
+    assert len(missing) == 3 * 4
+    assert {row[0] for row in missing} == {"failed", "diverged", "interrupted", "running"}
+    assert loss == [("training at 0.05", 0, 0.5, 1), ("training at 0.5", 0, 0.5, 1)]
+    assert spectra == [("s", "lenet", 0, 1, 2.0, 2.0), ("s", "lenet", 0, 2, 1.0, 1.0)]
+    assert growths == [("p", "lenet", 50, 0, 2, 3.0)]
+
+
+def test_final_says_which_epoch_its_numbers_are_of(results):
+    sql = "SELECT status, epoch, test_accuracy FROM final WHERE run_id LIKE 't0.05%' ORDER BY run_id"
+    assert query(results, sql).rows == [
+        ("done", 4000, 0.75),
+        *((status, 1246, 0.0) for status in ("failed", "diverged", "interrupted", "running")),
+    ]
+
+
+def test_the_queries_run_on_an_empty_workspace(tmp_path):
     with Ledger.open(Workspace(tmp_path)) as ledger:
         publish(ledger, tmp_path / "results.duckdb")
-    block = next(part.split("```")[0] for part in README.split("```sql\n")[1:])
-    queries = [text for text in block.split(";") if text.strip()]
+    queries = readme_queries()
     assert len(queries) == 5
     for text in queries:
-        query(tmp_path / "results.duckdb", text)
+        assert query(tmp_path / "results.duckdb", text).rows == []
 
 
 def test_the_library_example_runs(capsys):

@@ -1,34 +1,66 @@
 """Energy concentration of the labels over epochs."""
 
+from collections import Counter
+from typing import Any
+
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from linstudy.report.asking import Rows
-from linstudy.report.panels import column, groups, setting
+from linstudy.report.panels import column, diverged_note, groups, network_of, title
+from linstudy.report.question import Rows
 
-CURVE = ["task_kind", "target", "top"]
+TITLE_WIDTH = 40
+"""Characters over a panel."""
+
+ACROSS = 4
+"""Panels in a line."""
 
 
 def draw(rows: Rows) -> Figure:
-    """A panel for each data set and model, a curve for each task and number of eigenfunctions."""
-    panels = groups(rows, ["variant", "data_kind", "model_kind"])
-    colours = {curve: f"C{number % 10}" for number, curve in enumerate(groups(rows, CURVE))}
-    figure = Figure(figsize=(3.2 * len(panels) + 1.6, 3.0), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    for panel, drawn in zip(axes, panels.values(), strict=True):
-        for curve, points in groups(drawn, CURVE).items():
-            epochs = column(points, "epoch")
+    """A panel for each network, a curve for each setting of it; settings of one target have one colour."""
+    panels, names = groups(rows, network_of), _names(rows)
+    colours = {target: f"C{number % 10}" for number, target in enumerate(names)}
+    width, height = min(len(panels), ACROSS), -(-len(panels) // ACROSS)
+    figure = Figure(figsize=(3.2 * width + 1.6, 3.0 * height), layout="constrained")
+    axes = figure.subplots(height, width, squeeze=False, sharey=True)
+    for panel in axes.flat[len(panels) :]:
+        panel.set_visible(False)
+    for panel, drawn in zip(axes.flat, panels.values(), strict=False):
+        for curve in groups(drawn, lambda row: row["setting_id"]).values():
+            points = [row for row in curve if row["seeds"]]
+            epochs, colour = column(points, "epoch"), colours[_target(curve[0])]
             low, high = column(points, "concentration_min"), column(points, "concentration_max")
-            panel.plot(epochs, column(points, "concentration"), marker=".", color=colours[curve])
-            panel.fill_between(epochs, low, high, color=colours[curve], alpha=0.2, linewidth=0)
+            panel.plot(epochs, column(points, "concentration"), marker=".", color=colour)
+            panel.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
         panel.set(xlabel="epoch", ylim=(0, 1.02))
-        panel.set_title(setting(drawn[0]))
-    axes[0].set_ylabel("energy concentration ‖Φ$_K$y‖ / ‖y‖\n(median and range of seeds)")
+        panel.set_title(title(drawn[0], drawn[0]["setting"]["network"], TITLE_WIDTH) + _seeds(drawn), fontsize=8)
+    for row in axes:
+        row[0].set_ylabel("energy concentration ‖Φ$_K$y‖ / ‖y‖\n(median and range of seeds)")
     handles = [Line2D([], [], marker=".", color=colour) for colour in colours.values()]
-    figure.legend(handles, [_name(*curve) for curve in colours], loc="outside right center", title="labels")
+    figure.legend(handles, list(names.values()), loc="outside right center", title="labels")
     return figure
 
 
-def _name(kind: str, target: int | None, top: int) -> str:
-    labels = f"sign φ$_{{{target}}}$" if target is not None else kind.replace("_", " ")
-    return f"{labels}, K = {top}"
+def _target(row: dict[str, Any]) -> str:
+    return row["setting"]["target"]
+
+
+def _names(rows: Rows) -> dict[str, str]:
+    """For each target the labels learned and K, and all its differences where these do not tell it apart."""
+    names = {target: _name(of_it[0]["setting"]) for target, of_it in groups(rows, _target).items()}
+    counts = Counter(names.values())
+    return {target: name if counts[name] == 1 else f"{name}, {target}" for target, name in names.items()}
+
+
+def _name(setting: dict[str, Any]) -> str:
+    index, kind = setting["task_index"], setting["task_kind"]
+    labels = f"sign φ$_{{{index}}}$" if kind == "eigenfunction" else kind.replace("_", " ")
+    return f"{labels}, K = {setting['probe_top']}"
+
+
+def _seeds(rows: Rows) -> str:
+    counts = [row["seeds"] for row in rows if row["seeds"]]
+    low, high = min(counts, default=0), max(counts, default=0)
+    seeds = f"{low} seed{'' if high == 1 else 's'}" if low == high else f"{low} to {high} seeds"
+    note = diverged_note({"diverged": sum(row["diverged"] for row in rows)})
+    return f"\n{seeds}" + (f", {note}" if note else "")

@@ -7,7 +7,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from linstudy.report import energy_concentration, kernel_rotation
-from linstudy.report.asking import Question, Rows, read_question
+from linstudy.report.question import Question, Rows, open_results, read_question
 from linstudy.report.style import STYLE
 from linstudy.spec.errors import LinstudyError
 
@@ -24,15 +24,19 @@ def draw(name: str, results: Path, reports: Path, out: Path) -> Path:
         LinstudyError: If there is no such figure, or no rows for it.
     """
     question = read_question(reports / "figures" / f"{name}.sql")
-    rows = question.rows(results)
+    with open_results(results) as ask_of:
+        rows = question.rows(ask_of(question))
     if not rows:
-        study = question.notes.get("study", "its study")
-        raise LinstudyError(f"figure {name}: no rows yet in {results}. Run: linstudy run {study}")
+        raise LinstudyError(f"figure {name}: no rows yet in {results}. Run: {question.command}")
     return draw_rows(question, rows, out)
 
 
 def draw_rows(question: Question, rows: Rows, out: Path) -> Path:
-    """Draw rows that are there."""
+    """Draw rows that are there.
+
+    Raises:
+        LinstudyError: If there is no drawing for the question.
+    """
     if question.name not in DRAWINGS:
         raise LinstudyError(
             f"figure {question.name}: no drawing has this name. Allowed: {', '.join(DRAWINGS)}; "

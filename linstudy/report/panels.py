@@ -1,18 +1,17 @@
 """Rows into panels."""
 
-from collections.abc import Sequence
-from textwrap import shorten
+from collections.abc import Callable
+from textwrap import fill, shorten
 from typing import Any
 
-from linstudy.report.asking import Rows
-from linstudy.report.style import NAMES
+from linstudy.report.question import Rows
 
 
-def groups(rows: Rows, keys: Sequence[str]) -> dict[tuple[Any, ...], Rows]:
-    """Rows by the values of some columns, in order of first appearance."""
-    found: dict[tuple[Any, ...], Rows] = {}
+def groups(rows: Rows, key: Callable[[dict[str, Any]], Any]) -> dict[Any, Rows]:
+    """Rows by a key, in order of first appearance."""
+    found: dict[Any, Rows] = {}
     for row in rows:
-        found.setdefault(tuple(row[key] for key in keys), []).append(row)
+        found.setdefault(key(row), []).append(row)
     return found
 
 
@@ -21,7 +20,20 @@ def column(rows: Rows, name: str) -> list[Any]:
     return [row[name] for row in rows]
 
 
-def setting(row: dict[str, Any]) -> str:
-    """A panel's model and data, and the variant of the study, cut short where it is long."""
+def network_of(row: dict[str, Any]) -> tuple[str, str, str]:
+    """What a row's panel is of: its study, the variant, and how its network differs from the others that are shown."""
+    return row["study"], row["variant"], row["setting"]["network"]
+
+
+def title(row: dict[str, Any], differences: str, width: int) -> str:
+    """The kinds of a setting's model and data, then its differences; the variant of its study, cut short."""
+    kinds = [row["setting"][name] for name in ("model_kind", "data_kind")]
+    words = [word.replace(" ", "\N{NO-BREAK SPACE}") for word in differences.split(", ") if word not in ("", *kinds)]
     variant = f" [{shorten(row['variant'], 24, placeholder='…')}]" if row["variant"] else ""
-    return f"{NAMES.get(row['model_kind'], row['model_kind'])}, {row['data_kind']}{variant}"
+    return fill(", ".join([*kinds, *words]) + variant, width)
+
+
+def diverged_note(row: dict[str, Any]) -> str:
+    """How many of a setting's runs are not drawn; empty if all are."""
+    count = row["diverged"]
+    return f"{count} diverged {'seed' if count == 1 else 'seeds'} left out" if count else ""

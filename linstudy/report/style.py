@@ -19,5 +19,3 @@ STYLE: Any = {
 
 START, END, TARGET = "#8c8c8c", "#1f6fb4", "#c8321e"
 """Colours of what is before training, after it, and of the trained target."""
-
-NAMES = {"mlp": "MLP", "lenet": "LeNet", "resnet": "ResNet", "import": "own model"}

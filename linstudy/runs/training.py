@@ -1,5 +1,6 @@
 """The run `training`: fits, alone or several at once, their curves and their checkpoints."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -109,11 +110,11 @@ class _Stretch:
         """Report a result, with the state after it where one is due: all of it is stored at once."""
         facts: list[Fact] = [Progress(result.epoch / max(self.epochs, 1), _summary(result, self.epochs))]
         self.done = not result.finite or result.epoch == self.leg.make[-1]
+        if self.job.kept is None or result.epoch > self.job.kept:
+            facts += numbers(result)
         if not result.finite:
             self.job.tell(*facts, Ending("diverged", f"the loss is not finite at epoch {result.epoch}"))
             return
-        if self.job.kept is None or result.epoch > self.job.kept:
-            facts += numbers(result)
         due = time.monotonic() - self.saved_at > SECONDS_BETWEEN_STATES
         if result.epoch in self.leg.make:
             facts.append(self.job.save(CHECKPOINT, result.checkpoint(), result.epoch))
@@ -211,7 +212,7 @@ def numbers(result: EpochResult) -> Iterator[Number]:
     number = partial(Number, epoch=result.epoch, step=result.step)
     for split, loss in result.losses.items():
         yield number(metrics.LOSS, loss, split)
-        yield number(metrics.ACCURACY, result.accuracies[split], split)
+        yield number(metrics.ACCURACY, result.accuracies[split] if math.isfinite(loss) else None, split)
     if result.running_loss is not None:
         yield number(metrics.LOSS, result.running_loss, "train_running")
     yield number(metrics.DISTANCE_L2, result.distance_l2)

@@ -17,7 +17,29 @@ STORAGE_VERSION = "v1.4.0"  # the oldest format that DuckDB 2 writes and 1.4 cli
 
 _UPGRADES = {
     1: "ALTER TABLE attempt ADD COLUMN methods JSON",
+<<<<<<< HEAD
     2: "ALTER TABLE attempt ADD COLUMN log VARCHAR; ALTER TABLE attempt ADD COLUMN notices VARCHAR[]; DROP TABLE batch",
+=======
+    # No ALTER adds a CHECK. Settings stay NULL: what identifies one is known to the plan of its study alone.
+    2: """
+        ALTER TABLE run ADD COLUMN setting_id VARCHAR;
+        ALTER TABLE metric RENAME TO old_metric;
+        CREATE TABLE metric (
+            run_id VARCHAR NOT NULL, name VARCHAR NOT NULL, label VARCHAR NOT NULL, split VARCHAR NOT NULL,
+            epoch BIGINT, step BIGINT, value DOUBLE CHECK (isfinite(value))
+        );
+        INSERT INTO metric SELECT * REPLACE (CASE WHEN isfinite(value) THEN value END AS value) FROM old_metric;
+        DROP TABLE old_metric;
+        ALTER TABLE vector RENAME TO old_vector;
+        CREATE TABLE vector (
+            run_id VARCHAR NOT NULL, name VARCHAR NOT NULL, label VARCHAR NOT NULL, split VARCHAR NOT NULL,
+            epoch BIGINT, value DOUBLE[] NOT NULL CHECK (isfinite(list_min(value)) AND isfinite(list_max(value)))
+        );
+        INSERT INTO vector
+        SELECT * REPLACE (list_transform(value, lambda x: CASE WHEN isfinite(x) THEN x END) AS value) FROM old_vector;
+        DROP TABLE old_vector;
+    """,
+>>>>>>> wt-settings
 }
 """What makes the next version of a schema version."""
 
@@ -125,12 +147,14 @@ def _unreadable(file: Path, error: duckdb.Error) -> str:
 
 
 def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """A published file has views; the next publishing makes new ones."""
-    views = connection.execute(
-        "SELECT view_name FROM duckdb_views() WHERE database_name = 'ledger' AND NOT internal"
+    """A published file has views and macros; the next publishing makes new ones."""
+    own = "WHERE database_name = 'ledger' AND NOT internal"
+    found = connection.execute(
+        f"SELECT 'VIEW', view_name FROM duckdb_views() {own} "
+        f"UNION SELECT 'MACRO TABLE', function_name FROM duckdb_functions() {own}"
     ).fetchall()
-    for (view,) in views:
-        connection.execute(f"DROP VIEW {identifier(view)}")
+    for kind, name in found:
+        connection.execute(f"DROP {kind} {identifier(name)}")
 
 
 def _detach(connection: duckdb.DuckDBPyConnection) -> None:

@@ -30,8 +30,7 @@ class VectorRow(NamedTuple):
 class Entry:
     """An attempt that is not over: its start, if that is not written yet, and what was reported since the last writing.
 
-    Methods, notices and the fingerprint stay until the end, since they share the attempt's row. A number that is not
-    finite leaves no row.
+    Methods, notices and the fingerprint stay until the end, since they share the attempt's row.
     """
 
     attempt: int
@@ -52,8 +51,6 @@ class Entry:
         for fact in facts:
             self.has_changed |= isinstance(fact, Method | Notice | Fingerprint | Ending)
             match fact:
-                case Number(value=None):
-                    pass
                 case Number():
                     place = (fact.metric.name, fact.label, fact.split, fact.epoch, fact.step)
                     self.numbers.append((self.run_id, *place, fact.value))

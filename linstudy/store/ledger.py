@@ -15,10 +15,15 @@ from linstudy.history import Stored
 from linstudy.metrics import METRICS
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.database import open_ledger
+<<<<<<< HEAD
 from linstudy.store.entries import CHANGING, Entry, Rejected
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.stored import read_stored
 from linstudy.store.vectors import insert_vectors
+=======
+from linstudy.store.finite import finite, finite_entries
+from linstudy.store.rows import ArtifactRow, Batch, RunRow, StudyRow
+>>>>>>> wt-settings
 from linstudy.store.workspace import Workspace
 
 ENVIRONMENT = ("host", "device", "fused_group", "versions", "git_commit", "dirty", "log")
@@ -83,7 +88,7 @@ class Ledger:
         unique = list({run.run_id: run for run in runs}.values())
         point = [(study.name, study.variant, run.run_id, position) for position, run in enumerate(unique)]
         needs = {(run.run_id, role, needed): None for run in unique for role, needed in run.dependencies}
-        specs = [(run.run_id, run.kind, _json(run.spec), run.source) for run in unique]
+        specs = [(run.run_id, run.kind, _json(run.spec), run.source, run.setting_id) for run in unique]
         with self._transaction():
             self._insert("study", [study], "INSERT OR REPLACE")
             self._insert("run", specs, "INSERT OR REPLACE")
@@ -169,12 +174,15 @@ class Ledger:
     def flush(self) -> bool:
         """Write what is waiting, in one transaction.
 
+        A number that is not finite is stored as NULL.
+
         Returns:
             Whether there was something.
 
         Raises:
             LedgerError: If nothing can be written, such as on a full disk; what is waiting waits on.
         """
+<<<<<<< HEAD
         self._flushed = time.monotonic()
         waiting = [entry for entry in self._open.values() if entry.is_waiting]
         if not waiting:
@@ -188,6 +196,17 @@ class Ledger:
         for entry in waiting:
             entry.clear()
         self._open = {attempt: entry for attempt, entry in self._open.items() if entry.ending is None}
+=======
+        _check_names(batch)
+        metrics = [row._replace(value=finite(row.value)) for row in batch.metrics]
+        vectors = [(*row[:-1], finite_entries(row.values)) for row in batch.vectors]
+        with self._transaction():
+            if not self._claim(batch.batch_id):
+                return False
+            self._insert("metric", metrics)
+            self._insert("vector", vectors)
+            self._replace_artifacts(batch.artifacts)
+>>>>>>> wt-settings
         return True
 
     def rejected(self) -> list[Rejected]:

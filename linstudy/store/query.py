@@ -1,7 +1,8 @@
 """Reading published results with SQL that can neither write nor reach another file."""
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,19 +26,33 @@ class Result(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
+Ask = Callable[[str], Result]
+"""Runs one reading statement."""
+
+
 def query(path: Path, sql: str) -> Result:
-    """Run one reading statement on a published file.
+    """Run one reading statement on a published file; columns of JSON come as what they hold.
 
     Raises:
         QueryError: With DuckDB's message, if the SQL is wrong, writes, or reaches outside of the file.
     """
     with _reading(path) as connection:
-        # External access still allows the open file and its log, and SELECT can write: WITH x AS (COPY …) FROM x.
-        _restrict(connection, "SET disabled_filesystems = 'LocalFileSystem'")
-        connection.execute(_statement(connection, sql))
-        columns = connection.description or []
-        _reject_time_zones(columns)
-        return Result(tuple(column[0] for column in columns), connection.fetchall())
+        return _reader(connection)(sql)
+
+
+@contextmanager
+def open_studies(path: Path, studies: Sequence[str]) -> Iterator[Ask]:
+    """A function that runs reading statements, as `query`, which see what some studies hold, and nothing else.
+
+    Args:
+        studies: Their names.
+
+    Raises:
+        QueryError: As `query`; if another version of linstudy published the file.
+    """
+    with _reading(path) as connection:
+        _see_only(connection, path, studies)
+        yield _reader(connection)
 
 
 def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
@@ -59,6 +74,24 @@ def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
             shutil.copyfileobj(source, stream)
 
 
+def _reader(connection: "duckdb.DuckDBPyConnection") -> Ask:
+    import duckdb
+
+    # External access still allows the open file and its log, and SELECT can write: WITH x AS (COPY …) FROM x.
+    _restrict(connection, "SET disabled_filesystems = 'LocalFileSystem'")
+
+    def ask(sql: str) -> Result:
+        try:
+            connection.execute(_statement(connection, sql))
+            columns = connection.description or []
+            _reject_time_zones(columns)
+            return Result(tuple(column[0] for column in columns), _decoded(columns, connection.fetchall()))
+        except duckdb.Error as error:
+            raise QueryError(str(error)) from error
+
+    return ask
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
     """A connection of its own, whatever else this process has open under the same path."""
@@ -71,6 +104,38 @@ def _reading(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
             yield connection
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
+
+
+def _see_only(connection: "duckdb.DuckDBPyConnection", path: Path, studies: Sequence[str]) -> None:
+    """Make the default database one in memory: the rows of some studies, and all views of these."""
+    from linstudy.store.database import SCHEMA_VERSION
+    from linstudy.store.views import create_views
+
+    if connection.execute("FROM ledger_version").fetchall()[0][1] != SCHEMA_VERSION:
+        raise QueryError(f"{path} was published by another version of linstudy. Publish it anew: linstudy run STUDY")
+    names = ", ".join(map(literal, studies))
+    runs = f"run_id IN (SELECT run_id FROM results.study_run WHERE study IN ({names}))"
+    connection.execute("USE memory")
+    connection.execute(f"CREATE VIEW study AS FROM results.study WHERE name IN ({names})")
+    connection.execute(f"CREATE VIEW study_run AS FROM results.study_run WHERE study IN ({names})")
+    connection.execute("CREATE VIEW metric_def AS FROM results.metric_def")
+    connection.execute(f"CREATE TABLE run AS FROM results.run WHERE {runs}")  # whose rows have an order
+    for table in ("dependency", "attempt", "artifact", "metric", "vector"):
+        connection.execute(f"CREATE VIEW {table} AS FROM results.{table} WHERE {runs}")
+    create_views(connection)
+
+
+def _decoded(columns: list[tuple[Any, ...]], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    coded = [position for position, column in enumerate(columns) if str(column[1]) == "JSON"]
+    if not coded:
+        return rows
+    return [
+        tuple(
+            json.loads(value) if position in coded and value is not None else value
+            for position, value in enumerate(row)
+        )
+        for row in rows
+    ]
 
 
 def _existing(path: Path) -> Path:

@@ -15,12 +15,14 @@ CREATE TABLE study (
     PRIMARY KEY (name, variant)
 );
 
--- `spec` is complete, defaults included; `source` is the identity of the data behind it.
+-- `spec` is complete, defaults included; `source` is the identity of the data behind it. Runs of one `setting_id` differ in
+-- their seed alone; it is NULL for a run of an earlier linstudy until its study is run again.
 CREATE TABLE run (
     run_id VARCHAR PRIMARY KEY,
     kind VARCHAR NOT NULL,
     spec JSON NOT NULL,
-    source VARCHAR
+    source VARCHAR,
+    setting_id VARCHAR
 );
 
 -- The points of each study, in its order.
@@ -81,7 +83,11 @@ CREATE TABLE metric_def (
     meaning VARCHAR NOT NULL
 );
 
+<<<<<<< HEAD
 -- No key: it would nearly double the file. A number that is not finite leaves no row.
+=======
+-- No key: it would nearly double the file. `batch` keeps rows from being written twice. NULL is a number that was not finite.
+>>>>>>> wt-settings
 CREATE TABLE metric (
     run_id VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
@@ -89,7 +95,7 @@ CREATE TABLE metric (
     split VARCHAR NOT NULL,
     epoch BIGINT,
     step BIGINT,
-    value DOUBLE NOT NULL
+    value DOUBLE CHECK (isfinite(value))
 );
 
 -- An entry that is not finite is NULL.
@@ -99,5 +105,5 @@ CREATE TABLE vector (
     label VARCHAR NOT NULL,
     split VARCHAR NOT NULL,
     epoch BIGINT,
-    value DOUBLE[] NOT NULL
+    value DOUBLE[] NOT NULL CHECK (isfinite(list_min(value)) AND isfinite(list_max(value)))
 );

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from linstudy.tangent.compilation import convolution_jit
 from linstudy.train.group import Group
 from linstudy.train.learner import Learner, TrainingState
-from linstudy.train.loss import accuracy, mean_loss
+from linstudy.train.loss import mean_loss, right_samples
 
 FITTED_LOSS = 0.01
 """A training has fitted at the first step whose mini-batch loss is at most this."""
@@ -196,7 +196,7 @@ def _measures(group: Group, state: TrainingState, logits: Float[Array, "*runs sa
             "step": one.step,
             "fitted_at": one.fitted_at,
             "losses": {name: mean_loss(*both) for name, both in splits.items()},
-            "accuracies": {name: accuracy(*both) for name, both in splits.items()},
+            "right": {name: right_samples(*both) for name, both in splits.items()},
             "distance_l2": l2,
             "distance_cosine": cosine,
         }
@@ -214,11 +214,15 @@ def _results(
     def checkpoints() -> dict[str, np.ndarray]:
         return learner.checkpoints(group.with_axis(state))
 
+    sizes = {"train": learner.course.train, "test": learner.course.test}
+
     def result(run: int) -> EpochResult:
         its = jax.tree.map(lambda array: array[run].item(), measured)
+        right = its.pop("right")
         return EpochResult(
             **{**its, "fitted_at": its["fitted_at"] if its["fitted_at"] >= 0 else None},
             epoch=epoch,
+            accuracies={split: right[split] / size for split, size in sizes.items()},
             running_loss=None if means is None else float(np.atleast_1d(means)[run]),
             checkpoint=lambda: {name: np.asarray(array[run]) for name, array in checkpoints().items()},
         )

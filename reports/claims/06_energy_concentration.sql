@@ -1,22 +1,25 @@
 -- claim: 6. Energy concentration rises strongly in training (Fig. 6, Table 1): at the end it is more than at the start, for every seed.
--- study: studies/kernel_rotation.yaml
+-- study: kernel_rotation
+-- at_start: energy concentration ‖Φ_K y‖ / ‖y‖ at initialization, the median of seeds; K is the probe's `top`
+-- at_end: the same after training
+-- least_rise: the least of at_end − at_start over seeds
 WITH ends AS (
-    SELECT
-        run_id, variant, data_kind, model_kind, task_kind, task_index AS target, probe_top AS top, seed,
-        min_by(value, epoch) AS at_start, max_by(value, epoch) AS at_end
-    FROM study_run JOIN curves USING (run_id)
-    WHERE probe_kind = 'energy_concentration' AND curves.name = 'energy_concentration' AND status = 'done'
-        AND train_linearize IS NULL
-    GROUP BY ALL
+    SELECT run_id, arg_min_null(value, epoch) AS at_start, arg_max_null(value, epoch) AS at_end
+    FROM curves
+    WHERE name = 'energy_concentration' AND status = 'done'
+    GROUP BY run_id
     HAVING count(DISTINCT epoch) > 1
 )
 SELECT
-    variant, data_kind, model_kind, task_kind, target, top,
-    count(*) AS seeds,
+    study, variant, setting_id,
+    count(at_end - at_start) AS seeds,
+    count(*) FILTER (diverged OR (ends.run_id IS NOT NULL AND at_end - at_start IS NULL)) AS diverged,
     median(at_start) AS at_start,
     median(at_end) AS at_end,
     min(at_end - at_start) AS least_rise,
     bool_and(at_end > at_start) AS holds
-FROM ends
+FROM study_runs LEFT JOIN ends USING (run_id)
+WHERE probe_kind = 'energy_concentration' AND train_linearize IS NULL
 GROUP BY ALL
-ORDER BY ALL
+HAVING seeds + diverged > 0
+ORDER BY study, variant, min(position)

@@ -1,33 +1,16 @@
 -- claim: 7, second half. All alignments rise (Fig. 7): α grows for at least 99 % of the eigenfunctions that were probed, for every seed.
--- study: studies/kernel_rotation.yaml
-WITH alphas AS (
-    SELECT
-        run_id, variant, data_kind, model_kind, task_index AS target, seed, j,
-        max_by(value, epoch) / min_by(value, epoch) AS growth
-    FROM study_run JOIN spectra USING (run_id)
-    WHERE probe_kind = 'alignment' AND spectra.name = 'alignment' AND task_kind = 'eigenfunction'
-        AND train_linearize IS NULL AND status = 'done'
-    GROUP BY ALL
-    HAVING count(DISTINCT epoch) > 1
-),
-growths AS (
-    SELECT
-        run_id, variant, data_kind, model_kind, target,
-        any_value(growth) FILTER (j = target) AS target_growth,
-        median(growth) FILTER (j <> target AND abs(j - target) <= 10) AS neighbours_growth,
-        max(growth) FILTER (j <> target AND abs(j - target) <= 10) AS best_neighbour_growth,
-        max(growth) FILTER (j <> target) AS best_other_growth,
-        median(growth) AS median_growth,
-        avg((growth > 1)::INTEGER) AS share_rising
-    FROM alphas
-    GROUP BY ALL
-)
+-- study: kernel_rotation
+-- least_share_rising: the share of the eigenfunctions whose α grew, the least of seeds
+-- median_growth: the median growth of all eigenfunctions, and of that the median of seeds
 SELECT
-    variant, data_kind, model_kind, target,
-    count(*) AS seeds,
+    study, variant, setting_id,
+    count(share_rising) AS seeds,
+    count(*) FILTER (diverged) AS diverged,
     min(share_rising) AS least_share_rising,
     median(median_growth) AS median_growth,
     bool_and(share_rising >= 0.99) AS holds
-FROM growths
+FROM study_run JOIN rotations USING (run_id)
+WHERE train_linearize IS NULL
 GROUP BY ALL
-ORDER BY ALL
+HAVING seeds + diverged > 0
+ORDER BY study, variant, min(position)

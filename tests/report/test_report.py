@@ -1,64 +1,142 @@
-"""Figures and the page, from a small real database."""
+"""Figures, claims and the page, from small real databases."""
 
 import math
+import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from linstudy.plan import make_plan
 from linstudy.report import energy_concentration, kernel_rotation
-from linstudy.report.asking import read_question, read_questions
 from linstudy.report.figures import DRAWINGS, draw
 from linstudy.report.page import markdown_table, verdict, write_report
+from linstudy.report.question import open_results, question_files, read_question, reports_folder
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import load_study
 from linstudy.store.ledger import Ledger
-from linstudy.store.rows import Batch, RunRow, StudyRow, VectorRow
+from linstudy.store.query import QueryError, open_studies
+from linstudy.store.rows import Batch, MetricRow, RunRow, StudyRow, VectorRow
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
 
-REPORTS = Path(__file__).parents[2] / "reports"
+ROOT = Path(__file__).parents[2]
+REPORTS = ROOT / "reports"
+FIGURES = ("energy_concentration", "kernel_rotation")
+CLAIMS = ("06_energy_concentration", "07_all_rise", "07_among_neighbours", "07_as_printed")
 STUDY = """
 study: kernel_rotation
 data: {kind: digits}
 model: {kind: mlp}
 task: {kind: eigenfunction, index: 30}
-probes: [{kind: alignment, top: 60, at: [start, end]}]
+train: {epochs: 100}
+probes:
+  - {kind: alignment, top: 60, at: [start, end]}
+  - {kind: energy_concentration, top: 10, at: [start, end]}
 seeds: [0, 1]
 """
+FOUR_SETTINGS = STUDY.replace("seeds: [0, 1]", "seeds: [0]") + (
+    "sweep: {train.batch_size: [16, 64], model.hidden: [[10], [100, 100]]}\n"
+)
+
+
+class Results:
+    """A workspace in which studies are registered, and their probes measured by hand."""
+
+    def __init__(self, folder):
+        self.folder, self.workspace = folder, Workspace(folder)
+        self.ledger = Ledger.open(self.workspace)
+
+    def register(self, text=STUDY, variant=""):
+        """The runs of a study, registered as `linstudy run` does it."""
+        path = self.folder / "study.yaml"
+        path.write_text(text)
+        study = load_study(path)
+        runs = list(make_plan(study.points, lambda part, spec: "").runs.values())
+        rows = [
+            RunRow(
+                run.run_id,
+                run.kind,
+                run.spec.model_dump(mode="json"),
+                tuple((need.role, need.run_id) for need in run.needs),
+                run.source,
+                run.setting_id,
+            )
+            for run in runs
+        ]
+        self.ledger.register(StudyRow(study.name, variant, "", text), rows)
+        return runs
+
+    def measure(self, run, growth=8.0, others=2.0, rise=0.4):
+        """An alignment whose target grows by `growth`, or an energy concentration that rises."""
+        attempt = self.ledger.begin(run.run_id, {"versions": {"linstudy": "1.2.3"}})
+        self.ledger.write(_alignment(run, growth, others) if _is_alignment(run) else _concentration(run, rise))
+        self.ledger.finish(attempt, "done")
+
+    def end(self, run, status):
+        self.ledger.finish(self.ledger.begin(run.run_id, {}), status)
+
+    def publish(self):
+        publish(self.ledger, self.workspace.results)
+        return self.workspace.results
+
+
+def _is_alignment(run):
+    return run.kind == "probe" and run.spec.probe.kind == "alignment"
+
+
+def _alignment(run, growth, others):
+    start = [1.0 / j for j in range(1, 61)]
+    end = [others * alpha for alpha in start]
+    end[29] = growth * start[29]
+    return Batch(
+        vectors=[VectorRow(run.run_id, "alignment", "", "", epoch, row) for epoch, row in ((0, start), (100, end))]
+    )
+
+
+def _concentration(run, rise):
+    values = ((0, 0.5), (100, 0.5 + rise))
+    return Batch([MetricRow(run.run_id, "energy_concentration", "", "train", epoch, 0, one) for epoch, one in values])
+
+
+def probes(runs):
+    return [run for run in runs if run.kind == "probe"]
+
+
+def alignments(runs):
+    return [run for run in runs if _is_alignment(run)]
 
 
 @pytest.fixture
-def results(tmp_path):
-    """Published results of two seeds: every alignment doubles, the target's grows by 8 and by 32."""
-    return _results(tmp_path, target_growths=(8.0, 32.0), other_growth=2.0)
+def made(tmp_path):
+    made = Results(tmp_path)
+    yield made
+    made.ledger.close()
 
 
-def _results(folder, target_growths, other_growth):
-    path = folder / "study.yaml"
-    path.write_text(STUDY)
-    runs = make_plan(load_study(path).points, lambda part, spec: "").runs.values()
-    workspace = Workspace(folder)
-    with Ledger.open(workspace) as ledger:
-        ledger.register(
-            StudyRow("kernel_rotation", "", "", STUDY),
-            [RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json")) for run in runs],
-        )
-        probes = [run for run in runs if run.kind == "probe"]
-        for run, growth in zip(probes, target_growths, strict=True):
-            start = [1.0 / j for j in range(1, 61)]
-            end = [other_growth * alpha for alpha in start]
-            end[29] = growth * start[29]
-            rows = [VectorRow(run.run_id, "alignment", "", "", epoch, a) for epoch, a in ((0, start), (100, end))]
-            attempt = ledger.begin(run.run_id, {})
-            ledger.write(Batch(vectors=rows))
-            ledger.finish(attempt, "done")
-        publish(ledger, workspace.results)
-    return workspace.results
+@pytest.fixture
+def two_seeds(made):
+    """Two seeds whose every alignment doubles, and the target's grows by 8 and by 32."""
+    for run, growth in zip(alignments(made.register()), (8.0, 32.0), strict=True):
+        made.measure(run, growth)
+    return made.publish()
 
 
-def test_kernel_rotation_rows_hold_the_alignments_and_the_growth_ratios(results):
-    rows = read_question(REPORTS / "figures" / "kernel_rotation.sql").rows(results)
+def rows_of(question, results):
+    with open_results(results) as ask_of:
+        return question.rows(ask_of(question))
+
+
+def claim(results, name):
+    return rows_of(read_question(REPORTS / "claims" / f"{name}.sql"), results)
+
+
+def figure(results, name):
+    return rows_of(read_question(REPORTS / "figures" / f"{name}.sql"), results)
+
+
+def test_kernel_rotation_rows_hold_the_alignments_and_the_growth_ratios(two_seeds):
+    rows = figure(two_seeds, "kernel_rotation")
     assert [row["j"] for row in rows] == list(range(1, 61))
     target = rows[29]
     assert (target["target"], target["seeds"]) == (30, 2)
@@ -78,52 +156,288 @@ def test_kernel_rotation_rows_hold_the_alignments_and_the_growth_ratios(results)
         ((8.0, 8.0), 0.5, {"07_as_printed": True, "07_among_neighbours": True, "07_all_rise": False}),
     ],
 )
-def test_verdicts_follow_the_numbers(tmp_path, target_growths, other_growth, expected):
-    results = _results(tmp_path, target_growths, other_growth)
+def test_verdicts_follow_the_numbers(made, target_growths, other_growth, expected):
+    for run, growth in zip(alignments(made.register()), target_growths, strict=True):
+        made.measure(run, growth, other_growth)
+    results = made.publish()
     for name, holds in expected.items():
-        [row] = read_question(REPORTS / "claims" / f"{name}.sql").rows(results)
+        [row] = claim(results, name)
         assert row["holds"] is holds, name
 
 
+@pytest.mark.parametrize(("rises", "holds"), [((0.2, 0.1), True), ((0.2, -0.1), False)])
+def test_energy_concentration_has_to_rise_for_every_seed(made, rises, holds):
+    runs = [run for run in probes(made.register()) if not _is_alignment(run)]
+    for run, rise in zip(runs, rises, strict=True):
+        made.measure(run, rise=rise)
+    [row] = claim(made.publish(), "06_energy_concentration")
+    assert (row["seeds"], row["holds"]) == (2, holds)
+    assert row["at_start"] == 0.5
+    assert row["least_rise"] == pytest.approx(min(rises))
+
+
+# Settings and studies
+
+
+@pytest.fixture
+def four_settings(made):
+    """Four settings of one seed each, all alike but in what names them."""
+    for run in probes(made.register(FOUR_SETTINGS)):
+        made.measure(run)
+    return made.publish()
+
+
+LABELS = [
+    *("hidden [10], batch_size 16", "hidden [100,100], batch_size 16"),
+    *("hidden [10], batch_size 64", "hidden [100,100], batch_size 64"),
+]
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_settings_are_told_apart_in_a_claim(four_settings, name):
+    rows = claim(four_settings, name)
+    assert [row["setting"]["label"] for row in rows] == LABELS
+    assert [(row["seeds"], row["holds"]) for row in rows] == [(1, True)] * 4
+
+
+@pytest.mark.parametrize("name", list(DRAWINGS))
+def test_settings_are_told_apart_in_a_figure(four_settings, name):
+    rows = figure(four_settings, name)
+    assert list(dict.fromkeys(row["setting"]["label"] for row in rows)) == LABELS
+    assert {row["seeds"] for row in rows} == {1}
+    titles = [axes.get_title() for axes in DRAWINGS[name](rows).axes if axes.get_visible()]
+    assert len(set(titles)) == 4
+    for title in titles:
+        assert "digits, hidden" in title
+
+
+def test_the_page_tells_settings_apart(four_settings, tmp_path):
+    write_report(four_settings, REPORTS, tmp_path / "report")
+    page = (tmp_path / "report" / "report.md").read_text()
+    assert page.count("**Verdict: holds in all 4 settings.**") == 4
+    for label in LABELS:
+        assert page.count(f"| {label} | 1 | 0 |") == 4
+    assert "Settings: 4, each with 1 seed. Computed " in page
+
+
+def test_another_study_does_not_enter(made):
+    for run in alignments(made.register()):
+        made.measure(run)
+    other = STUDY.replace("study: kernel_rotation", "study: other").replace("index: 30", "index: 20")
+    for run in alignments(made.register(other)):
+        made.measure(run, growth=0.1)
+    results = made.publish()
+    for name in ("07_as_printed", "07_among_neighbours", "07_all_rise"):
+        [row] = claim(results, name)
+        assert (row["study"], row["seeds"], row["holds"]) == ("kernel_rotation", 2, True)
+    assert {row["target"] for row in figure(results, "kernel_rotation")} == {30}
+
+
+@pytest.mark.parametrize("asked", ["FROM settings", "FROM runs", "FROM growths", "FROM vector", "FROM study_run"])
+def test_a_question_sees_its_study_alone_whatever_it_asks(made, asked):
+    own, other = made.register(), made.register(STUDY.replace("study: kernel_rotation", "study: other"))
+    assert own == other, "the two studies share all their runs"
+    lone = made.register(STUDY.replace("study: kernel_rotation", "study: lone").replace("index: 30", "index: 20"))
+    for run in alignments([*own, *lone]):
+        made.measure(run)
+    results = made.publish()
+    with open_studies(results, ["kernel_rotation"]) as ask:
+        found = ask(asked).rows
+    with duckdb.connect(str(results), read_only=True) as connection:
+        assert 0 < len(found) < len(connection.execute(asked).fetchall())
+
+
+def test_a_run_that_two_studies_share_counts_once_in_each(made):
+    shared = made.register()
+    made.register(STUDY.replace("study: kernel_rotation", "study: other"))
+    for run in probes(shared):
+        made.measure(run)
+    results = made.publish()
+    assert [row["seeds"] for row in claim(results, "06_energy_concentration")] == [2]
+    assert {row["seeds"] for row in figure(results, "energy_concentration")} == {2}
+    question = read_question(REPORTS / "claims" / "07_as_printed.sql")
+    both = type(question)(question.name, question.sql, {**question.notes, "study": "kernel_rotation, other"})
+    assert [(row["study"], row["seeds"]) for row in rows_of(both, results)] == [("kernel_rotation", 2), ("other", 2)]
+
+
+def test_variants_of_a_study_stay_apart(made):
+    for variant in ("", "--set x=1"):
+        for run in alignments(made.register(variant=variant)):
+            made.measure(run)
+    rows = claim(made.publish(), "07_as_printed")
+    assert [(row["variant"], row["seeds"]) for row in rows] == [("", 2), ("--set x=1", 2)]
+
+
+def test_a_file_that_names_no_study_is_refused(tmp_path):
+    (tmp_path / "a.sql").write_text("-- claim: all is well\nSELECT 1")
+    with pytest.raises(LinstudyError, match=r'a.sql: it names no study. Begin the file with "-- study: NAME"'):
+        read_question(tmp_path / "a.sql")
+
+
+def test_rows_without_a_setting_are_refused(two_seeds, tmp_path):
+    (tmp_path / "a.sql").write_text("-- study: kernel_rotation\nSELECT true AS holds")
+    with pytest.raises(
+        LinstudyError, match="a: its rows have no setting_id, seeds, diverged. Select these, and group by"
+    ):
+        rows_of(read_question(tmp_path / "a.sql"), two_seeds)
+
+
+def test_runs_of_an_earlier_linstudy_are_not_pooled(made):
+    run = alignments(made.register())[0]
+    old = RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"))
+    made.ledger.register(StudyRow("kernel_rotation", "", "", ""), [old])
+    made.measure(run)
+    with pytest.raises(LinstudyError, match="no setting yet. Run: linstudy run studies/kernel_rotation.yaml"):
+        claim(made.publish(), "07_as_printed")
+
+
+def test_a_file_of_another_version_is_named(two_seeds):
+    with duckdb.connect(str(two_seeds)) as connection:
+        connection.execute("UPDATE ledger_version SET schema_version = 2")
+    with pytest.raises(QueryError, match="published by another version of linstudy"):
+        claim(two_seeds, "07_as_printed")
+
+
+# Diverged runs
+
+
+@pytest.fixture
+def diverged(made):
+    """Two seeds, of which the second training diverged, so that its probes were never begun."""
+    runs = made.register()
+    for run in probes(runs):
+        if run.spec.seed == 0:
+            made.measure(run)
+    made.end(next(run for run in runs if run.kind == "training" and run.spec.seed == 1), "diverged")
+    return made.publish()
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_diverged_run_is_left_out_of_a_claim_and_counted(diverged, name):
+    [row] = claim(diverged, name)
+    assert (row["seeds"], row["diverged"], row["holds"]) == (1, 1, True)
+
+
+def test_the_report_says_how_many_runs_diverged(diverged, tmp_path):
+    lines = write_report(diverged, REPORTS, tmp_path / "report")
+    assert sum("holds; 1 diverged run left out: " in line for line in lines) == 4
+    page = (tmp_path / "report" / "report.md").read_text()
+    assert page.count("**Verdict: holds; 1 diverged run left out.**") == 4
+    assert "each with 1 seed; 1 diverged run left out. Computed" in page
+
+
+@pytest.mark.parametrize("name", list(DRAWINGS))
+def test_a_figure_says_how_many_runs_diverged(diverged, name):
+    [axes] = DRAWINGS[name](figure(diverged, name)).axes
+    assert "1 diverged seed left out" in axes.get_title()
+    assert len(axes.get_lines()) > 0
+
+
+@pytest.mark.parametrize("name", list(DRAWINGS))
+def test_a_setting_of_which_all_runs_diverged_is_an_empty_panel(made, name):
+    for run in made.register():
+        if run.kind == "training":
+            made.end(run, "diverged")
+    results = made.publish()
+    [axes] = DRAWINGS[name](figure(results, name)).axes
+    assert "2 diverged seeds left out" in axes.get_title()
+    assert sum(len(line.get_xdata()) for line in axes.get_lines()) == 0
+    assert [row["holds"] for row in claim(results, "07_as_printed")] == [None]
+
+
+@pytest.mark.parametrize("growth", [math.nan, math.inf])
+@pytest.mark.parametrize("name", ["07_all_rise", "07_among_neighbours", "07_as_printed"])
+def test_a_number_that_is_not_finite_decides_nothing(made, name, growth):
+    for run, of_it in zip(alignments(made.register()), (8.0, growth), strict=True):
+        made.measure(run, of_it)
+    [row] = claim(made.publish(), name)
+    assert (row["seeds"], row["diverged"], row["holds"]) == (1, 1, True)
+
+
+def test_runs_that_did_not_end_do_not_count(made):
+    for run in probes(made.register()):
+        if run.spec.seed == 0:
+            made.measure(run)
+        else:
+            made.end(run, "failed")
+    results = made.publish()
+    for name in CLAIMS:
+        [row] = claim(results, name)
+        assert (row["seeds"], row["diverged"]) == (1, 0)
+
+
+def test_a_target_beyond_the_probed_ones_decides_nothing(made):
+    for run in alignments(made.register(STUDY.replace("index: 30", "index: 200"))):
+        made.measure(run)
+    results = made.publish()
+    assert claim(results, "07_as_printed") == claim(results, "07_among_neighbours") == []
+    assert [row["seeds"] for row in claim(results, "07_all_rise")] == [2]
+
+
+# The page
+
+
 def test_every_figure_has_a_drawing_and_every_question_its_notes():
-    figures = read_questions(REPORTS / "figures")
+    figures = [read_question(path) for path in question_files(REPORTS / "figures")]
+    claims = [read_question(path) for path in question_files(REPORTS / "claims")]
     assert {question.name for question in figures} == set(DRAWINGS)
-    assert all({"title", "study"} <= question.notes.keys() for question in figures)
-    assert all({"claim", "study"} <= question.notes.keys() for question in read_questions(REPORTS / "claims"))
+    assert {question.name for question in claims} == set(CLAIMS)
+    assert all("title" in question.notes for question in figures)
+    assert all("claim" in question.notes for question in claims)
 
 
-def test_the_report_has_figures_verdicts_and_queries(results, tmp_path):
+def test_a_questions_study_lies_in_the_file_that_it_says_to_run():
+    for kind in ("figures", "claims"):
+        for path in question_files(REPORTS / kind):
+            for study in read_question(path).studies:
+                assert load_study(ROOT / "studies" / f"{study}.yaml").name == study
+
+
+def test_the_report_has_figures_verdicts_and_queries(two_seeds, tmp_path):
     out = tmp_path / "report"
-    lines = list(write_report(results, REPORTS, out))
-    assert "energy_concentration: no rows yet; linstudy run studies/kernel_rotation.yaml" in lines
+    lines = write_report(two_seeds, REPORTS, out)
+    assert "energy_concentration: no rows yet. Run: linstudy run studies/kernel_rotation.yaml" in lines
     page = (out / "report.md").read_text()
+    assert "https://arxiv.org/abs/2106.06770" in page
     assert "![kernel_rotation](kernel_rotation.png)" in page
     assert "**Verdict: holds.**" in page
     assert "**Verdict: no runs yet.**" in page  # energy concentration was not probed
+    assert "`over_neighbours`: the target's growth over the median growth of its neighbours" in page
     assert "SELECT" in page
+    assert (
+        "Study kernel_rotation. Data: digits, all train and all test samples. Settings: 1, each with 2 seeds." in page
+    )
+    assert "with linstudy 1.2.3.*" in page
     assert (out / "kernel_rotation.png").read_bytes()[:4] == b"\x89PNG"
     assert (out / "kernel_rotation.pdf").read_bytes()[:4] == b"%PDF"
 
 
-def test_kernel_rotation_draws_what_the_rows_say():
-    rows = [_rotation_row(target, j) for target in (2, 3) for j in (1, 2, 3)]
-    figure = kernel_rotation.draw(rows)
-    first, second = (axes for axes in figure.axes if axes.get_visible())
-    assert "φ$_{2}$" in first.get_title()
-    assert "φ$_{3}$" in second.get_title()
-    start, end = first.get_lines()[:2]
-    assert list(start.get_ydata()) == [1.0, 0.5, 1 / 3]
-    assert list(end.get_ydata()) == [10.0, 5.0, 10 / 3]
-    assert "growth 4.5 × its neighbours' median\n(4 to 5, 3 seeds), 2 × the median of all" in first.get_title()
+def test_what_cannot_be_answered_leaves_the_rest(two_seeds, tmp_path):
+    reports = tmp_path / "reports"
+    shutil.copytree(REPORTS / "figures", reports / "figures")
+    shutil.copytree(REPORTS / "claims", reports / "claims")
+    shutil.copyfile(REPORTS / "figures" / "kernel_rotation.sql", reports / "figures" / "a_foreign.sql")
+    (reports / "claims" / "01_wrong.sql").write_text("-- study: kernel_rotation\nSELECT nothing_of_that_name")
+    lines = write_report(two_seeds, reports, tmp_path / "report")
+    assert any("a_foreign.sql: left out: figure a_foreign: no drawing has this name" in line for line in lines)
+    assert any("01_wrong.sql: left out: " in line and "nothing_of_that_name" in line for line in lines)
+    page = (tmp_path / "report" / "report.md").read_text()
+    assert "![kernel_rotation](kernel_rotation.png)" in page
+    assert "**Verdict: holds.**" in page
+
+
+# The drawings
 
 
 def _rotation_row(target, j):
     return {
+        "study": "s",
         "variant": "",
-        "data_kind": "digits",
-        "model_kind": "mlp",
+        "setting_id": f"{target}",
+        "setting": {"label": f"index {target}", "network": "", "model_kind": "mlp", "data_kind": "digits"},
         "target": target,
         "seeds": 3,
+        "diverged": 0,
         "over_neighbours": 4.5,
         "over_neighbours_min": 4.0,
         "over_neighbours_max": 5.0,
@@ -136,17 +450,40 @@ def _rotation_row(target, j):
     }
 
 
-def test_energy_concentration_gives_one_colour_to_one_task_in_all_panels():
-    common = {"variant": "", "data_kind": "digits", "target": None, "top": 10, "seeds": 1}
-    curves = [("mlp", "column"), ("mlp", "binary_classes"), ("lenet", "binary_classes")]
-    rows = [
-        {**common, "model_kind": model, "task_kind": task, "epoch": epoch}
-        | dict.fromkeys(("concentration", "concentration_min", "concentration_max"), 0.5)
-        for model, task in curves
-        for epoch in (0, 10)
-    ]
+def test_kernel_rotation_draws_what_the_rows_say():
+    rows = [_rotation_row(target, j) for target in (2, 3) for j in (1, 2, 3)]
+    first, second = (axes for axes in kernel_rotation.draw(rows).axes if axes.get_visible())
+    assert "φ$_{2}$" in first.get_title()
+    assert "φ$_{3}$" in second.get_title()
+    start, end = first.get_lines()[:2]
+    assert list(start.get_ydata()) == [1.0, 0.5, 1 / 3]
+    assert list(end.get_ydata()) == [10.0, 5.0, 10 / 3]
+    assert "growth 4.5 × its neighbours' median\n(4 to 5, 3 seeds), 2 × the median of all" in first.get_title()
+    assert first.get_title().startswith("mlp, digits, index\N{NO-BREAK SPACE}2\n")
+
+
+def _concentration_rows(network, kind, target):
+    setting = {"network": network, "target": target, "model_kind": network, "data_kind": "digits"}
+    setting |= {"task_kind": kind, "task_index": None, "probe_top": 10}
+    row = {"study": "s", "variant": "", "setting_id": network + target, "setting": setting, "seeds": 1, "diverged": 0}
+    row |= dict.fromkeys(("concentration", "concentration_min", "concentration_max"), 0.5)
+    return [{**row, "epoch": epoch} for epoch in (0, 10)]
+
+
+def test_energy_concentration_gives_one_colour_to_one_target_in_all_panels():
+    curves = [("mlp", "column", "column"), ("mlp", "binary_classes", "classes"), ("lenet", "binary_classes", "classes")]
+    rows = [row for curve in curves for row in _concentration_rows(*curve)]
     mlp, lenet = energy_concentration.draw(rows).axes
     assert mlp.get_lines()[1].get_color() == lenet.get_lines()[0].get_color() != mlp.get_lines()[0].get_color()
+
+
+def test_energy_concentration_names_targets_in_full_where_they_look_alike():
+    rows = [row for seed in (1, 2) for row in _concentration_rows("mlp", "random_labels", f"task seed {seed}")]
+    [legend] = energy_concentration.draw(rows).legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "random labels, K = 10, task seed 1",
+        "random labels, K = 10, task seed 2",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -177,11 +514,18 @@ def test_markdown_table_leaves_out_what_is_always_empty():
     ]
 
 
-def test_an_unknown_figure_names_those_there_are(results, tmp_path):
+def test_an_unknown_figure_names_those_there_are(two_seeds, tmp_path):
     with pytest.raises(LinstudyError, match=r"there is no such file. Allowed: energy_concentration, kernel_rotation"):
-        draw("kernel_rotatoin", results, REPORTS, tmp_path)
+        draw("kernel_rotatoin", two_seeds, REPORTS, tmp_path)
 
 
-def test_a_figure_without_rows_says_what_to_run(results, tmp_path):
+def test_a_figure_without_rows_says_what_to_run(two_seeds, tmp_path):
     with pytest.raises(LinstudyError, match="no rows yet in .* Run: linstudy run studies/kernel_rotation.yaml"):
-        draw("energy_concentration", results, REPORTS, tmp_path)
+        draw("energy_concentration", two_seeds, REPORTS, tmp_path)
+
+
+def test_the_folder_of_reports_is_ones_own_if_there_is_one_else_that_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [path.name for path in question_files(reports_folder() / "figures")] == [f"{name}.sql" for name in FIGURES]
+    (tmp_path / "reports" / "claims").mkdir(parents=True)
+    assert reports_folder() == Path("reports")

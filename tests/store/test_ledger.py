@@ -13,6 +13,7 @@ from linstudy.store.ledger import Ledger
 from linstudy.store.query import query
 from linstudy.store.rows import ArtifactRow, Batch, MetricRow, StudyRow, VectorRow
 from linstudy.store.snapshot import publish
+from linstudy.store.workspace import Workspace
 
 
 def loss(epoch, value=0.5, run_id="t"):
@@ -98,17 +99,38 @@ def test_recover_marks_what_was_left_running(ledger, study, runs):
 
 
 def test_a_batch_comes_back_as_written(ledger, rows):
-    vector = VectorRow("t", "alignment", "", "train", 1, np.array([1.5, np.nan], np.float32))
-    batch = Batch([loss(1, math.nan), loss(None, -math.inf)], [vector], [checkpoint(None)])
+    vector = VectorRow("t", "alignment", "", "train", 1, np.array([1.5, 0.25], np.float32))
+    batch = Batch([loss(1, 0.1), loss(None, -2.0)], [vector], [checkpoint(None)])
     assert ledger.write(batch)
-    (first, second) = rows("FROM metric")
-    assert first[:6] == ("t", "loss", "", "train", 1, 10)
-    assert math.isnan(first[6])
-    assert second == ("t", "loss", "", "train", None, None, -math.inf)
-    [(*_, values)] = rows("FROM vector")
-    assert values[0] == 1.5
-    assert math.isnan(values[1])
+    assert rows("FROM metric") == [
+        ("t", "loss", "", "train", 1, 10, 0.1),
+        ("t", "loss", "", "train", None, None, -2.0),
+    ]
+    assert rows("FROM vector") == [("t", "alignment", "", "train", 1, [1.5, 0.25])]
     assert ledger.artifacts("t") == [checkpoint(None).artifact]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_null(ledger, rows, value):
+    entries = np.array([1.5, value, -1.0], np.float32)
+    ledger.write(Batch([loss(1, value)], [VectorRow("t", "alignment", "", "", 1, entries)]))
+    assert rows("SELECT value FROM metric") == [(None,)]
+    assert rows("SELECT value FROM vector") == [([1.5, None, -1.0],)]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO metric VALUES ('t', 'loss', '', '', 0, 0, {})",
+        "INSERT INTO vector VALUES ('t', 'gaps', '', '', 0, [1, {}, NULL])",
+    ],
+)
+def test_the_tables_themselves_refuse_what_is_not_finite(ledger, value, statement):
+    with ledger.session() as session:
+        session.execute(statement.format("NULL"))
+        with pytest.raises(duckdb.ConstraintException):
+            session.execute(statement.format(f"'{value}'::DOUBLE"))
 
 
 def test_a_repeated_batch_changes_nothing(ledger, rows):
@@ -119,7 +141,7 @@ def test_a_repeated_batch_changes_nothing(ledger, rows):
 
 
 def test_a_failing_batch_leaves_nothing_and_can_be_sent_again(ledger, rows):
-    broken = Batch([loss(1), loss(2, None)], batch_id="b")
+    broken = Batch([loss(1), loss(2)._replace(split=None)], batch_id="b")
     with pytest.raises(duckdb.ConstraintException):
         ledger.write(broken)
     assert rows("FROM metric") == []
@@ -203,16 +225,36 @@ def test_a_newer_schema_is_refused(workspace):
     _replace_ledger(
         workspace, "CREATE TABLE ledger_version AS SELECT 'linstudy' AS program, 99::INTEGER AS schema_version"
     )
-    with pytest.raises(LedgerError, match="schema version 99; this linstudy reads and writes version 2"):
+    with pytest.raises(LedgerError, match="schema version 99; this linstudy reads and writes version 3"):
         Ledger.open(workspace)
 
 
-VERSION_1 = ("ALTER TABLE attempt DROP COLUMN methods", "UPDATE ledger_version SET schema_version = 1")
-"""What makes a ledger one of the first schema version."""
+VERSION_2 = (
+    *(f"DROP VIEW IF EXISTS {view}" for view in ("rotations", "growths", "study_runs", "curves", "spectra")),
+    *(f"DROP VIEW IF EXISTS {view}" for view in ("final", "settings")),
+    "DROP MACRO TABLE IF EXISTS settings_among",
+    "DROP VIEW IF EXISTS runs",
+    "ALTER TABLE run DROP COLUMN setting_id",
+    "CREATE OR REPLACE TABLE metric (run_id VARCHAR NOT NULL, name VARCHAR NOT NULL, label VARCHAR NOT NULL, "
+    "split VARCHAR NOT NULL, epoch BIGINT, step BIGINT, value DOUBLE NOT NULL)",
+    "CREATE OR REPLACE TABLE vector (run_id VARCHAR NOT NULL, name VARCHAR NOT NULL, label VARCHAR NOT NULL, "
+    "split VARCHAR NOT NULL, epoch BIGINT, value DOUBLE[] NOT NULL)",
+    "INSERT INTO metric VALUES ('t', 'loss', '', 'train', 1, 10, 'nan'), ('t', 'loss', '', 'train', 2, 20, 0.5)",
+    "INSERT INTO vector VALUES ('t', 'gaps', '', '', 0, ['1', 'nan', 'inf', NULL]::DOUBLE[])",
+    "UPDATE ledger_version SET schema_version = 2",
+)
+"""What makes a ledger one of the second schema version, with numbers that were not finite."""
+
+VERSION_1 = (
+    *VERSION_2,
+    "ALTER TABLE attempt DROP COLUMN methods",
+    "UPDATE ledger_version SET schema_version = 1",
+)
 
 
 @pytest.mark.parametrize("left", ["ledger", "results"])
-def test_an_earlier_schema_is_brought_up_to_date(workspace, study, runs, left):
+@pytest.mark.parametrize("version", [VERSION_1, VERSION_2], ids=["1", "2"])
+def test_an_earlier_schema_is_brought_up_to_date(workspace, study, runs, rows_of_schema, version, left):
     workspace.root.mkdir()
     with Ledger.open(workspace) as ledger:
         ledger.register(study, runs)
@@ -220,22 +262,48 @@ def test_an_earlier_schema_is_brought_up_to_date(workspace, study, runs, left):
         publish(ledger, workspace.results)
     for file in (workspace.ledger, workspace.results):
         with duckdb.connect(file) as connection:
-            for view in ("study_runs", "curves", "spectra", "final", "runs"):
-                connection.execute(f"DROP VIEW IF EXISTS {view}")
-            for statement in VERSION_1:
+            for statement in version:
                 connection.execute(statement)
     if left == "results":
         workspace.ledger.unlink()
     with Ledger.open(workspace) as ledger:
         assert ledger.statuses() == {"s": "planned", "t": "done"}
+        with ledger.session() as session:
+            assert rows_of_schema(session) == rows_of_schema(None)
+            assert session.execute("SELECT epoch, value FROM metric ORDER BY ALL").fetchall() == [(1, None), (2, 0.5)]
+            assert session.execute("SELECT value FROM vector").fetchall() == [([1.0, None, None, None],)]
+            assert session.execute("SELECT DISTINCT setting_id FROM run").fetchall() == [(None,)]
+        ledger.register(study, [run._replace(setting_id=f"of {run.run_id}") for run in runs])
         ledger.finish(ledger.begin("s", {}), "done", methods={"gram": "structured"})
         publish(ledger, workspace.results)
     with Ledger.open(workspace) as again:
         assert again.statuses() == {"s": "done", "t": "done"}
+    assert query(workspace.results, "SELECT setting_id FROM settings ORDER BY ALL").rows == [("of s",), ("of t",)]
     assert query(workspace.results, "SELECT run_id, methods ->> 'gram' FROM runs ORDER BY ALL").rows == [
         ("s", "structured"),
         ("t", None),
     ]
+
+
+@pytest.fixture
+def rows_of_schema(tmp_path):
+    """A function that gives the columns and the constraints of a ledger, of a new one where none is given."""
+
+    def read(session):
+        if session is None:
+            (tmp_path / "new").mkdir()
+            with Ledger.open(Workspace(tmp_path / "new")) as new, new.session() as own:
+                return read(own)
+        columns = session.execute(
+            "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+            "WHERE database_name = 'ledger' ORDER BY table_name, column_index"
+        ).fetchall()
+        constraints = session.execute(
+            "SELECT table_name, constraint_text FROM duckdb_constraints() WHERE database_name = 'ledger' ORDER BY ALL"
+        ).fetchall()
+        return columns, constraints
+
+    return read
 
 
 def test_an_attempt_remembers_how_it_computed(ledger, rows):

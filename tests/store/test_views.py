@@ -24,14 +24,16 @@ def types(published, view):
 
 
 def test_all_views_are_valid_on_an_empty_ledger(published):
-    for view in ("runs", "final", "curves", "spectra", "study_runs"):
+    for view in ("runs", "settings", "final", "curves", "spectra", "study_runs", "growths", "rotations"):
         assert published(f"FROM {view}") == []
 
 
 def test_runs_has_the_fields_of_every_kind_of_spec_before_any_is_run(ledger, study, runs, published):
     empty = list(types(published, "runs"))
-    assert empty[:5] == ["run_id", "kind", "status", "data_kind", "data_train"]
-    assert empty[-8:] == ["attempts", "started", "seconds", "host", "device", "fused_group", "methods", "error"]
+    assert empty[:6] == ["run_id", "setting_id", "kind", "status", "data_kind", "data_train"]
+    assert empty[-9:] == [
+        *("attempts", "started", "seconds", "host", "device", "fused_group", "methods", "error", "diverged"),
+    ]
     assert {"model_kind", "task_index", "train_optimizer_learning_rate", "train_linearize", "probe_top"} <= set(empty)
     ledger.register(study, runs)
     assert list(types(published, "runs")) == empty
@@ -78,7 +80,7 @@ def test_columns_have_the_types_of_their_values(ledger, study, published):
         "flag": "BOOLEAN",
         "text": "VARCHAR",
         "either": "VARCHAR",
-        "list": "VARCHAR",
+        "list": "JSON",
         "no": "VARCHAR",
         "either_epoch": "BIGINT",
     }
@@ -149,20 +151,59 @@ def test_final_has_the_last_value_of_every_metric(ledger, study, runs, published
                 MetricRow("t", "steps_to_fit", "", "", 0, 0, 3.0),
                 MetricRow("t", "steps_to_fit", "", "", None, None, 7.0),
                 MetricRow("t", "energy_concentration", "it's 50", "train", 0, 0, 0.25),
+                MetricRow("t", "distance_l2", "", "", 0, 0, 0.0),
                 MetricRow("t", "distance_l2", "", "", 1, 1, float("nan")),
             ]
         )
     )
     assert published(
         """SELECT run_id, train_loss, test_accuracy, steps_to_fit, "train_energy_concentration__it's 50",
-           isnan(distance_l2), distance_cosine FROM final ORDER BY run_id"""
-    ) == [("s", None, None, None, None, None, None), ("t", 1 / 11, 0.3, 7.0, 0.25, True, None)]
+           distance_l2, distance_cosine FROM final ORDER BY run_id"""
+    ) == [("s", None, None, None, None, None, None), ("t", 1 / 11, 0.3, 7.0, 0.25, None, None)]
+
+
+def test_final_says_how_its_run_stands_and_from_which_epoch_its_values_are(ledger, study, runs, published):
+    ledger.register(study, runs)
+    ledger.write(Batch([MetricRow("t", "loss", "", "train", epoch, epoch, 0.5) for epoch in (0, 7, 3)]))
+    ledger.finish(ledger.begin("t", {}), "interrupted")
+    assert published("SELECT run_id, status, epoch FROM final ORDER BY run_id") == [
+        ("s", "planned", None),
+        ("t", "interrupted", 7),
+    ]
+    assert published("SELECT count(*) FROM final JOIN runs USING (run_id, status)") == [(2,)]
+
+
+def test_what_needs_a_diverged_run_is_diverged_too(ledger, study, runs, published):
+    probe = RunRow("p", "probe", {"kind": "probe"}, (("training", "t"), ("spectrum", "s")))
+    ledger.register(study, [*runs, probe])
+    assert published("SELECT DISTINCT diverged FROM runs") == [(False,)]
+    ledger.finish(ledger.begin("t", {}), "diverged")
+    assert published("SELECT run_id, status, diverged FROM runs ORDER BY ALL") == [
+        ("p", "planned", True),
+        ("s", "planned", False),
+        ("t", "diverged", True),
+    ]
+    ledger.finish(ledger.begin("t", {}), "done")
+    assert published("SELECT DISTINCT diverged FROM runs") == [(False,)]
+
+
+def test_lists_and_objects_are_json_and_missing_ones_null(ledger, study, published):
+    arguments = [{"width": 8, "list": [1], "part": {"a": 1}}, {"width": "16", "list": None, "part": None}]
+    specs = [{"model": {"arguments": one}} for one in arguments]
+    ledger.register(study, [RunRow(str(number), "k", spec) for number, spec in enumerate(specs)])
+    assert published("SELECT model_arguments_list, model_arguments_part, model_arguments_width FROM runs") == [
+        ("[1]", '{"a":1}', "8"),
+        (None, None, "16"),
+    ]
+    assert [types(published, "runs")[f"model_arguments_{name}"] for name in ("list", "part", "width")] == [
+        *("JSON", "JSON", "VARCHAR"),
+    ]
 
 
 def test_final_has_the_metrics_of_every_training_before_any_arrived(ledger, study, runs, published):
     ledger.register(study, runs)
     assert list(types(published, "final")) == [
-        *("run_id", "train_loss", "test_loss", "train_accuracy", "test_accuracy"),
+        *("run_id", "status", "epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy"),
         *("distance_l2", "distance_cosine", "steps_to_fit"),
     ]
     assert len(published("FROM final")) == 2
@@ -192,3 +233,64 @@ def test_study_runs_select_the_points_of_a_study(ledger, study, runs, published)
     ledger.register(study, runs)
     ledger.register(study._replace(name="other"), runs[1:])
     assert published("SELECT variant, run_id, model_kind FROM study_runs WHERE study = 'other'") == [("", "t", "mlp")]
+
+
+def _alignment_probe(run_id, target, kind="eigenfunction"):
+    spec = {"kind": "probe", "task": {"kind": kind, "index": target}, "probe": {"kind": "alignment"}, "seed": 0}
+    return RunRow(run_id, "probe", spec)
+
+
+def _measure(ledger, run_id, alphas_by_epoch, status="done"):
+    attempt = ledger.begin(run_id, {})
+    ledger.write(
+        Batch(vectors=[VectorRow(run_id, "alignment", "", "", epoch, row) for epoch, row in alphas_by_epoch.items()])
+    )
+    ledger.finish(attempt, status)
+
+
+def test_growths_are_from_the_first_epoch_to_the_last(ledger, study, published):
+    ledger.register(study, [_alignment_probe("p", 2)])
+    _measure(ledger, "p", {5: [7.0, 7.0, 7.0], 0: [4.0, 2.0, 1.0], 9: [4.0, 8.0, 1.5]})
+    assert published("SELECT j, target, alpha_start, alpha_end, growth, place, finite FROM growths ORDER BY j") == [
+        (1, 2, 4.0, 4.0, 1.0, "neighbour", True),
+        (2, 2, 2.0, 8.0, 4.0, "target", True),
+        (3, 2, 1.0, 1.5, 1.5, "neighbour", True),
+    ]
+
+
+def test_neighbours_are_ten_on_each_side(ledger, study, published):
+    ledger.register(study, [_alignment_probe("p", 15)])
+    _measure(ledger, "p", {0: [1.0] * 40, 1: [2.0] * 40})
+    assert published("SELECT min(j), max(j), count(*) FROM growths WHERE place = 'neighbour'") == [(5, 25, 20)]
+
+
+def test_growths_take_runs_that_are_done_and_were_probed_twice(ledger, study, published):
+    ledger.register(study, [_alignment_probe(name, 1) for name in ("once", "failed", "planned")])
+    _measure(ledger, "once", {0: [1.0]})
+    _measure(ledger, "failed", {0: [1.0], 1: [2.0]}, "failed")
+    assert published("FROM growths") == []
+
+
+def test_a_task_that_is_no_eigenfunction_has_no_target(ledger, study, published):
+    ledger.register(study, [_alignment_probe("p", 2, kind="nad")])
+    _measure(ledger, "p", {0: [1.0, 1.0], 1: [2.0, 2.0]})
+    assert published("SELECT DISTINCT target, place FROM growths") == [(None, "other")]
+    assert published("FROM rotations") == []
+
+
+def test_rotations_compare_the_target_with_the_others(ledger, study, published):
+    ledger.register(study, [_alignment_probe("p", 1)])
+    growths = [8.0, 2.0, 3.0, *[1.0] * 9, 16.0]  # that of φ_13 is no neighbour's
+    _measure(ledger, "p", {0: [1.0] * 13, 1: growths})
+    assert published(
+        "SELECT target, target_growth, neighbours_growth, best_neighbour_growth, best_other_growth, median_growth, "
+        "share_rising, diverged FROM rotations"
+    ) == [(1, 8.0, 1.0, 3.0, 16.0, 1.0, 4 / 13, False)]
+
+
+@pytest.mark.parametrize("start", [[1.0, float("nan"), 1.0], [1.0, 0.0, 1.0]])
+def test_a_growth_that_is_no_number_leaves_its_whole_run_out(ledger, study, published, start):
+    ledger.register(study, [_alignment_probe("p", 1)])
+    _measure(ledger, "p", {0: start, 1: [2.0, 2.0, 2.0]})
+    assert published("SELECT target_growth, share_rising, diverged FROM rotations") == [(None, None, True)]
+    assert published("SELECT DISTINCT finite FROM growths") == [(False,)]

@@ -15,6 +15,7 @@ from linstudy.spec.train import AdamOptimizer, SgdOptimizer, Train
 from linstudy.tangent.freeze import freeze
 from linstudy.tangent.linearize import linearize
 from linstudy.tangent.parameters import merge, split
+from linstudy.tasks.labelled import Labelled
 from linstudy.train.checkpoint import to_arrays
 from linstudy.train.fit import all_logits, batch_order, fit
 from linstudy.train.group import Group
@@ -125,7 +126,20 @@ def test_every_result_covers_all_samples_of_both_splits(linear_network, labelled
             inputs, labels = getattr(data, f"{split_name}_inputs"), getattr(data, f"{split_name}_labels")
             margins = labels * (inputs @ weight + bias)
             assert_close(result.losses[split_name], np.mean(np.log1p(np.exp(-margins))))
-            assert_close(result.accuracies[split_name], np.mean(margins > 0))
+            assert result.accuracies[split_name] == np.count_nonzero(margins > 0) / len(margins)
+
+
+@pytest.mark.product_settings
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_an_accuracy_in_float32_is_the_nearest_double_to_its_fraction(wrong):
+    layer = eqx.nn.Linear(1, "scalar", False, key=jax.random.key(0))
+    network = Stateless(eqx.tree_at(lambda one: one.weight, layer, jnp.zeros((1, 1), jnp.float32)))
+    labels = np.ones(355, np.float32)
+    labels[:wrong] = -1  # a logit of 0 counts as +1
+    inputs = np.ones((355, 1), np.float32)
+    data = Labelled(inputs, labels, inputs[:3], labels[-3:])
+    [(result,)] = fit([network_learner(network, None, data, train_spec(epochs=0), SEED)], 0)
+    assert result.accuracies == {"train": (355 - wrong) / 355, "test": 1.0}
 
 
 def test_evaluation_uses_the_running_statistics(normed, labelled):

@@ -1,8 +1,9 @@
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from tolerance import assert_close
 
-from linstudy.train.loss import accuracy, binary_cross_entropy, mean_loss
+from linstudy.train.loss import binary_cross_entropy, mean_loss, right_samples
 
 
 def test_the_loss_equals_log_one_plus_exp():
@@ -22,11 +23,24 @@ def test_the_loss_of_extreme_logits_is_finite():
     assert_close(values, np.array([0.0, 1e4]))
 
 
-def test_the_mean_loss_and_the_accuracy_are_over_all_samples():
+def test_the_mean_loss_and_the_right_samples_are_over_all_samples():
     logits, labels = jnp.asarray([2.0, -1.0, 0.5]), jnp.asarray([1.0, 1.0, -1.0])
     assert_close(mean_loss(logits, labels), np.mean(np.log1p(np.exp([-2.0, 1.0, 0.5]))))
-    assert_close(accuracy(logits, labels), 1 / 3)
+    assert right_samples(logits, labels) == 1
 
 
 def test_a_logit_of_zero_counts_as_plus_one():
-    assert_close(accuracy(jnp.zeros(3), jnp.asarray([1.0, 1.0, -1.0])), 2 / 3)
+    assert right_samples(jnp.zeros(3), jnp.asarray([1.0, 1.0, -1.0])) == 2
+
+
+def test_a_logit_that_is_no_number_is_wrong_for_either_label():
+    logits = jnp.asarray([jnp.nan, jnp.nan, jnp.inf, -jnp.inf])
+    assert right_samples(logits, jnp.asarray([1.0, -1.0, 1.0, -1.0])) == 2
+
+
+@pytest.mark.parametrize("samples", [355, 2**24 + 3])
+def test_right_samples_are_counted_one_by_one_in_float32(samples):
+    logits = np.ones(samples, np.float32)
+    assert int(right_samples(jnp.asarray(logits), jnp.ones(samples, np.float32))) == samples
+    logits[-1] = -1
+    assert int(right_samples(jnp.asarray(logits), jnp.ones(samples, np.float32))) == samples - 1
