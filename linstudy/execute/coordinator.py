@@ -84,16 +84,6 @@ class Coordinator:
         interrupts: What asks for an end; see `Interrupts.collecting`.
     """
 
-<<<<<<< HEAD
-=======
-
-def _row(run: Run) -> RunRow:
-    needs = tuple((need.role, need.run_id) for need in run.needs)
-    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source, run.setting_id)
-
-
-class _Coordinator:
->>>>>>> wt-settings
     def __init__(
         self,
         plan: Plan,
@@ -372,4 +362,4 @@ def execute(
 
 def _row(run: Run) -> RunRow:
     needs = tuple((need.role, need.run_id) for need in run.needs)
-    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source)
+    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source, run.setting_id)

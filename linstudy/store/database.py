@@ -17,12 +17,12 @@ STORAGE_VERSION = "v1.4.0"  # the oldest format that DuckDB 2 writes and 1.4 cli
 
 _UPGRADES = {
     1: "ALTER TABLE attempt ADD COLUMN methods JSON",
-<<<<<<< HEAD
-    2: "ALTER TABLE attempt ADD COLUMN log VARCHAR; ALTER TABLE attempt ADD COLUMN notices VARCHAR[]; DROP TABLE batch",
-=======
     # No ALTER adds a CHECK. Settings stay NULL: what identifies one is known to the plan of its study alone.
     2: """
         ALTER TABLE run ADD COLUMN setting_id VARCHAR;
+        ALTER TABLE attempt ADD COLUMN log VARCHAR;
+        ALTER TABLE attempt ADD COLUMN notices VARCHAR[];
+        DROP TABLE IF EXISTS batch;
         ALTER TABLE metric RENAME TO old_metric;
         CREATE TABLE metric (
             run_id VARCHAR NOT NULL, name VARCHAR NOT NULL, label VARCHAR NOT NULL, split VARCHAR NOT NULL,
@@ -39,7 +39,6 @@ _UPGRADES = {
         SELECT * REPLACE (list_transform(value, lambda x: CASE WHEN isfinite(x) THEN x END) AS value) FROM old_vector;
         DROP TABLE old_vector;
     """,
->>>>>>> wt-settings
 }
 """What makes the next version of a schema version."""
 

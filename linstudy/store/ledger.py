@@ -15,15 +15,10 @@ from linstudy.history import Stored
 from linstudy.metrics import METRICS
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.database import open_ledger
-<<<<<<< HEAD
 from linstudy.store.entries import CHANGING, Entry, Rejected
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.stored import read_stored
 from linstudy.store.vectors import insert_vectors
-=======
-from linstudy.store.finite import finite, finite_entries
-from linstudy.store.rows import ArtifactRow, Batch, RunRow, StudyRow
->>>>>>> wt-settings
 from linstudy.store.workspace import Workspace
 
 ENVIRONMENT = ("host", "device", "fused_group", "versions", "git_commit", "dirty", "log")
@@ -182,7 +177,6 @@ class Ledger:
         Raises:
             LedgerError: If nothing can be written, such as on a full disk; what is waiting waits on.
         """
-<<<<<<< HEAD
         self._flushed = time.monotonic()
         waiting = [entry for entry in self._open.values() if entry.is_waiting]
         if not waiting:
@@ -196,17 +190,6 @@ class Ledger:
         for entry in waiting:
             entry.clear()
         self._open = {attempt: entry for attempt, entry in self._open.items() if entry.ending is None}
-=======
-        _check_names(batch)
-        metrics = [row._replace(value=finite(row.value)) for row in batch.metrics]
-        vectors = [(*row[:-1], finite_entries(row.values)) for row in batch.vectors]
-        with self._transaction():
-            if not self._claim(batch.batch_id):
-                return False
-            self._insert("metric", metrics)
-            self._insert("vector", vectors)
-            self._replace_artifacts(batch.artifacts)
->>>>>>> wt-settings
         return True
 
     def rejected(self) -> list[Rejected]:

@@ -83,11 +83,7 @@ CREATE TABLE metric_def (
     meaning VARCHAR NOT NULL
 );
 
-<<<<<<< HEAD
--- No key: it would nearly double the file. A number that is not finite leaves no row.
-=======
--- No key: it would nearly double the file. `batch` keeps rows from being written twice. NULL is a number that was not finite.
->>>>>>> wt-settings
+-- No key: it would nearly double the file. NULL is a number that was not finite.
 CREATE TABLE metric (
     run_id VARCHAR NOT NULL,
     name VARCHAR NOT NULL,

@@ -4,11 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-<<<<<<< HEAD
-from jaxtyping import Array, Float, UInt32
-=======
-from jaxtyping import Array, Float, Int
->>>>>>> wt-settings
+from jaxtyping import Array, Float, Int, UInt32
 
 from linstudy.models.contract import batch_axis, map_batch
 from linstudy.tangent.convolution import with_fast_convolutions
