@@ -191,7 +191,7 @@ def test_degenerate_data_are_measured_without_nan(told, tmp_path, labels):
     inputs, targets = np.concatenate([draws, draws]), np.concatenate([signs, -signs])
     if labels == "column":
         inputs, targets = np.concatenate([draws, draws[:4]]), np.concatenate([signs, -signs[:4]])
-    np.savez(tmp_path / "data.npz", x_train=inputs, y_train=targets > 0, x_test=draws, y_test=signs > 0)
+    np.savez(tmp_path / "data.npz", x_train=inputs, y_train=1 * (targets > 0), x_test=draws, y_test=1 * (signs > 0))
     np.save(tmp_path / "labels.npy", np.concatenate([targets, signs]))
     found = told(
         f"""
