@@ -162,7 +162,7 @@ def test_grams_of_probes_beyond_memory_are_held_in_files(told, monkeypatch):
 
 def test_a_probe_for_whose_decomposition_memory_is_short_is_refused(told):
     study = SMALL + "probes: [{kind: rkhs_norm, at: [0]}]\n"
-    with pytest.raises(LinstudyError, match=r"rkhs_norm decomposes the Gram of 24 samples fully.*samples: 10000"):
+    with pytest.raises(LinstudyError, match=r"full decomposition of the Gram of 24 samples takes .*samples: 10000"):
         told(study, resources=Resources(24**2 * 24 - 1))
     assert told(study, resources=Resources(24**2 * 24 + 2**20)).of("probe")
 
