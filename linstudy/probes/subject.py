@@ -59,7 +59,7 @@ def gram_and_labels(probe: GramProbe, subject: Subject, dtype: np.dtype | None =
     """
     inputs, labels = subject.data.train_inputs[: probe.samples], subject.data.train_labels[: probe.samples]
     samples = len(inputs)
-    purpose = f"{probe.kind} decomposes the Gram of {samples:,} samples fully, which"
+    purpose = f"a full decomposition of the Gram of {samples:,} samples"
     subject.resources.require(samples**2 * probe.bytes_per_pair, purpose, "Write fewer, as in samples: 10000")
     gram = ntk_gram(
         subject.model,

@@ -167,10 +167,11 @@ def all_eigenvalues(gram: Gram, *, overwrite: bool = False) -> Float[np.ndarray,
     Raises:
         ValueError: If `gram` is not square, symmetric and finite.
     """
-    gram = held(gram)
-    check_symmetric(gram)
-    in_place = overwrite and isinstance(gram, np.ndarray) and gram.dtype == np.float64
-    return decomposition.eigenvalues((gram if in_place else np.array(entries_of(gram), np.float64, order="C")).T)
+    check_symmetric(held(gram))
+    entries = entries_of(gram)
+    if not (overwrite and entries.dtype == np.float64 and entries.flags.writeable):
+        entries = np.array(entries, np.float64, order="C")
+    return decomposition.eigenvalues(entries.T)
 
 
 def effective_rank(eigenvalues: Float[np.ndarray, " samples"]) -> float:

@@ -68,7 +68,7 @@ class Labelled:
     def astype(self, dtype: np.dtype) -> "Labelled":
         """All arrays in one precision."""
         arrays = (self.train_inputs, self.train_labels, self.test_inputs, self.test_labels)
-        return Labelled(*(array.astype(dtype) for array in arrays), self.quality)
+        return Labelled(*(array.astype(dtype) for array in arrays), quality=self.quality)
 
 
 def signs(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

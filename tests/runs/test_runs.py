@@ -162,7 +162,7 @@ def test_grams_of_probes_beyond_memory_are_held_in_files(told, monkeypatch):
 
 def test_a_probe_for_whose_decomposition_memory_is_short_is_refused(told):
     study = SMALL + "probes: [{kind: rkhs_norm, at: [0]}]\n"
-    with pytest.raises(LinstudyError, match=r"rkhs_norm decomposes the Gram of 24 samples fully.*samples: 10000"):
+    with pytest.raises(LinstudyError, match=r"full decomposition of the Gram of 24 samples takes .*samples: 10000"):
         told(study, resources=Resources(24**2 * 24 - 1))
     assert told(study, resources=Resources(24**2 * 24 + 2**20)).of("probe")
 
@@ -191,7 +191,7 @@ def test_degenerate_data_are_measured_without_nan(told, tmp_path, labels):
     inputs, targets = np.concatenate([draws, draws]), np.concatenate([signs, -signs])
     if labels == "column":
         inputs, targets = np.concatenate([draws, draws[:4]]), np.concatenate([signs, -signs[:4]])
-    np.savez(tmp_path / "data.npz", x_train=inputs, y_train=targets > 0, x_test=draws, y_test=signs > 0)
+    np.savez(tmp_path / "data.npz", x_train=inputs, y_train=1 * (targets > 0), x_test=draws, y_test=1 * (signs > 0))
     np.save(tmp_path / "labels.npy", np.concatenate([targets, signs]))
     found = told(
         f"""

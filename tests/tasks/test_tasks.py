@@ -53,7 +53,8 @@ def test_the_sign_of_zero_is_plus_one():
 
 def test_labelled_arrays_change_precision_together(digits):
     made = label(BinaryClassesTask(kind="binary_classes"), digits, nothing).astype(np.dtype(np.float32))
-    assert {array.dtype for array in vars(made).values()} == {np.dtype(np.float32)}
+    arrays = [made.train_inputs, made.train_labels, made.test_inputs, made.test_labels]
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("positive", [None, (0, 1, 2, 3, 4), (7,), (9, 0)])
