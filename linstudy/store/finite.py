@@ -15,4 +15,6 @@ def finite_entries(values: Sequence[float] | np.ndarray) -> list[float | None]:
     """As `finite`, of every entry, in float64."""
     array = np.asarray(values, dtype=np.float64)
     known = np.isfinite(array)
-    return array.tolist() if known.all() else np.where(known, array.astype(object), None).tolist()
+    if known.all():
+        return array.tolist()
+    return [value if is_finite else None for value, is_finite in zip(array.tolist(), known.tolist(), strict=True)]
