@@ -141,7 +141,7 @@ def status(workspace: Path, failed: bool) -> None:
         click.echo(line)
 
 
-@_example('linstudy query "SELECT model_kind, avg(test_accuracy) FROM final JOIN runs USING (run_id) GROUP BY ALL"')
+@_example('linstudy query "SELECT status, epoch, avg(test_accuracy) FROM final GROUP BY ALL"')
 @cli.command()
 @click.argument("sql")
 @WORKSPACE

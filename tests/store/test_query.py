@@ -5,7 +5,7 @@ import sys
 import duckdb
 import pytest
 
-from linstudy.store.query import QueryError, Result, export_parquet, query
+from linstudy.store.query import QueryError, Result, export_parquet, open_studies, query
 from linstudy.store.quoting import literal
 from linstudy.store.rows import Batch, MetricRow
 from linstudy.store.snapshot import publish
@@ -139,3 +139,21 @@ def test_importing_the_room_needs_neither_duckdb_nor_rich():
         "import sys, linstudy.store.query, linstudy.store.render; assert not {'duckdb', 'rich', 'jax'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_lists_and_objects_come_as_they_are(results):
+    sql = "SELECT model_hidden, train_optimizer, train_linearize, task_kind FROM runs WHERE run_id = 't'"
+    assert query(results, sql).rows == [
+        ([100, 100], {"kind": "sgd", "learning_rate": 0.05}, None, "eigenfunction"),
+    ]
+
+
+def test_opened_studies_outlive_a_wrong_statement(results):
+    with open_studies(results, ["rotation"]) as ask:
+        with pytest.raises(QueryError, match="nothing_like_it"):
+            ask("FROM nothing_like_it")
+        with pytest.raises(QueryError, match="a query only reads; DELETE does not"):
+            ask("DELETE FROM run")
+        assert ask("SELECT count(*) FROM runs").rows == [(2,)]
+    with open_studies(results, ["another"]) as ask:
+        assert ask("FROM runs").rows == ask("FROM curves").rows == ask("FROM study_runs").rows == []
