@@ -1,5 +1,10 @@
 """Names and texts inside generated SQL."""
 
+import os
+from pathlib import Path
+
+from linstudy.spec.errors import LinstudyError
+
 
 def identifier(name: str) -> str:
     """`name` as a quoted SQL identifier."""
@@ -9,3 +14,15 @@ def identifier(name: str) -> str:
 def literal(text: str) -> str:
     """`text` as a SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def path_literal(path: Path) -> str:
+    """`path` as a SQL string, absolute: DuckDB takes the start of `exp:1/results.duckdb` for an extension.
+
+    Raises:
+        LinstudyError: If the path's bytes are not UTF-8, the only names that DuckDB opens.
+    """
+    try:
+        return literal(os.fsencode(path.absolute()).decode())
+    except UnicodeDecodeError as error:
+        raise LinstudyError(f"{path}: this path is not UTF-8, which DuckDB needs. Rename the folder") from error

@@ -1,18 +1,17 @@
 """The folder that holds a study's results."""
 
-import json
 import os
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from linstudy.spec.errors import LinstudyError
+from linstudy.store.lock import Held, Holder, exclusive, holder
 
 
 class WorkspaceError(LinstudyError):
-    """The workspace is in use."""
+    """The workspace is in use, or cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -53,37 +52,46 @@ class Workspace:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only process that writes to this workspace; the lock ends with its process.
+        """Make the folders and be the only process that writes to them; the lock ends with its process.
 
         Raises:
-            WorkspaceError: If another process holds it, with its pid and host.
+            WorkspaceError: If another process holds it, with its pid and host, or something is in the way.
+            LockError: If the file system has no locks, or the lock is another user's.
         """
-        from filelock import FileLock, Timeout
+        self._prepare()
+        try:
+            with exclusive(self._lock):
+                yield
+        except Held as error:
+            raise WorkspaceError(
+                f"the workspace {self.root} is in use by {self.holder() or Holder()}. One study at a time runs in a "
+                "workspace: wait for it, stop it, or choose another folder with --workspace. "
+                "Its results can be read meanwhile."
+            ) from error
 
-        self.private.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.private / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise WorkspaceError(self._in_use()) from error
-        try:
-            # A file of its own: whoever tries the lock empties the lock's.
-            self._holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-            yield
-        finally:
-            self._holder.unlink(missing_ok=True)
-            lock.release()
+    def holder(self) -> Holder | None:
+        """The process that runs a study here now; None if there is none. Nothing is written."""
+        return holder(self._lock)
 
     @property
-    def _holder(self) -> Path:
-        return self.private / "holder.json"
+    def _lock(self) -> Path:
+        return self.private / "lock"
 
-    def _in_use(self) -> str:
-        who = "another process"
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            holder = json.loads(self._holder.read_text())
-            who = f"process {holder['pid']} on {holder['host']}"
-        return (
-            f"the workspace {self.root} is in use by {who}. One study at a time runs in a workspace: "
-            "wait for it, stop it, or choose another folder with --workspace. Its results can be read meanwhile."
-        )
+    def _prepare(self) -> None:
+        for folder in (self.root, self.private, self.artifacts):
+            _make(folder)
+        if self.results.is_dir():
+            raise WorkspaceError(f"{self.results} is a folder, where a file belongs. Move the folder elsewhere")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise WorkspaceError(f"{folder} is a file, where a folder belongs. Move the file elsewhere") from error
+    except OSError as error:
+        raise WorkspaceError(
+            f"the folder {folder} cannot be made ({error.strerror}). Choose another folder with --workspace"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise WorkspaceError(f"the folder {folder} cannot be written to. Choose another folder with --workspace")
