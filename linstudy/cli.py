@@ -1,19 +1,27 @@
 """The command line: parse, call, print. Heavy modules are imported by the command that needs them."""
 
+import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
 from linstudy import __version__
-from linstudy.failures import reporting
+from linstudy.failures import FAILED, INTERRUPTED, Command, run_command
+from linstudy.store.export import FORMATS
+
+
+def _note_workspace(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    context.ensure_object(Command).workspace = value
+    return value
+
 
 STUDY = click.argument("study", type=click.Path(path_type=Path))
 WORKSPACE = click.option(
     "--workspace",
+    callback=_note_workspace,
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("."),
     help="Folder of the results.  [default: the current one]",
@@ -67,7 +75,9 @@ def cli() -> None:
 @click.option("--device", help="cpu, gpu or another platform of JAX.  [default: the best there is]")
 @click.option("--again", is_flag=True, help="Run also what is done.")
 @click.option("--fuse/--no-fuse", default=True, help="Whether runs of one shape train together.  [default: --fuse]")
+@click.pass_context
 def run(
+    context: click.Context,
     study: Path,
     profile: str | None,
     overrides: tuple[str, ...],
@@ -95,10 +105,10 @@ def run(
     click.echo(f"{summary}\nResults: {Workspace(workspace).results}")
     if summary.interrupted:
         click.echo("The same command goes on from here.")
-        sys.exit(130)
+        context.exit(INTERRUPTED)
     if summary.failed:
         click.echo("The same command tries again what failed; `linstudy status` shows why it did.")
-        sys.exit(1)
+        context.exit(FAILED)
 
 
 @_example("linstudy plan studies/kernel_rotation.yaml")
@@ -137,24 +147,16 @@ def status(workspace: Path, failed: bool) -> None:
 @cli.command()
 @click.argument("sql")
 @WORKSPACE
-@click.option("--format", "format_", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, instead of the terminal.")
-def query(sql: str, workspace: Path, format_: str, out: Path | None) -> None:
-    """Answer SQL, or the SQL in a file, from the results. Nothing is ever written by it."""
-    from linstudy.store.query import export_parquet
-    from linstudy.store.query import query as ask
-    from linstudy.store.render import render
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), help="[default: that of --out's suffix, else table]"
+)
+@click.option("--out", type=click.Path(path_type=Path), help="File to write, .csv, .json or .parquet.")
+def query(sql: str, workspace: Path, format_: str | None, out: Path | None) -> None:
+    """Answer SQL, or the SQL in a file, from the results. Nothing is ever written into them."""
+    from linstudy.store.export import choose_format, export, read_sql
     from linstudy.store.workspace import Workspace
 
-    results = Workspace(workspace).results
-    text = Path(sql).read_text(encoding="utf-8") if sql.endswith(".sql") else sql
-    if format_ == "parquet":
-        with out.open("wb") if out else nullcontext(sys.stdout.buffer) as binary:
-            export_parquet(results, text, binary)
-    else:
-        answer = ask(results, text)
-        with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as stream:
-            render(answer, format_, stream)
+    export(Workspace(workspace).results, read_sql(sql), choose_format(format_, out), out)
 
 
 @_example("linstudy figure kernel_rotation --out figures")
@@ -181,7 +183,8 @@ def report(workspace: Path, reports: Path, out: Path | None) -> None:
     from linstudy.report.page import write_report
     from linstudy.store.workspace import Workspace
 
-    for line in write_report(Workspace(workspace).results, reports, out or workspace / "report"):
+    # All of it is written before a reader of these lines, such as `head`, can end it.
+    for line in list(write_report(Workspace(workspace).results, reports, out or workspace / "report")):
         click.echo(line)
 
 
@@ -200,18 +203,28 @@ def schema() -> None:
 @cli.command()
 @WORKSPACE
 @DATA
-def doctor(workspace: Path, data_folder: Path | None) -> None:
-    """Check the installation: versions, devices, data, whether a small gradient is right."""
+@REPORTS
+@click.pass_context
+def doctor(context: click.Context, workspace: Path, data_folder: Path | None, reports: Path) -> None:
+    """Check the installation: versions, devices, folders, data, whether a small gradient is right."""
     from linstudy.execute.doctor import diagnose
 
     healthy = True
-    for line, fine in diagnose(workspace, data_folder):
-        healthy &= fine
-        click.echo(f"{'ok ' if fine else 'NO '} {line}")
-    sys.exit(0 if healthy else 1)
+    for finding in diagnose(workspace, data_folder, reports):
+        healthy &= finding.fine is not False
+        click.echo(finding)
+    context.exit(0 if healthy else FAILED)
 
 
 def main() -> None:
-    """Entry point: expected failures are one message, others a log file."""
-    with reporting(sys.argv):
+    """Entry point: every command ends here, with the status that `run_command` decides."""
+    command = Command(sys.argv)
+    sys.exit(run_command(lambda: _call(command), command))
+
+
+def _call(command: Command) -> None:
+    if "_LINSTUDY_COMPLETE" in os.environ:  # a shell asks for completions
         cli(prog_name="linstudy")
+    # What click's own `main` adds is an end of its own: it takes a closed pipe for a failure, and EOFError for Ctrl-C.
+    with cli.make_context("linstudy", list(command.arguments[1:]), obj=command) as context:
+        cli.invoke(context)

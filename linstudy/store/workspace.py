@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.lock import Held, Holder, exclusive, holder
@@ -69,6 +70,19 @@ class Workspace:
                 "Its results can be read meanwhile."
             ) from error
 
+    def check(self) -> str:
+        """Try what a study needs of this folder, or of the nearest one above it that exists; what was found, in words.
+
+        Raises:
+            LinstudyError: If something cannot be written, synced or locked.
+        """
+        self._check_parts()
+        place = next(folder for folder in (self.root, *self.root.absolute().parents) if folder.is_dir())
+        _try_storage(place)
+        new = "" if place == self.root else ", which `linstudy run` makes,"
+        used = f"; {found} runs a study there" if (found := self.holder()) else ""
+        return f"the workspace {self.root.absolute()}{new} can be written to, synced and locked{used}"
+
     def holder(self) -> Holder | None:
         """The process that runs a study here now; None if there is none. Nothing is written."""
         return holder(self._lock)
@@ -77,21 +91,37 @@ class Workspace:
     def _lock(self) -> Path:
         return self.private / "lock"
 
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.root, self.private, self.artifacts
+
     def _prepare(self) -> None:
-        for folder in (self.root, self.private, self.artifacts):
-            _make(folder)
+        self._check_parts()
+        for folder in self._folders:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise WorkspaceError(
+                    f"the folder {folder} cannot be made ({error.strerror}). Choose another with --workspace"
+                ) from error
+
+    def _check_parts(self) -> None:
+        """That what is there already is what it should be."""
+        for folder in filter(os.path.lexists, self._folders):
+            if not folder.is_dir():
+                raise WorkspaceError(f"{folder} is no folder, where one belongs. Move it elsewhere")
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise WorkspaceError(f"the folder {folder} cannot be written to. Choose another with --workspace")
         if self.results.is_dir():
             raise WorkspaceError(f"{self.results} is a folder, where a file belongs. Move the folder elsewhere")
 
 
-def _make(folder: Path) -> None:
+def _try_storage(folder: Path) -> None:
+    """Write, sync and lock a file that is removed at once."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise WorkspaceError(f"{folder} is a file, where a folder belongs. Move the file elsewhere") from error
+        with NamedTemporaryFile(dir=folder, prefix=".linstudy-") as file, exclusive(Path(file.name)):
+            os.fsync(file.fileno())
     except OSError as error:
         raise WorkspaceError(
-            f"the folder {folder} cannot be made ({error.strerror}). Choose another folder with --workspace"
+            f"the folder {folder} cannot be written to ({error.strerror}). Choose another with --workspace"
         ) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise WorkspaceError(f"the folder {folder} cannot be written to. Choose another folder with --workspace")
