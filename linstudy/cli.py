@@ -91,23 +91,25 @@ def run(
     """Run what is missing of STUDY. Ctrl-C publishes and stops, the same command resumes."""
     from linstudy.execute.coordinator import Options, execute
     from linstudy.execute.devices import worker_environments
-    from linstudy.execute.display import LiveDisplay, PlainDisplay
+    from linstudy.execute.display import make_display
     from linstudy.execute.planning import planned
+    from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
     loaded, plan = planned(study, profile, overrides, data_folder)
-    display = LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
+    terminal = Terminal(sys.stdout)
+    display = make_display(terminal)
     options = Options(worker_environments(workers, device), data_folder, again, fuse)
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options)
     finally:
         display.close()
-    click.echo(f"{summary}\nResults: {Workspace(workspace).results}")
+    terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")
     if summary.interrupted:
-        click.echo("The same command goes on from here.")
+        terminal.print("The same command goes on from here.")
         context.exit(INTERRUPTED)
     if summary.failed:
-        click.echo("The same command tries again what failed; `linstudy status` shows why it did.")
+        terminal.print("The same command tries again what failed; `linstudy status` shows why it did.")
         context.exit(FAILED)
 
 
@@ -147,9 +149,7 @@ def status(workspace: Path, failed: bool) -> None:
 @cli.command()
 @click.argument("sql")
 @WORKSPACE
-@click.option(
-    "--format", "format_", type=click.Choice(FORMATS), help="[default: that of --out's suffix, else table]"
-)
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="[default: that of --out's suffix, else table]")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write, .csv, .json or .parquet.")
 def query(sql: str, workspace: Path, format_: str | None, out: Path | None) -> None:
     """Answer SQL, or the SQL in a file, from the results. Nothing is ever written into them."""

@@ -114,7 +114,13 @@ def _write_log(text: str, command: Command) -> str:
         with (
             suppress(OSError),
             tempfile.NamedTemporaryFile(
-                "w", prefix="linstudy-", suffix=".log", dir=folder, delete=False, encoding="utf-8", errors="backslashreplace"
+                "w",
+                prefix="linstudy-",
+                suffix=".log",
+                dir=folder,
+                delete=False,
+                encoding="utf-8",
+                errors="backslashreplace",
             ) as file,
         ):
             file.write("\n".join([*head, "", text]))

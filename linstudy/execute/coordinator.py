@@ -28,9 +28,11 @@ from linstudy.execute.process import Inbox, Lost, WorkerProcess, start_worker
 from linstudy.execute.provenance import git_state, host
 from linstudy.execute.recording import Journal, Recorder
 from linstudy.execute.schedule import Schedule, alone
+from linstudy.execute.summary import Summary
 from linstudy.plan import Plan, Run, fusion_key
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import Study
+from linstudy.store.database import adoption_note
 from linstudy.store.ledger import Ledger
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import Publisher
@@ -50,37 +52,20 @@ class Options:
     fuse: bool = True
 
 
-@dataclass(frozen=True)
-class Summary:
-    """How an execution ended: runs that were done before, done now, diverged, failed, blocked, interrupted."""
-
-    total: int
-    already: int
-    done: int
-    diverged: int
-    failed: int
-    blocked: int
-    interrupted: bool
-
-    def __str__(self) -> str:
-        counts = {
-            "done before": self.already,
-            "done now": self.done,
-            "diverged": self.diverged,
-            "failed": self.failed,
-            "blocked by these": self.blocked,
-        }
-        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        return f"{self.total} runs: {told}{'; interrupted' if self.interrupted else ''}."
-
-
 def execute(study: Study, plan: Plan, workspace: Workspace, display: Display, options: Options) -> Summary:
     """Run what is missing of a plan, and publish.
 
     Raises:
         LinstudyError: If another process writes to the workspace, or no worker can be started.
     """
-    with workspace.lock(), Ledger.open(workspace) as ledger:
+    with workspace.lock():
+        if note := adoption_note(workspace):
+            display.note(note)
+        return _execute(study, plan, workspace, display, options)
+
+
+def _execute(study: Study, plan: Plan, workspace: Workspace, display: Display, options: Options) -> Summary:
+    with Ledger.open(workspace) as ledger:
         ledger.recover()
         ledger.register(
             StudyRow(study.name, study.variant, study.title, study.text), [_row(run) for run in plan.runs.values()]
@@ -117,7 +102,7 @@ class _Coordinator:
         key = fusion_key if options.fuse else alone
         self.schedule = Schedule(plan, ledger.statuses(), ledger.stored_epochs(), again=options.again, key=key)
         self.import_folders = (study.folder.resolve(), Path.cwd())
-        self.commit, self.dirty = git_state(study.folder)
+        self.git = git_state(study.folder)
         self.inbox: Inbox = Queue()
         self.workers: list[WorkerProcess] = []
         self.idle: list[WorkerProcess] = []
@@ -127,6 +112,9 @@ class _Coordinator:
         self.told_to_stop = False
 
     def run(self) -> Summary:
+        if self.git.note:
+            self.display.note(self.git.note)
+        self.display.begin(len(self.plan.runs), self.schedule.already)
         waiting = self.schedule.count("pending")
         for environment in self.options.environments[:waiting]:
             self._start_worker(environment)
@@ -183,7 +171,7 @@ class _Coordinator:
             "JAX_COMPILATION_CACHE_DIR": str(self.workspace.compile_cache.resolve()),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # a network starts with dozens of small programs
         }
-        folder = self.workspace.artifacts.resolve()
+        folder = self.workspace.artifacts.absolute()
         log = self.workspace.logs / name
         self.workers.append(start_worker(folder, log, {**cache, **environment}, self.import_folders, self.inbox))
 
@@ -208,8 +196,8 @@ class _Coordinator:
             "host": host(),
             "device": worker.device,
             "versions": worker.versions,
-            "git_commit": self.commit,
-            "dirty": self.dirty,
+            "git_commit": self.git.commit,
+            "dirty": self.git.dirty,
         }
         group = uuid4().hex[:16] if len(runs) > 1 else None
         for run in runs:
