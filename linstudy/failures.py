@@ -107,25 +107,33 @@ def _say(message: str) -> None:
 
 
 def _write_log(text: str, command: Command) -> str:
-    """The path of a file with the text; in the workspace if it is one, else in the system's folder for temporary files."""
-    versions = [f"linstudy {__version__}", *(f"{name} {metadata.version(name)}" for name in PACKAGES)]
+    """The path of a new file with the text: in the workspace if it is one, else in the system's temporary folder."""
+    versions = [f"linstudy {__version__}", *map(_version, PACKAGES)]
     head = [shlex.join(command.arguments), f"Python {sys.version}", platform.platform(), *versions]
     for folder in (*_log_folders(command.workspace), None):
-        with (
-            suppress(OSError),
-            tempfile.NamedTemporaryFile(
-                "w",
-                prefix="linstudy-",
-                suffix=".log",
-                dir=folder,
-                delete=False,
-                encoding="utf-8",
-                errors="backslashreplace",
-            ) as file,
-        ):
+        with suppress(OSError), _log_file(folder) as file:
             file.write("\n".join([*head, "", text]))
             return file.name
     return "no log could be written"
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"{package} is not installed"
+
+
+def _log_file(folder: Path | None) -> "tempfile._TemporaryFileWrapper[str]":
+    return tempfile.NamedTemporaryFile(
+        mode="w",
+        encoding="utf-8",
+        errors="backslashreplace",
+        prefix="linstudy-",
+        suffix=".log",
+        dir=folder,
+        delete=False,
+    )
 
 
 def _log_folders(workspace: Path | None) -> list[Path]:

@@ -40,4 +40,4 @@ def _length(parts: Sequence[str]) -> int:
 def _shorten(name: str, width: int) -> str:
     if len(name) <= width:
         return name.ljust(width)
-    return f"{name[: width - 1]}…" if width > 1 else ""
+    return f"{name[: width - 3]}..." if width > 3 else ""

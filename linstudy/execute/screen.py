@@ -106,4 +106,5 @@ class LiveScreen(Screen):
 
         width = self._console.width
         lines = [live_line(group.name, group.text, group.left, width) for group in tuple(self._groups)]
-        return Text("\n".join([*lines, str(self._count)]), no_wrap=True, overflow="crop")
+        count = [str(self._count)] if self._count.total else []
+        return Text("\n".join([*lines, *count]), no_wrap=True, overflow="crop")

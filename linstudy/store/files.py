@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from linstudy.spec.errors import LinstudyError
@@ -33,7 +33,8 @@ def replacement(final: Path) -> Iterator[Path]:
         yield temporary
         install(temporary, final)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -20,9 +20,12 @@ def path_literal(path: Path) -> str:
     """`path` as a SQL string, absolute: DuckDB takes the start of `exp:1/results.duckdb` for an extension.
 
     Raises:
-        LinstudyError: If the path's bytes are not UTF-8, the only names that DuckDB opens.
+        LinstudyError: If DuckDB cannot open a file of that name.
     """
     try:
-        return literal(os.fsencode(path.absolute()).decode())
+        text = os.fsencode(path.absolute()).decode()
     except UnicodeDecodeError as error:
         raise LinstudyError(f"{path}: this path is not UTF-8, which DuckDB needs. Rename the folder") from error
+    if "?" in text:  # its log would be another folder's file: `a?b/c` gets the log `a.wal?b/c`
+        raise LinstudyError(f"{path}: DuckDB cannot write in a folder with ? in its path. Rename the folder")
+    return literal(text)
