@@ -10,7 +10,6 @@ import click
 
 from linstudy import __version__
 from linstudy.failures import FAILED, INTERRUPTED, Command, run_command
-from linstudy.store.export import FORMATS
 
 
 def _note_workspace(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
@@ -26,6 +25,7 @@ WORKSPACE = click.option(
     default=Path("."),
     help="Folder of the results.  [default: the current one]",
 )
+FORMATS = ("table", "csv", "json", "parquet")
 DATA = click.option(
     "--data",
     "data_folder",

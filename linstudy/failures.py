@@ -2,15 +2,11 @@
 
 import errno
 import os
-import platform
-import shlex
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import metadata
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -19,7 +15,6 @@ import click
 from linstudy import __version__
 from linstudy.execute.excerpt import LINES, excerpt
 from linstudy.spec.errors import LinstudyError, StudyError
-from linstudy.store.workspace import Workspace
 
 DONE, FAILED, UNEXPECTED, INTERRUPTED = 0, 1, 3, 130
 """Exit statuses; wrong usage has click's, 2."""
@@ -108,35 +103,38 @@ def _say(message: str) -> None:
 
 def _write_log(text: str, command: Command) -> str:
     """The path of a new file with the text: in the workspace if it is one, else in the system's temporary folder."""
+    import platform
+    import shlex
+
     versions = [f"linstudy {__version__}", *map(_version, PACKAGES)]
     head = [shlex.join(command.arguments), f"Python {sys.version}", platform.platform(), *versions]
     for folder in (*_log_folders(command.workspace), None):
-        with suppress(OSError), _log_file(folder) as file:
-            file.write("\n".join([*head, "", text]))
-            return file.name
+        with suppress(OSError):
+            return _new_log("\n".join([*head, "", text]), folder)
     return "no log could be written"
 
 
 def _version(package: str) -> str:
+    from importlib import metadata
+
     try:
         return f"{package} {metadata.version(package)}"
     except metadata.PackageNotFoundError:
         return f"{package} is not installed"
 
 
-def _log_file(folder: Path | None) -> "tempfile._TemporaryFileWrapper[str]":
-    return tempfile.NamedTemporaryFile(
-        mode="w",
-        encoding="utf-8",
-        errors="backslashreplace",
-        prefix="linstudy-",
-        suffix=".log",
-        dir=folder,
-        delete=False,
-    )
+def _new_log(text: str, folder: Path | None) -> str:
+    from tempfile import mkstemp
+
+    descriptor, path = mkstemp(prefix="linstudy-", suffix=".log", dir=folder)
+    with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    return path
 
 
 def _log_folders(workspace: Path | None) -> list[Path]:
+    from linstudy.store.workspace import Workspace
+
     if workspace is None or not Workspace(workspace).private.is_dir():
         return []
     with suppress(OSError):

@@ -2,7 +2,7 @@
 
 import json
 import os
-import socket
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ def exclusive(path: Path) -> Iterator[None]:
     with _open(path) as file:
         _acquire(file, path)
         file.truncate(0)
-        json.dump(asdict(Holder(os.getpid(), socket.gethostname())), file)
+        json.dump(asdict(Holder(os.getpid(), platform.node())), file)
         file.flush()
         yield
 
