@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from tempfile import gettempdir
 
 from linstudy.data.errors import DataError
 
@@ -11,7 +12,9 @@ def cache_folder() -> Path:
     """The folder that the platform gives linstudy for what it can fetch or compute again."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("linstudy", appauthor=False)
+    folder = user_cache_path("linstudy", appauthor=False)
+    # A user without a home, as in many containers, would get a folder named ~ in the current one.
+    return folder if folder.is_absolute() else Path(gettempdir(), f"linstudy-{os.getuid()}")
 
 
 def archive_places(kind: str, folder: Path | None) -> tuple[Path, ...]:
