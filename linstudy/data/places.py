@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -12,8 +13,9 @@ def cache_folder() -> Path:
     """The folder that the platform gives linstudy for what it can fetch or compute again."""
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("linstudy", appauthor=False)
-    # A user without a home, as in many containers, would get a folder named ~ in the current one.
+    folder = Path()
+    with suppress(RuntimeError):  # a user without a home, as in many containers; older platformdirs say ~/.cache then
+        folder = user_cache_path("linstudy", appauthor=False)
     return folder if folder.is_absolute() else Path(gettempdir(), f"linstudy-{os.getuid()}")
 
 
