@@ -1,23 +1,31 @@
 """The command line: parse, call, print. Heavy modules are imported by the command that needs them."""
 
+import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
 from linstudy import __version__
-from linstudy.failures import reporting
+from linstudy.failures import FAILED, INTERRUPTED, Command, run_command
+
+
+def _note_workspace(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    context.ensure_object(Command).workspace = value
+    return value
+
 
 STUDY = click.argument("study", type=click.Path(path_type=Path))
 WORKSPACE = click.option(
     "--workspace",
+    callback=_note_workspace,
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("."),
     help="Folder of the results.  [default: the current one]",
 )
+FORMATS = ("table", "csv", "json", "parquet")
 DATA = click.option(
     "--data",
     "data_folder",
@@ -47,6 +55,20 @@ def _example(text: str) -> Callable[[Any], Any]:
     return add
 
 
+class MemorySize(click.ParamType):
+    """A size such as 12GB, in bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from linstudy.machine import parse_memory
+
+        try:
+            return value if isinstance(value, int) else parse_memory(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="linstudy")
 def cli() -> None:
@@ -64,6 +86,16 @@ def cli() -> None:
     "--workers", type=click.IntRange(min=1), help="Worker processes.  [default: one per accelerator, else one]"
 )
 @click.option("--device", help="cpu, gpu or another platform of JAX.  [default: the best there is]")
+@click.option(
+    "--memory",
+    type=MemorySize(),
+    help="Memory that all workers together may use, as in 12GB.  [default: what the machine, a container or a queue gives]",
+)
+@click.option(
+    "--scratch",
+    type=click.Path(file_okay=False, exists=True, writable=True, path_type=Path),
+    help="Folder for files that exceed memory.  [default: in the workspace]",
+)
 @click.option("--again", is_flag=True, help="Run also what is done.")
 @click.option(
     "--grace",
@@ -72,7 +104,9 @@ def cli() -> None:
     help="Seconds that workers have to stop after Ctrl-C before they are killed.  [default: 60]",
 )
 @click.option("--fuse/--no-fuse", default=True, help="Whether runs of one shape train together.  [default: --fuse]")
+@click.pass_context
 def run(
+    context: click.Context,
     study: Path,
     profile: str | None,
     overrides: tuple[str, ...],
@@ -80,6 +114,8 @@ def run(
     data_folder: Path | None,
     workers: int | None,
     device: str | None,
+    memory: int | None,
+    scratch: Path | None,
     again: bool,
     grace: float,
     fuse: bool,
@@ -87,26 +123,28 @@ def run(
     """Run what is missing of STUDY. Ctrl-C publishes and stops, the same command resumes."""
     from linstudy.execute.coordinator import Options, execute
     from linstudy.execute.devices import worker_shares
-    from linstudy.execute.display import LiveDisplay, PlainDisplay
+    from linstudy.execute.display import make_display
     from linstudy.execute.local import local_workers
     from linstudy.execute.planning import planned
+    from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
     loaded, plan = planned(study, profile, overrides, data_folder)
-    display = LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
-    options = Options(worker_shares(workers, device), again, fuse, grace)
-    here = local_workers(Workspace(workspace), loaded, data_folder)
+    terminal = Terminal(sys.stdout)
+    display = make_display(terminal)
+    options = Options(worker_shares(workers, device, memory), again, fuse, grace)
+    here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options, here)
     finally:
         display.close()
-    click.echo(f"{summary}\nResults: {Workspace(workspace).results}")
+    terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")
     if summary.interrupted:
-        click.echo("The same command goes on from here.")
-        sys.exit(130)
+        terminal.print("The same command goes on from here.")
+        context.exit(INTERRUPTED)
     if summary.failed:
-        click.echo("The same command tries again what failed; `linstudy status` shows why it did.")
-        sys.exit(1)
+        terminal.print("The same command tries again what failed; `linstudy status` shows why it did.")
+        context.exit(FAILED)
 
 
 @_example("linstudy plan studies/kernel_rotation.yaml")
@@ -145,24 +183,14 @@ def status(workspace: Path, failed: bool) -> None:
 @cli.command()
 @click.argument("sql")
 @WORKSPACE
-@click.option("--format", "format_", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, instead of the terminal.")
-def query(sql: str, workspace: Path, format_: str, out: Path | None) -> None:
-    """Answer SQL, or the SQL in a file, from the results. Nothing is ever written by it."""
-    from linstudy.store.query import export_parquet
-    from linstudy.store.query import query as ask
-    from linstudy.store.render import render
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="[default: that of --out's suffix, else table]")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write, .csv, .json or .parquet.")
+def query(sql: str, workspace: Path, format_: str | None, out: Path | None) -> None:
+    """Answer SQL, or the SQL in a file, from the results. Nothing is ever written into them."""
+    from linstudy.store.export import choose_format, export, read_sql
     from linstudy.store.workspace import Workspace
 
-    results = Workspace(workspace).results
-    text = Path(sql).read_text(encoding="utf-8") if sql.endswith(".sql") else sql
-    if format_ == "parquet":
-        with out.open("wb") if out else nullcontext(sys.stdout.buffer) as binary:
-            export_parquet(results, text, binary)
-    else:
-        answer = ask(results, text)
-        with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as stream:
-            render(answer, format_, stream)
+    export(Workspace(workspace).results, read_sql(sql), choose_format(format_, out), out)
 
 
 @_example("linstudy figure kernel_rotation --out figures")
@@ -192,7 +220,8 @@ def report(workspace: Path, reports: Path | None, out: Path | None) -> None:
     from linstudy.store.workspace import Workspace
 
     folder = reports or reports_folder()
-    for line in write_report(Workspace(workspace).results, folder, out or workspace / "report"):
+    # All of it is written before a reader of these lines, such as `head`, can end it.
+    for line in list(write_report(Workspace(workspace).results, folder, out or workspace / "report")):
         click.echo(line)
 
 
@@ -211,18 +240,28 @@ def schema() -> None:
 @cli.command()
 @WORKSPACE
 @DATA
-def doctor(workspace: Path, data_folder: Path | None) -> None:
-    """Check the installation: versions, devices, data, whether a small gradient is right."""
+@REPORTS
+@click.pass_context
+def doctor(context: click.Context, workspace: Path, data_folder: Path | None, reports: Path) -> None:
+    """Check the installation: versions, devices, folders, data, whether a small gradient is right."""
     from linstudy.execute.doctor import diagnose
 
     healthy = True
-    for line, fine in diagnose(workspace, data_folder):
-        healthy &= fine
-        click.echo(f"{'ok ' if fine else 'NO '} {line}")
-    sys.exit(0 if healthy else 1)
+    for finding in diagnose(workspace, data_folder, reports):
+        healthy &= finding.fine is not False
+        click.echo(finding)
+    context.exit(0 if healthy else FAILED)
 
 
 def main() -> None:
-    """Entry point: expected failures are one message, others a log file."""
-    with reporting(sys.argv):
+    """Entry point: every command ends here, with the status that `run_command` decides."""
+    command = Command(sys.argv)
+    sys.exit(run_command(lambda: _call(command), command))
+
+
+def _call(command: Command) -> None:
+    if "_LINSTUDY_COMPLETE" in os.environ:  # a shell asks for completions
         cli(prog_name="linstudy")
+    # What click's own `main` adds is an end of its own: it takes a closed pipe for a failure, and EOFError for Ctrl-C.
+    with cli.make_context("linstudy", list(command.arguments[1:]), obj=command) as context:
+        cli.invoke(context)

@@ -6,7 +6,7 @@ Pure: what must be read from outside (the content of a data folder, the source o
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -215,14 +215,20 @@ def fusion_key(spec: RunSpec) -> str | None:
 
 def describe(spec: RunSpec) -> str:
     """A run in a few words: its parts' kinds, and what differs from the defaults."""
-    parts = [spec.kind]
-    for name, part in spec.model_dump(mode="json", exclude_defaults=True).items():
+    return describe_fields(spec.model_dump(mode="json", exclude_defaults=True))
+
+
+def describe_fields(content: Mapping[str, Any]) -> str:
+    """As `describe`, of the fields that differ from the defaults."""
+    parts = [content["kind"]]
+    for name, part in content.items():
         if isinstance(part, dict) and name != "train":
-            kind = part.pop("kind", "")
-            parts.append(f"{kind}({_fields(part)})" if part else kind)
+            fields = _fields({field: value for field, value in part.items() if field != "kind"})
+            kind = part.get("kind", "")
+            parts.append(f"{kind}({fields})" if fields else kind)
         elif name == "train" and part:
             parts.append(_fields(part))
-    return " ".join([*filter(None, parts), f"seed={spec.seed}"])
+    return " ".join([*filter(None, parts), f"seed={content['seed']}"])
 
 
 def _fields(part: dict[str, Any]) -> str:

@@ -2,7 +2,9 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempdir
 
 from linstudy.data.errors import DataError
 
@@ -11,7 +13,10 @@ def cache_folder() -> Path:
     """The folder that the platform gives linstudy for what it can fetch or compute again."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("linstudy", appauthor=False)
+    folder = Path()
+    with suppress(RuntimeError):  # a user without a home, as in many containers; older platformdirs say ~/.cache then
+        folder = user_cache_path("linstudy", appauthor=False)
+    return folder if folder.is_absolute() else Path(gettempdir(), f"linstudy-{os.getuid()}")
 
 
 def archive_places(kind: str, folder: Path | None) -> tuple[Path, ...]:

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
-from pathlib import Path
 from queue import Empty, Queue
 from uuid import uuid4
 
 from linstudy.execute.display import Display
 from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Start, Stop
-from linstudy.execute.provenance import git_state, host
+from linstudy.execute.provenance import GitState, git_state, host
 from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
 from linstudy.execute.signals import Interrupts
@@ -22,6 +21,7 @@ from linstudy.history import is_complete, resumption
 from linstudy.plan import Plan, Run, fusion_key
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import Study
+from linstudy.store.database import adoption_note
 from linstudy.store.ledger import Ledger
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import Publisher
@@ -92,7 +92,7 @@ class Coordinator:
         publisher: Publisher,
         display: Display,
         options: Options,
-        study_folder: Path,
+        git: GitState,
     ):
         self.plan, self.records, self.publisher = plan, records, publisher
         self.display, self.options, self._workers = display, options, workers
@@ -101,7 +101,7 @@ class Coordinator:
         diverged = {run_id for run_id in done if records.of(run_id).status == "diverged"}
         key = fusion_key if options.fuse else alone
         self.schedule = Schedule(plan, *((), ()) if options.again else (done, diverged), key=key)
-        self.commit, self.dirty = git_state(study_folder)
+        self.git = git
         self.inbox: Inbox = Queue()
         self.hands: dict[Worker, Hand] = {}
         self._stop_at = 0.0
@@ -109,6 +109,7 @@ class Coordinator:
 
     def run(self) -> Summary:
         """Run what is missing, until all is done or an end is asked for."""
+        self.display.begin(len(self.plan.runs), self.schedule.already)
         for share in self.options.shares[: self.schedule.count("pending")]:
             self._start_worker(share)
         while self._is_unfinished():
@@ -208,8 +209,8 @@ class Coordinator:
             "device": hand.device,
             "fused_group": group,
             "versions": hand.versions,
-            "git_commit": self.commit,
-            "dirty": self.dirty,
+            "git_commit": self.git.commit,
+            "dirty": self.git.dirty,
             "log": log,
         }
         again = self.options.again
@@ -343,14 +344,17 @@ def execute(
     Raises:
         LinstudyError: If another process writes to the workspace, no worker can be started, or nothing can be recorded.
     """
-    with workspace.lock(), Ledger.open(workspace) as ledger:
+    with workspace.lock(), _open(workspace, display) as ledger:
         ledger.recover()
         rows = [_row(run) for run in plan.runs.values()]
         ledger.register(StudyRow(study.name, study.variant, study.title, study.text), rows)
         records = Records(ledger, workspace, plan)
         publisher = Publisher(ledger, workspace.results)
         publisher.publish(force=True)
-        coordinator = Coordinator(plan, records, workers, publisher, display, options, study.folder)
+        git = git_state(study.folder)
+        if git.note:
+            display.note(git.note)
+        coordinator = Coordinator(plan, records, workers, publisher, display, options, git)
         with coordinator.interrupts.collecting():
             try:
                 return coordinator.run()
@@ -358,6 +362,12 @@ def execute(
                 coordinator.close()
                 records.close()
                 coordinator.publish(force=True)
+
+
+def _open(workspace: Workspace, display: Display) -> Ledger:
+    if note := adoption_note(workspace):
+        display.note(note)
+    return Ledger.open(workspace)
 
 
 def _row(run: Run) -> RunRow:

@@ -1,162 +1,79 @@
-"""What a person sees: a live line for each worker's runs, or plain lines where the output is no terminal."""
+"""What a person sees of an execution."""
 
-import time
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
+from linstudy.execute.excerpt import excerpt
+from linstudy.execute.progress import Count, Group, duration
+from linstudy.execute.screen import LiveScreen, PlainScreen, Screen
+from linstudy.execute.terminal import Terminal
 from linstudy.plan import Run, describe
 
-SECONDS_BETWEEN_LINES = 30.0
+REST_OF_ERROR = "linstudy status --failed"
 
 
-class Display(Protocol):
+def make_display(terminal: Terminal) -> "Display":
+    """A live one on a real terminal, else plain lines."""
+    return Display(LiveScreen(terminal) if terminal.isatty() else PlainScreen(terminal))
+
+
+class Display:
     """Told by the coordinator what happens."""
 
-    @abstractmethod
-    def started(self, runs: Sequence[Run]) -> None: ...
+    def __init__(self, screen: Screen):
+        self._screen = screen
+        self._groups: dict[str, Group] = {}
+        self._count = Count()
 
-    @abstractmethod
-    def progressed(self, run: Run, fraction: float, text: str) -> None: ...
-
-    @abstractmethod
-    def finished(self, run: Run, outcome: str, error: str | None, seconds: float) -> None: ...
-
-    @abstractmethod
-    def parted(self, run: Run, error: str | None) -> None: ...
-
-    @abstractmethod
-    def note(self, text: str) -> None: ...
-
-    @abstractmethod
-    def close(self) -> None: ...
-
-
-def ending(run: Run, outcome: str, error: str | None, seconds: float) -> str:
-    """The line that stays of a run."""
-    line = f"{outcome:<11} {run.run_id}  {describe(run.spec)}  {_duration(seconds)}"
-    return f"{line}\n    {error}" if error and outcome != "done" else line
-
-
-def time_left(seconds: float, fraction: float) -> str:
-    """How long the rest will take if it goes on as before."""
-    return f"{_duration(seconds * (1 - fraction) / fraction)} left" if 0 < fraction < 1 else ""
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
-
-
-class _Group:
-    """The runs, one or several, that a worker was given at once."""
-
-    def __init__(self, runs: Sequence[Run]):
-        self.name = describe(runs[0].spec) if len(runs) == 1 else f"{len(runs)} runs like {describe(runs[0].spec)}"
-        self.begun = self.told = time.monotonic()
-        self.parted = False
-        self._fractions = {run.run_id: 0.0 for run in runs}
-
-    def progress(self, run: Run, fraction: float) -> tuple[float, str]:
-        """How far the group is, and how long the rest will take, now that one of its runs is so far."""
-        self._fractions[run.run_id] = fraction
-        mean = sum(self._fractions.values()) / len(self._fractions)
-        return mean, time_left(time.monotonic() - self.begun, mean)
-
-    def part(self, error: str | None) -> str | None:
-        """What to say of the first of its runs that is to be tried alone; None for the others."""
-        if self.parted:
-            return None
-        self.parted = True
-        return f"{self.name}: failed together, so each is tried alone\n    {error}"
-
-    def end(self, run: Run) -> bool:
-        """Whether the run was the last one."""
-        del self._fractions[run.run_id]
-        return not self._fractions
-
-
-class PlainDisplay(Display):
-    """A line at the start and at the end of every run, and one now and then for runs that take long."""
-
-    def __init__(self, write: Callable[[str], None]):
-        self.write = write
-        self.groups: dict[str, _Group] = {}
+    def begin(self, total: int, done: int) -> None:
+        """A study of so many runs begins, some of which were done before."""
+        self._count = Count(total, done)
+        self._screen.begin(self._count)
 
     def started(self, runs: Sequence[Run]) -> None:
-        self.groups.update(dict.fromkeys((run.run_id for run in runs), _Group(runs)))
-        for run in runs:
-            self.write(f"{'running':<11} {run.run_id}  {describe(run.spec)}")
+        """A worker was given these runs at once."""
+        group = Group(runs)
+        self._groups.update(dict.fromkeys((run.run_id for run in runs), group))
+        self._screen.add(group, runs)
 
     def progressed(self, run: Run, fraction: float, text: str) -> None:
-        group = self.groups[run.run_id]
-        _, left = group.progress(run, fraction)
-        if time.monotonic() - group.told >= SECONDS_BETWEEN_LINES:
-            group.told = time.monotonic()
-            self.write(f"{'':<11} {run.run_id}  {text}  {left}")
+        """A run is so far, from 0 to 1; another stage of it may begin at 0 again."""
+        group = self._groups[run.run_id]
+        group.progress(run, fraction, text)
+        self._screen.update(group, run)
 
     def finished(self, run: Run, outcome: str, error: str | None, seconds: float) -> None:
-        self.groups.pop(run.run_id).end(run)
-        self.write(ending(run, outcome, error, seconds))
-
-    def parted(self, run: Run, error: str | None) -> None:
-        group = self.groups.pop(run.run_id)
-        group.end(run)
-        if text := group.part(error):
-            self.write(text)
-
-    def note(self, text: str) -> None:
-        self.write(text)
-
-    def close(self) -> None:
-        pass
-
-
-class LiveDisplay(Display):
-    """One line for what each worker is at, redrawn in place, under the lines of the runs that ended."""
-
-    def __init__(self):
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self.progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[text]}", markup=False),
-            TextColumn("{task.fields[left]}", markup=False),
-        )
-        self.progress.start()
-        self.groups: dict[str, _Group] = {}
-        self.tasks = {}
-
-    def started(self, runs: Sequence[Run]) -> None:
-        group = _Group(runs)
-        self.groups.update(dict.fromkeys((run.run_id for run in runs), group))
-        self.tasks[group] = self.progress.add_task(group.name, total=1.0, text="", left="")
-
-    def progressed(self, run: Run, fraction: float, text: str) -> None:
-        group = self.groups[run.run_id]
-        done, left = group.progress(run, fraction)
-        self.progress.update(self.tasks[group], completed=done, text=text, left=left)
-
-    def finished(self, run: Run, outcome: str, error: str | None, seconds: float) -> None:
+        """A run has ended for good."""
         self._remove(run)
-        self.note(ending(run, outcome, error, seconds))
+        self._count.ended += 1
+        self.note(ending(run, outcome, error, f"{duration(seconds)}  ({self._count})"))
 
     def parted(self, run: Run, error: str | None) -> None:
-        if text := self._remove(run).part(error):
-            self.note(text)
+        """A run failed together with others, and will be started again alone."""
+        group = self._remove(run)
+        if not group.parted:
+            group.parted = True
+            self.note(f"{group.name}: failed together, so each is tried alone{_reason(error)}")
 
     def note(self, text: str) -> None:
-        self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        """Something else that is to be said."""
+        self._screen.print(text)
 
     def close(self) -> None:
-        self.progress.stop()
+        """The execution is over."""
+        self._screen.close()
 
-    def _remove(self, run: Run) -> _Group:
-        group = self.groups.pop(run.run_id)
+    def _remove(self, run: Run) -> Group:
+        group = self._groups.pop(run.run_id)
         if group.end(run):
-            self.progress.remove_task(self.tasks.pop(group))
+            self._screen.remove(group)
         return group
+
+
+def ending(run: Run, outcome: str, error: str | None, remark: str) -> str:
+    """The line that stays of a run, and why it is not done."""
+    reason = "" if outcome == "done" else _reason(error)
+    return f"{outcome:<11} {run.run_id}  {describe(run.spec)}  {remark}{reason}"
+
+
+def _reason(error: str | None) -> str:
+    return f"\n    {excerpt(error, REST_OF_ERROR)}" if error else ""

@@ -2,27 +2,50 @@
 
 import importlib.metadata
 import math
-import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from linstudy import __version__
 from linstudy.data.archive import find_published
+from linstudy.data.places import cache_folder
 from linstudy.data.published import PUBLISHED
+from linstudy.store.workspace import Workspace
 
 PACKAGES = ("jax", "equinox", "optax", "duckdb", "pydantic", "scikit-learn", "scipy", "numpy")
 
 
-def diagnose(workspace: Path, data_folder: Path | None) -> Iterator[tuple[str, bool]]:
-    """A line for each thing that was looked at, and whether it is fine."""
-    yield "  ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES), True
-    checks: tuple[Callable[[], str], ...] = (_devices, _gradient, lambda: _workspace(workspace), _neural_tangents)
-    for check in checks:
-        try:
-            yield check(), True
-        except Exception as error:
-            yield str(error), check is _neural_tangents  # an optional extra
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, and whether it is fine; None for something optional that is not there."""
+
+    text: str
+    fine: bool | None = True
+
+    def __str__(self) -> str:
+        words = {True: "ok", False: "NO", None: "--"}
+        return f"{words[self.fine]}  {self.text}"
+
+
+def diagnose(workspace: Path, data_folder: Path | None, reports: Path) -> Iterator[Finding]:
+    """A finding for each thing that was looked at."""
+    versions = (f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    yield Finding("  ".join([f"linstudy {__version__}", *versions]))
+    yield _check(_devices)
+    yield _check(_gradient)
+    yield _check(lambda: Workspace(workspace).check())
+    yield _data_folder(data_folder)
+    yield _reports(reports)
+    yield _check(_neural_tangents, otherwise=None)
     for kind in PUBLISHED:
-        yield _data(kind, data_folder), True
+        yield _data(kind, data_folder)
+
+
+def _check(check: Callable[[], str], otherwise: bool | None = False) -> Finding:
+    try:
+        return Finding(check())
+    except Exception as error:
+        return Finding(str(error), otherwise)
 
 
 def _devices() -> str:
@@ -41,10 +64,18 @@ def _gradient() -> str:
     return "derivatives come out right"
 
 
-def _workspace(folder: Path) -> str:
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"the workspace {folder} cannot be written to: choose another with --workspace")
-    return f"the workspace {folder.resolve()} can be written to"
+def _data_folder(folder: Path | None) -> Finding:
+    if folder is None:
+        return Finding(f"the data folder is {cache_folder() / 'data'}; name another with --data or LINSTUDY_DATA")
+    if not folder.is_dir():
+        return Finding(f"the data folder {folder} does not exist. Make it, or name another with --data", False)
+    return Finding(f"the data folder is {folder.absolute()}, then {cache_folder() / 'data'}")
+
+
+def _reports(folder: Path) -> Finding:
+    if not folder.is_dir():
+        return Finding(f"there is no reports folder {folder}; report and figure need one, named by --reports", None)
+    return Finding(f"the reports folder is {folder.absolute()}")
 
 
 def _neural_tangents() -> str:
@@ -53,8 +84,10 @@ def _neural_tangents() -> str:
     return f"neural-tangents {load_neural_tangents().__version__} is installed"
 
 
-def _data(kind: str, folder: Path | None) -> str:
-    found, needed = find_published(kind, folder), PUBLISHED[kind].files
+def _data(kind: str, folder: Path | None) -> Finding:
+    places = folder if folder is not None and folder.is_dir() else None
+    found, needed = find_published(kind, places), PUBLISHED[kind].files
     if len(found) == len(needed):
-        return f"{kind}: in {', '.join(sorted({str(path.parent) for path in found.values()}))}"
-    return f"{kind}: {len(found)} of {len(needed)} files are here; the others are downloaded when first used"
+        return Finding(f"{kind}: in {', '.join(sorted({str(path.parent) for path in found.values()}))}")
+    missing = len(needed) - len(found)
+    return Finding(f"{kind}: {missing} of {len(needed)} files are not here; they are downloaded when first used", None)

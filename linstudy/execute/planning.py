@@ -15,6 +15,9 @@ from linstudy.spec.train import in_function_space
 from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.workspace import Workspace
 
+ABANDONED = "running: their process is gone. The next `linstudy run` goes on from their last stored state"
+"""Said of runs that count as running in a workspace where no process is at work."""
+
 
 def planned(path: Path, profile: str | None, overrides: Sequence[str], data_folder: Path | None) -> tuple[Study, Plan]:
     """Load a study and plan its runs. A user's own model is looked for beside the study file and here."""
@@ -35,6 +38,8 @@ def told(plan: Plan, workspace: Workspace) -> Iterator[str]:
         yield f"{states[run_id]:<12}{run_id}  {what}{f'  <- {needs}' if needs else ''}"
     counts = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).items())
     yield f"{len(plan.runs)} runs: {counts}"
+    if "running" in states.values() and workspace.holder() is None:
+        yield ABANDONED
 
 
 def _trained(spec: RunSpec) -> str:

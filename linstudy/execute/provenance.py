@@ -1,18 +1,46 @@
 """Where and from what an attempt was made."""
 
+import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
+_TIMEOUT = 30.0
+"""Seconds; a repository on a network may hang."""
 
-def git_state(folder: Path) -> tuple[str | None, bool | None]:
-    """The commit that a folder's checkout is at, and whether it has uncommitted changes; None outside of one."""
+
+@dataclass(frozen=True)
+class GitState:
+    """The commit that a checkout is at, and whether it tells all: None outside of a repository.
+
+    Attributes:
+        dirty: Whether tracked files have changes, or files of the study are not tracked.
+        note: Why there is no commit although there is a repository.
+    """
+
+    commit: str | None = None
+    dirty: bool | None = None
+    note: str | None = None
+
+
+def git_state(folder: Path, files: Collection[Path] = ()) -> GitState:
+    """The state of the checkout that a folder is in. Nothing is written.
+
+    Args:
+        files: The study and the user's own modules, without which a commit cannot make the numbers again.
+    """
     if shutil.which("git") is None:
-        return None, None
+        return GitState()
     commit = _git(folder, "rev-parse", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return (commit, bool(changes)) if commit else (None, None)
+    if "dubious ownership" in commit.stderr:
+        return GitState(note=f"no git commit is recorded: {' '.join(commit.stderr.split())}")
+    if commit.returncode != 0:
+        return GitState()
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no").stdout
+    return GitState(commit.stdout.strip(), bool(changes) or not _are_tracked(files, folder))
 
 
 def host() -> str:
@@ -20,6 +48,24 @@ def host() -> str:
     return platform.node()
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else None
+def _are_tracked(files: Collection[Path], folder: Path) -> bool:
+    """Whether all belong to the repository of the folder, those outside of it never."""
+    names = [str(file.resolve()) for file in files]
+    return not names or _git(folder, "ls-files", "--error-unmatch", "--", *names).returncode == 0
+
+
+def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = ["git", "--literal-pathspecs", *arguments]
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    try:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TIMEOUT,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))

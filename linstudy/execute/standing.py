@@ -1,7 +1,11 @@
 """How the studies of a workspace stand, read from the published results."""
 
+import json
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from linstudy.execute.excerpt import excerpt
+from linstudy.execute.planning import ABANDONED
 from linstudy.store.query import query
 from linstudy.store.workspace import Workspace
 
@@ -9,37 +13,66 @@ _COUNTS = """
 SELECT study, variant, status, count(*) FROM study_runs GROUP BY ALL ORDER BY ALL
 """
 _FAILURES = """
-SELECT DISTINCT ON (run_id) run_id, spec::VARCHAR, status, error, traceback
+SELECT run_id, spec::VARCHAR, status, error, traceback, run_id IN (SELECT run_id FROM study_run)
 FROM attempt JOIN run USING (run_id) WHERE status IN ('failed', 'diverged', 'interrupted')
   AND attempt_id = (SELECT max(attempt_id) FROM attempt AS later WHERE later.run_id = attempt.run_id)
 ORDER BY run_id
 """
 
 
+class Failure(NamedTuple):
+    """The last attempt of a run, which is not done; `in_study` unless no study has the run any more."""
+
+    run_id: str
+    spec: str
+    status: str
+    error: str | None
+    traceback: str | None
+    in_study: bool
+
+
 def standing(workspace: Workspace) -> Iterator[str]:
     """A line for each study, with its runs by status, then what failed and why."""
     by_study: dict[tuple[str, str], list[str]] = {}
-    for study, variant, status, count in query(workspace.results, _COUNTS).rows:
+    counts = query(workspace.results, _COUNTS).rows
+    for study, variant, status, count in counts:
         by_study.setdefault((study, variant), []).append(f"{count} {status}")
-    for (study, variant), counts in by_study.items():
-        yield f"{study}{f' [{variant}]' if variant else ''}: {', '.join(counts)}"
-    yield from (line for line, _ in _failed(workspace))
+    for (study, variant), statuses in by_study.items():
+        yield f"{study}{f' [{variant}]' if variant else ''}: {', '.join(statuses)}"
+    if any(status == "running" for _, _, status, _ in counts) and workspace.holder() is None:
+        yield ABANDONED
+    yield from _in_sections(workspace, with_traceback=False)
 
 
 def failures(workspace: Workspace) -> Iterator[str]:
     """What failed, with tracebacks."""
-    for line, traceback in _failed(workspace):
-        yield line
-        if traceback:
-            yield traceback
+    yield from _in_sections(workspace, with_traceback=True)
 
 
-def _failed(workspace: Workspace) -> Iterator[tuple[str, str | None]]:
-    from pydantic import TypeAdapter
+def _in_sections(workspace: Workspace, with_traceback: bool) -> Iterator[str]:
+    """Those of the studies first, then those that only history has."""
+    found = [Failure(*row) for row in query(workspace.results, _FAILURES).rows]
+    yield from (_line(failure, with_traceback) for failure in found if failure.in_study)
+    if past := [failure for failure in found if not failure.in_study]:
+        yield "of runs that no study has any more:"
+        yield from (_line(failure, with_traceback) for failure in past)
 
-    from linstudy.plan import describe
-    from linstudy.spec.run import RunSpec
 
-    specs: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
-    for run_id, spec, status, error, traceback in query(workspace.results, _FAILURES).rows:
-        yield f"{status:<12}{run_id}  {describe(specs.validate_json(spec))}\n    {error}", traceback
+def _line(failure: Failure, with_traceback: bool) -> str:
+    lines = [f"{failure.status:<12}{failure.run_id}  {_description(failure.spec)}"]
+    if failure.error:
+        lines.append(f"    {excerpt(failure.error, f'linstudy query {_question(failure.run_id)}')}")
+    if failure.traceback and with_traceback:
+        lines.append(failure.traceback)
+    return "\n".join(lines)
+
+
+def _description(spec: str) -> str:
+    from linstudy.plan import describe_fields
+    from linstudy.spec.stored import without_defaults
+
+    return describe_fields(without_defaults(json.loads(spec)))
+
+
+def _question(run_id: str) -> str:
+    return f"\"SELECT error FROM attempt WHERE run_id = '{run_id}'\""

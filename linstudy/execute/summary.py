@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Summary:
-    """Runs that were done before, done now, diverged, failed, blocked, and whether it was interrupted."""
+    """How an execution ended: runs that were done before, done now, diverged, failed, blocked, interrupted."""
 
     total: int
     already: int

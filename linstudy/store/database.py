@@ -1,6 +1,7 @@
 """Opening the ledger's file: a new one, an old one, or a published one that becomes it."""
 
 import shutil
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import duckdb
 
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.files import install
-from linstudy.store.quoting import identifier, literal
+from linstudy.store.fingerprint import differences, drop_note
+from linstudy.store.quoting import identifier, path_literal
 from linstudy.store.workspace import Workspace
 
 PROGRAM = "linstudy"
@@ -44,7 +46,7 @@ _UPGRADES = {
 
 
 class LedgerError(LinstudyError):
-    """The ledger cannot be opened."""
+    """The ledger cannot be opened or written."""
 
 
 def open_ledger(workspace: Workspace) -> duckdb.DuckDBPyConnection:
@@ -54,9 +56,24 @@ def open_ledger(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     return _open(workspace.ledger)
 
 
+def adoption_note(workspace: Workspace) -> str | None:
+    """What is to be said before `open_ledger` makes a ledger of the published file: that somebody has edited it."""
+    if workspace.ledger.exists() or not workspace.results.is_file():
+        return None
+    with suppress(duckdb.Error), duckdb.connect(":memory:") as connection:  # open_ledger says what is wrong with it
+        connection.execute(f"ATTACH {path_literal(workspace.results)} AS results (READ_ONLY)")
+        connection.execute("USE results")
+        if changed := differences(connection):
+            return (
+                f"{workspace.results} was edited after linstudy published it: {', '.join(changed)}. "
+                "There is no ledger, so its rows count as results from now on"
+            )
+    return None
+
+
 def attach(connection: duckdb.DuckDBPyConnection, file: Path, name: str) -> None:
     """Attach a new file, in a format that older clients read."""
-    connection.execute(f"ATTACH {literal(str(file))} AS {name} (STORAGE_VERSION '{STORAGE_VERSION}')")
+    connection.execute(f"ATTACH {path_literal(file)} AS {name} (STORAGE_VERSION '{STORAGE_VERSION}')")
 
 
 def discard(file: Path) -> None:
@@ -97,10 +114,11 @@ def _create(file: Path) -> None:
 def _open(file: Path, named: Path | None = None) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     try:
-        connection.execute(f"ATTACH {literal(str(file))} AS ledger")
+        connection.execute(f"ATTACH {path_literal(file)} AS ledger")
         connection.execute("USE ledger")
         _check(connection, named or file)
         _drop_views(connection)
+        drop_note(connection)
         _upgrade(connection)
     except duckdb.Error as error:
         connection.close()

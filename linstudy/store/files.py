@@ -1,14 +1,40 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from linstudy.spec.errors import LinstudyError
+
+_UNSUPPORTED = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def install(temporary: Path, final: Path) -> None:
-    """Give a finished file its name, once its content is on the disk; whoever has the old one open keeps it."""
+    """Give a finished file its name, once its content is on the disk; whoever has the old one open keeps it.
+
+    Raises:
+        LinstudyError: If a folder has that name.
+    """
     _sync(temporary)
-    os.replace(temporary, final)
-    _sync(final.parent)
+    try:
+        os.replace(temporary, final)
+    except IsADirectoryError as error:
+        raise LinstudyError(f"{final} is a folder, where a file belongs. Move the folder elsewhere") from error
+    _sync_folder(final.parent)
+
+
+@contextmanager
+def replacement(final: Path) -> Iterator[Path]:
+    """A file to write beside `final`, which it replaces at the end; after an exception `final` is as it was."""
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.writing")
+    try:
+        yield temporary
+        install(temporary, final)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _sync(path: Path) -> None:
@@ -17,3 +43,12 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Some network file systems cannot sync a folder; there the new name is as safe as they make it."""
+    try:
+        _sync(folder)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise

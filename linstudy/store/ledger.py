@@ -13,8 +13,7 @@ import duckdb
 from linstudy.facts import RESUME, Ending, Report
 from linstudy.history import Stored
 from linstudy.metrics import METRICS
-from linstudy.spec.errors import LinstudyError
-from linstudy.store.database import open_ledger
+from linstudy.store.database import LedgerError, open_ledger
 from linstudy.store.entries import CHANGING, Entry, Rejected
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.stored import read_stored
@@ -26,10 +25,6 @@ ENVIRONMENT = ("host", "device", "fused_group", "versions", "git_commit", "dirty
 SECONDS_BETWEEN_FLUSHES = 1.0
 
 _ENDED = "the program that ran it ended before it did"
-
-
-class LedgerError(LinstudyError):
-    """The ledger cannot be written."""
 
 
 class Ledger:

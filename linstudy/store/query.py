@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from linstudy.spec.errors import LinstudyError
-from linstudy.store.quoting import literal
+from linstudy.store.quoting import path_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,10 +66,10 @@ def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
         copy, target = Path(folder, "results.duckdb"), Path(folder, "result.parquet")
         shutil.copyfile(_existing(path), copy)
         with _reading(copy) as connection:
-            connection.execute(f"SET allowed_directories = [{literal(folder)}]")
+            connection.execute(f"SET allowed_directories = [{path_literal(Path(folder))}]")
             _restrict(connection)
             _statement(connection, sql)
-            connection.execute(f"COPY (\n{_without_end(sql)}\n) TO {literal(str(target))} (FORMAT parquet)")
+            connection.execute(f"COPY (\n{_without_end(sql)}\n) TO {path_literal(target)} (FORMAT parquet)")
         with target.open("rb") as source:
             shutil.copyfileobj(source, stream)
 
@@ -99,7 +99,7 @@ def _reading(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
 
     try:
         with duckdb.connect(":memory:", config={"python_enable_replacements": "false"}) as connection:
-            connection.execute(f"ATTACH {literal(str(_existing(path)))} AS results (READ_ONLY)")
+            connection.execute(f"ATTACH {path_literal(_existing(path))} AS results (READ_ONLY)")
             connection.execute("USE results")
             yield connection
     except duckdb.Error as error:

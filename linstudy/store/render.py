@@ -6,9 +6,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from linstudy.store.query import Result
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def render(result: Result, format: str, stream: TextIO = sys.stdout) -> None:
@@ -24,18 +27,42 @@ def _write_table(result: Result, stream: TextIO) -> None:
 
 
 def _write_rich_table(result: Result, stream: TextIO) -> None:
+    """A grid where it fits the terminal, else a block of lines a row; no cell is ever cut."""
     from rich.console import Console
+
+    console = Console(file=stream)
+    cells = [[_cell(value) for value in row] for row in result.rows]
+    if _grid_width(result.columns, cells) <= console.width:
+        console.print(_grid(result, cells))
+    else:
+        _write_blocks(result.columns, cells, stream)
+    stream.write(_count(result) + "\n")
+
+
+def _grid(result: Result, cells: Sequence[Sequence[str]]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
     table = Table()
     for name, numeric in zip(result.columns, _numeric(result), strict=True):
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
-    for row in result.rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    console = Console(file=stream)
-    console.print(table)
-    console.print(Text(_count(result)))
+        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _grid_width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    """What rich needs: two spaces and a line around every column."""
+    from rich.cells import cell_len
+
+    return 1 + sum(3 + max(map(cell_len, column)) for column in zip(columns, *cells, strict=True))
+
+
+def _write_blocks(columns: Sequence[str], cells: Sequence[Sequence[str]], stream: TextIO) -> None:
+    width = max(map(len, columns))
+    for number, row in enumerate(cells, start=1):
+        stream.write(f"row {number}\n")
+        stream.writelines(f"  {name:<{width}}  {cell}\n" for name, cell in zip(columns, row, strict=True))
 
 
 def _write_plain_table(result: Result, stream: TextIO) -> None:

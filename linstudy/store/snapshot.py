@@ -9,6 +9,7 @@ import duckdb
 
 from linstudy.store.database import attach, discard, log
 from linstudy.store.files import install
+from linstudy.store.fingerprint import note_content
 from linstudy.store.ledger import Ledger
 from linstudy.store.views import create_views
 
@@ -16,8 +17,10 @@ from linstudy.store.views import create_views
 def publish(ledger: Ledger, path: Path) -> None:
     """Replace `path` by a copy of what the ledger has committed, with the views for people.
 
-    A reader that has the old file open keeps it; one that opens `path` gets the old file or the new one, whole.
+    A reader that has the old file open keeps it; one that opens `path` gets the old file or the new one, whole. Where
+    `path` is a link, the file that it names is replaced.
     """
+    path = path.resolve()
     temporary = path.with_name(f"{path.name}.publishing")
     discard(temporary)
     try:
@@ -40,6 +43,7 @@ def publish(ledger: Ledger, path: Path) -> None:
 def _copy(session: duckdb.DuckDBPyConnection) -> None:
     session.execute("COPY FROM DATABASE ledger TO snapshot")
     session.execute("USE snapshot")
+    note_content(session)
     create_views(session)
     session.execute("CHECKPOINT snapshot")
 

@@ -1,18 +1,18 @@
 """The folder that holds a study's results."""
 
-import json
 import os
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from linstudy.spec.errors import LinstudyError
+from linstudy.store.lock import Held, Holder, exclusive, holder
 
 
 class WorkspaceError(LinstudyError):
-    """The workspace is in use."""
+    """The workspace is in use, or cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -58,37 +58,75 @@ class Workspace:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only process that writes to this workspace; the lock ends with its process.
+        """Make the folders and be the only process that writes to them; the lock ends with its process.
 
         Raises:
-            WorkspaceError: If another process holds it, with its pid and host.
+            WorkspaceError: If another process holds it, with its pid and host, or something is in the way.
+            LockError: If the file system has no locks, or the lock is another user's.
         """
-        from filelock import FileLock, Timeout
+        self._prepare()
+        try:
+            with exclusive(self._lock):
+                yield
+        except Held as error:
+            raise WorkspaceError(
+                f"the workspace {self.root} is in use by {self.holder() or Holder()}. One study at a time runs in a "
+                "workspace: wait for it, stop it, or choose another folder with --workspace. "
+                "Its results can be read meanwhile."
+            ) from error
 
-        self.private.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.private / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise WorkspaceError(self._in_use()) from error
-        try:
-            # A file of its own: whoever tries the lock empties the lock's.
-            self._holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-            yield
-        finally:
-            self._holder.unlink(missing_ok=True)
-            lock.release()
+    def check(self) -> str:
+        """Try what a study needs of this folder, or of the nearest one above it that exists; what was found, in words.
+
+        Raises:
+            LinstudyError: If something cannot be written, synced or locked.
+        """
+        self._check_parts()
+        place = next(folder for folder in (self.root, *self.root.absolute().parents) if folder.is_dir())
+        _try_storage(place)
+        new = "" if place == self.root else ", which `linstudy run` makes,"
+        used = f"; {found} runs a study there" if (found := self.holder()) else ""
+        return f"the workspace {self.root.absolute()}{new} can be written to, synced and locked{used}"
+
+    def holder(self) -> Holder | None:
+        """The process that runs a study here now; None if there is none. Nothing is written."""
+        return holder(self._lock)
 
     @property
-    def _holder(self) -> Path:
-        return self.private / "holder.json"
+    def _lock(self) -> Path:
+        return self.private / "lock"
 
-    def _in_use(self) -> str:
-        who = "another process"
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            holder = json.loads(self._holder.read_text())
-            who = f"process {holder['pid']} on {holder['host']}"
-        return (
-            f"the workspace {self.root} is in use by {who}. One study at a time runs in a workspace: "
-            "wait for it, stop it, or choose another folder with --workspace. Its results can be read meanwhile."
-        )
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.root, self.private, self.artifacts
+
+    def _prepare(self) -> None:
+        self._check_parts()
+        for folder in self._folders:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise WorkspaceError(
+                    f"the folder {folder} cannot be made ({error.strerror}). Choose another with --workspace"
+                ) from error
+
+    def _check_parts(self) -> None:
+        """That what is there already is what it should be."""
+        for folder in filter(os.path.lexists, self._folders):
+            if not folder.is_dir():
+                raise WorkspaceError(f"{folder} is no folder, where one belongs. Move it elsewhere")
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise WorkspaceError(f"the folder {folder} cannot be written to. Choose another with --workspace")
+        if self.results.is_dir():
+            raise WorkspaceError(f"{self.results} is a folder, where a file belongs. Move the folder elsewhere")
+
+
+def _try_storage(folder: Path) -> None:
+    """Write, sync and lock a file that is removed at once."""
+    try:
+        with NamedTemporaryFile(dir=folder, prefix=".linstudy-") as file, exclusive(Path(file.name)):
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise WorkspaceError(
+            f"the folder {folder} cannot be written to ({error.strerror}). Choose another with --workspace"
+        ) from error

@@ -1,6 +1,7 @@
 """Whole studies: what is recorded, what is run again, and what a death leaves behind."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -220,6 +221,29 @@ def test_a_reader_that_keeps_the_results_open_disturbs_nobody(bench):
         bench.run("--set", "task.index=4")
         assert reader.execute("SELECT count(*) FROM metric").fetchall() == before
     assert bench.rows("SELECT count(*) FROM metric") > before
+
+
+def test_a_linked_folder_a_strange_name_and_a_closed_pipe_change_nothing(bench, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "exp:1").mkdir()
+    (tmp_path / "exp:1" / "artifacts").symlink_to(tmp_path / "disk")
+    process = bench.start("run", "study.yaml", "--workspace", "exp:1")
+    process.stdout.readline()
+    process.stdout.close()
+    assert (process.wait(timeout=240), process.stderr.read()) == (0, "")
+    (tmp_path / "results.duckdb").symlink_to(tmp_path / "exp:1" / "results.duckdb")
+    assert bench.rows("SELECT DISTINCT status FROM runs") == [("done",)]
+    assert {path.split("/")[0] for (path,) in bench.rows("SELECT path FROM artifact")} == {"artifacts"}
+    assert all((tmp_path / "exp:1" / path).is_file() for (path,) in bench.rows("SELECT path FROM artifact"))
+
+
+def test_edited_results_are_told_of_when_they_become_the_ledger(bench):
+    bench.run()
+    with duckdb.connect(str(bench.results)) as connection:
+        connection.execute("DELETE FROM metric WHERE epoch = 2")
+    shutil.rmtree(bench.folder / ".linstudy")
+    assert "results.duckdb was edited after linstudy published it: metric has " in bench.run()
+    assert "was edited" not in bench.run()
 
 
 def test_a_second_study_waits_for_its_turn(bench):

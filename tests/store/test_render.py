@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import duckdb
+import pytest
 
 from linstudy.store.query import Result
 from linstudy.store.render import FORMATS, render
@@ -87,6 +88,28 @@ def test_a_table_on_a_terminal_is_drawn_and_keeps_brackets():
     text = rendered(Result(("[bold]list",), [("[1, 2]",)]), "table", Terminal())
     for part in ("─", "[bold]list", "[1, 2]", "\n1 row\n"):
         assert part in text
+
+
+WIDE = Result(("run_id", "φ", "error"), [("184f8ed886851ca9", 0.5, "line 1\nline 2 " + "x" * 50), ("b", None, None)])
+
+
+@pytest.mark.parametrize("width", [40, 94, 95, 200])
+def test_a_table_that_does_not_fit_the_terminal_is_told_row_by_row(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = rendered(WIDE, "table", Terminal())
+    for row in WIDE.rows:
+        assert row[0] in text, "an id is never split"
+    assert f"line 1\\nline 2 {'x' * 50}" in text
+    assert ("─" in text) == (width >= 95)
+    assert "row 1\n  run_id  184f8ed886851ca9\n  φ       0.5\n" in text or width >= 95
+    assert text.endswith("2 rows\n")
+
+
+def test_a_table_of_seventy_columns_is_not_empty(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    columns = tuple(f"column_{number}" for number in range(70))
+    text = rendered(Result(columns, [tuple(range(70))]), "table", Terminal())
+    assert all(f"  {name:<9}  {number}\n" in text for number, name in enumerate(columns))
 
 
 def test_formats_are_the_documented_ones():

@@ -1,13 +1,19 @@
+import io
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
 import pytest
 
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.database import adoption_note
 from linstudy.store.ledger import Ledger
-from linstudy.store.rows import Batch, MetricRow
+from linstudy.store.query import export_parquet, query
+from linstudy.store.rows import Batch, MetricRow, VectorRow
 from linstudy.store.snapshot import Publisher, publish
 from linstudy.store.workspace import Workspace
 
@@ -123,6 +129,98 @@ def test_readers_at_any_moment_neither_fail_nor_block(ledger, study, runs, works
         looper.kill()
         assert line.split()[1:] == ["210"], looper.stderr.read()
     assert int(line.split()[0]) > 5
+
+
+EDITS = {
+    "metric has 2 rows instead of 3": "DELETE FROM metric WHERE epoch = 1",
+    "metric has other values in its 3 rows": "UPDATE metric SET value = 0.25 WHERE epoch = 1",
+    "metric has 4 rows instead of 3": "INSERT INTO metric FROM metric WHERE epoch = 1",
+    "vector has other values in its 1 rows": "UPDATE vector SET value = [1.0, 3.0]",
+    "batch is gone": "DROP TABLE batch",
+}
+
+
+@pytest.fixture
+def published(ledger, study, runs, workspace):
+    """A workspace whose ledger is gone after it was published."""
+    ledger.register(study, runs)
+    ledger.write(losses(3))
+    ledger.write(Batch(vectors=[VectorRow("t", "alignment", "", "", 0, [1.0, 2.0])]))
+    publish(ledger, workspace.results)
+    ledger.close()
+    shutil.rmtree(workspace.private)
+    return workspace
+
+
+@pytest.mark.parametrize("words", EDITS)
+def test_an_edited_file_is_told_apart_before_it_becomes_the_ledger(published, words):
+    assert adoption_note(published) is None
+    with duckdb.connect(published.results) as connection:
+        connection.execute(EDITS[words])
+    assert f"was edited after linstudy published it: {words}." in adoption_note(published)
+
+
+def test_a_file_in_another_order_of_rows_counts_as_the_same(published):
+    with duckdb.connect(published.results) as connection:
+        connection.execute("CREATE TEMP TABLE rows AS FROM metric ORDER BY epoch DESC")
+        connection.execute("DELETE FROM metric")
+        connection.execute("INSERT INTO metric FROM temp.rows")
+    assert adoption_note(published) is None
+
+
+def test_a_file_without_a_note_or_of_another_duckdb_says_nothing(published):
+    for edit in ("UPDATE published SET duckdb = 'v1.0.0', checksum = 0", "DROP TABLE published"):
+        with duckdb.connect(published.results) as connection:
+            connection.execute(edit)
+        assert adoption_note(published) is None
+
+
+def test_a_workspace_with_a_ledger_or_without_results_has_nothing_to_adopt(ledger, workspace, tmp_path):
+    publish(ledger, workspace.results)
+    with duckdb.connect(workspace.results) as connection:
+        connection.execute("DELETE FROM metric_def")
+    assert adoption_note(workspace) is None
+    assert adoption_note(Workspace(tmp_path / "none")) is None
+
+
+def test_the_note_stays_out_of_the_ledger(published):
+    with Ledger.open(published) as adopted:
+        publish(adopted, published.results)
+    with duckdb.connect(published.results, read_only=True) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM published").fetchall()]
+    assert "metric" in names
+    assert "published" not in names
+
+
+def test_a_link_is_followed(ledger, workspace, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    workspace.results.symlink_to(tmp_path / "elsewhere" / "r.duckdb")
+    ledger.write(losses(3))
+    publish(ledger, workspace.results)
+    assert workspace.results.is_symlink()
+    assert count_rows(tmp_path / "elsewhere" / "r.duckdb") == 3
+    assert [file.name for file in (tmp_path / "elsewhere").iterdir()] == ["r.duckdb"]
+
+
+NAMES = ["exp:1", "md:x", "sqlite:w", "a b", "it's", '"', "100%", "#1", "-w", "a\nb", "φ", "*[c]", "~", ":memory:"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_a_folder(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    workspace = Workspace(Path(name))
+    with workspace.lock(), Ledger.open(workspace) as ledger:
+        publish(ledger, workspace.results)
+    assert query(workspace.results, "SELECT count(*) FROM run").rows == [(0,)]
+    export_parquet(workspace.results, "SELECT 1", io.BytesIO())
+    assert [folder.name for folder in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(("name", "words"), [(b"\xff", "this path is not UTF-8"), (b"a?b", r"with \? in its path")])
+def test_a_name_that_duckdb_cannot_open_is_refused(tmp_path, name, words):
+    workspace = Workspace(tmp_path / os.fsdecode(name))
+    with workspace.lock(), pytest.raises(LinstudyError, match=f"{words}.*Rename the folder"):
+        Ledger.open(workspace)
 
 
 class Clock:

@@ -1,8 +1,15 @@
+import errno
+import fcntl
+import os
+import socket
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
+from linstudy.store.lock import Holder, LockError
 from linstudy.store.workspace import Workspace, WorkspaceError
 
 HOLD = """
@@ -16,8 +23,6 @@ with Workspace(Path(sys.argv[1])).lock():
 
 
 def test_lock_names_the_process_and_the_host_that_hold_it(tmp_path):
-    import socket
-
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
@@ -42,6 +47,97 @@ def test_lock_is_not_given_twice_in_one_process(tmp_path):
 
 def test_lock_is_told_apart_without_a_note_of_its_holder(tmp_path):
     with Workspace(tmp_path).lock():
-        (tmp_path / ".linstudy" / "holder.json").write_text("{")
+        (tmp_path / ".linstudy" / "lock").write_text("{")
         with pytest.raises(WorkspaceError, match="another process"), Workspace(tmp_path).lock():
             pass
+
+
+def content(folder):
+    return {path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in folder.rglob("*")}
+
+
+def test_looking_for_the_holder_writes_nothing(tmp_path):
+    workspace = Workspace(tmp_path)
+    assert workspace.holder() is None
+    assert list(tmp_path.iterdir()) == []
+    with workspace.lock():
+        before = content(tmp_path)
+        assert workspace.holder() == Holder(os.getpid(), socket.gethostname())
+        assert content(tmp_path) == before
+    assert workspace.holder() is None
+    assert content(tmp_path) == before
+
+
+def test_a_holder_that_was_killed_is_none(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=-1) as holder:
+        holder.stdout.readline()
+        assert Workspace(tmp_path).holder().pid == holder.pid
+        holder.kill()
+        holder.wait()
+        assert Workspace(tmp_path).holder() is None
+
+
+def test_looking_does_not_keep_a_study_from_starting(tmp_path):
+    """Whoever looks holds a shared lock for a moment, in which the exclusive one cannot be had."""
+    with Workspace(tmp_path).lock():
+        pass
+    with (tmp_path / ".linstudy" / "lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.1, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        with Workspace(tmp_path).lock():
+            pass
+
+
+@pytest.mark.parametrize("name", [".linstudy", "artifacts"])
+def test_a_file_where_a_folder_belongs_is_named_and_the_lock_heals(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with pytest.raises(WorkspaceError, match=f"{name} is no folder, where one belongs"), Workspace(tmp_path).lock():
+        pass
+    (tmp_path / name).unlink()
+    with Workspace(tmp_path).lock():
+        pass
+
+
+def test_a_link_to_nowhere_and_a_folder_for_the_results_are_named(tmp_path):
+    (tmp_path / "artifacts").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(WorkspaceError, match="artifacts is no folder"), Workspace(tmp_path).lock():
+        pass
+    (tmp_path / "artifacts").unlink()
+    (tmp_path / "results.duckdb").mkdir()
+    with pytest.raises(WorkspaceError, match=r"results\.duckdb is a folder"), Workspace(tmp_path).lock():
+        pass
+
+
+def test_a_workspace_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkspaceError, match=r"cannot be made \(Not a directory\)"):
+        Workspace(tmp_path / "file" / "w").lock().__enter__()
+
+
+def test_a_read_only_workspace_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(WorkspaceError, match="cannot be written to. Choose another with --workspace"):
+        Workspace(tmp_path).lock().__enter__()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch, code):
+    def flock(file, how):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(LockError, match="its file system has no locks.*Choose a folder on another file system"):
+        Workspace(tmp_path).lock().__enter__()
+
+
+def test_another_users_lock_is_told(tmp_path, monkeypatch):
+    def opened(path, *arguments, **further):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with Workspace(tmp_path).lock():
+        pass
+    monkeypatch.setattr(Path, "open", opened)
+    owner = Path(tmp_path).owner()
+    with pytest.raises(LockError, match=f"lock belongs to {owner} and cannot be opened. Run as {owner}"):
+        Workspace(tmp_path).lock().__enter__()
+    assert Workspace(tmp_path).holder() is not None, "it cannot be known that nobody holds it"

@@ -1,0 +1,77 @@
+import errno
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from linstudy import __version__
+from linstudy.execute import doctor
+from linstudy.execute.doctor import Finding, diagnose
+
+
+@pytest.fixture
+def findings(tmp_path, monkeypatch):
+    """A function that diagnoses a workspace, without JAX."""
+    monkeypatch.setattr(doctor, "_devices", lambda: "devices")
+    monkeypatch.setattr(doctor, "_gradient", lambda: "gradient")
+
+    def absent():
+        raise ImportError("neural-tangents is not installed")
+
+    monkeypatch.setattr(doctor, "_neural_tangents", absent)
+
+    def find(workspace=tmp_path, data_folder=None, reports=tmp_path):
+        return [str(finding) for finding in diagnose(workspace, data_folder, reports)]
+
+    return find
+
+
+def test_each_finding_begins_with_its_verdict():
+    assert [str(Finding("a", fine)) for fine in (True, False, None)] == ["ok  a", "NO  a", "--  a"]
+
+
+def test_versions_and_folders_are_told(findings, tmp_path):
+    told = findings(data_folder=tmp_path)
+    assert told[0].startswith(f"ok  linstudy {__version__}  jax ")
+    assert f"ok  the workspace {tmp_path} can be written to, synced and locked" in told
+    assert any(line.startswith(f"ok  the data folder is {tmp_path}") for line in told)
+    assert f"ok  the reports folder is {tmp_path}" in told
+
+
+def test_what_is_optional_and_absent_is_neither_fine_nor_wrong(findings, tmp_path):
+    told = findings(reports=tmp_path / "none")
+    assert "--  neural-tangents is not installed" in told
+    assert any(line.startswith("--  there is no reports folder") for line in told)
+    assert all(line.startswith("-- ") for line in told if "downloaded when first used" in line)
+    assert not any(line.startswith("NO") for line in told)
+
+
+def test_a_workspace_that_run_would_make_is_fine_and_stays_unmade(findings, tmp_path):
+    new = tmp_path / "a" / "b"
+    assert f"ok  the workspace {new}, which `linstudy run` makes, can be written to, synced and locked" in findings(new)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_way_is_named(findings, tmp_path):
+    (tmp_path / ".linstudy").write_text("")
+    assert f"NO  {tmp_path / '.linstudy'} is no folder, where one belongs. Move it elsewhere" in findings()
+
+
+def test_a_file_system_without_locks_is_named(findings, monkeypatch):
+    def flock(file, how):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    [line] = [line for line in findings() if line.startswith("NO")]
+    assert "cannot be locked (Function not implemented): its file system has no locks" in line
+
+
+def test_a_missing_data_folder_is_wrong(findings, tmp_path):
+    assert f"NO  the data folder {tmp_path / 'none'} does not exist. Make it, or name another with --data" in findings(
+        data_folder=tmp_path / "none"
+    )
+
+
+def test_a_folder_that_cannot_be_written_to_is_wrong(findings):
+    [line] = [line for line in findings(Path("/proc")) if line.startswith("NO")]
+    assert "the folder /proc cannot be written to" in line
