@@ -89,7 +89,7 @@ def cli() -> None:
 @click.option(
     "--memory",
     type=MemorySize(),
-    help="Memory that all workers together may use, as in 12GB.  [default: what the machine, a container or a queue gives]",
+    help="Memory that all workers together may use, as in 12GB.  [default: what machine, container or queue give]",
 )
 @click.option(
     "--scratch",
