@@ -54,14 +54,14 @@ class Reader(Generic[S]):
 
     def read(self, written: Mapping[str, Any]) -> Reading[S]:
         """The spec that a mapping says."""
-        parts = {name: self._part(name, value) for name, value in written.items()}
+        parts = {**self._defaults, **{name: self._part(name, value) for name, value in written.items()}}
         absent = [problem for name, problem in self._missing.items() if name not in parts]
         problems = (*absent, *(problem for part in parts.values() for problem in part.problems))
         if problems:
-            return Reading(None, {**self._defaults, **parts}, problems)
+            return Reading(None, parts, problems)
         # every part is validated, and no field of these specs is bound to another
-        spec = self._spec.model_construct(**{name: part.value for name, part in parts.items()})
-        return Reading(spec, {**self._defaults, **parts}, ())
+        spec = self._spec.model_construct(set(written), **{name: part.value for name, part in parts.items()})
+        return Reading(spec, parts, ())
 
     def _part(self, name: str, value: Any) -> Part:
         key = (name, id(value))
