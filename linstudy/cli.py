@@ -66,6 +66,12 @@ def cli() -> None:
 )
 @click.option("--device", help="cpu, gpu or another platform of JAX.  [default: the best there is]")
 @click.option("--again", is_flag=True, help="Run also what is done.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    help="Seconds that workers have to stop after Ctrl-C before they are killed.  [default: 60]",
+)
 @click.option("--fuse/--no-fuse", default=True, help="Whether runs of one shape train together.  [default: --fuse]")
 def run(
     study: Path,
@@ -76,20 +82,23 @@ def run(
     workers: int | None,
     device: str | None,
     again: bool,
+    grace: float,
     fuse: bool,
 ) -> None:
     """Run what is missing of STUDY. Ctrl-C publishes and stops, the same command resumes."""
     from linstudy.execute.coordinator import Options, execute
-    from linstudy.execute.devices import worker_environments
+    from linstudy.execute.devices import worker_shares
     from linstudy.execute.display import LiveDisplay, PlainDisplay
+    from linstudy.execute.local import local_workers
     from linstudy.execute.planning import planned
     from linstudy.store.workspace import Workspace
 
     loaded, plan = planned(study, profile, overrides, data_folder)
     display = LiveDisplay() if sys.stdout.isatty() else PlainDisplay(click.echo)
-    options = Options(worker_environments(workers, device), data_folder, again, fuse)
+    options = Options(worker_shares(workers, device), again, fuse, grace)
+    here = local_workers(Workspace(workspace), loaded, data_folder)
     try:
-        summary = execute(loaded, plan, Workspace(workspace), display, options)
+        summary = execute(loaded, plan, Workspace(workspace), display, options, here)
     finally:
         display.close()
     click.echo(f"{summary}\nResults: {Workspace(workspace).results}")

@@ -140,11 +140,16 @@ def _training(plan: Plan, point: Point, identify: Identify) -> Run:
 
 
 def _run(plan: Plan, spec: RunSpec, needs: tuple[Need, ...], identify: Identify) -> Run:
-    parts = [name for name in ("data", "model", "task") if name in type(spec).model_fields]
-    source = ",".join(identity for name in parts if (identity := identify(name, getattr(spec, name))))
+    source = source_of(spec, identify)
     run_id = run_identity(spec, [need.run_id for need in needs], source)
     settings = [plan.runs[need.run_id].setting_id for need in needs]
     return Run(run_id, setting_identity(spec, settings, source), spec, source, needs)
+
+
+def source_of(spec: RunSpec, identify: Identify) -> str:
+    """The identity of what a run's spec names outside the study."""
+    parts = [name for name in ("data", "model", "task") if name in type(spec).model_fields]
+    return ",".join(identity for name in parts if (identity := identify(name, getattr(spec, name))))
 
 
 def run_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:

@@ -1,33 +1,24 @@
-"""The one process that writes: it hands runs to workers, records what they tell, and publishes."""
+"""The one process that writes: it hands runs to workers, records what they report, and publishes."""
 
-import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from pathlib import Path
 from queue import Empty, Queue
-from types import FrameType
 from uuid import uuid4
 
 from linstudy.execute.display import Display
-from linstudy.execute.messages import (
-    ArtifactReference,
-    Assignment,
-    Finished,
-    Hello,
-    Message,
-    OfRun,
-    Outcome,
-    Progressed,
-    RunCommand,
-)
-from linstudy.execute.process import Inbox, Lost, WorkerProcess, start_worker
+from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Start, Stop
 from linstudy.execute.provenance import git_state, host
-from linstudy.execute.recording import Journal, Recorder
+from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
+from linstudy.execute.signals import Interrupts
+from linstudy.execute.summary import Summary
+from linstudy.execute.workers import Inbox, Lost, Share, Worker, Workers
+from linstudy.facts import Ending, Progress, Report
+from linstudy.history import is_complete, resumption
 from linstudy.plan import Plan, Run, fusion_key
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import Study
@@ -39,156 +30,160 @@ from linstudy.store.workspace import Workspace
 TICK = 0.2
 """Seconds between looks at the clock and at Ctrl-C."""
 
+GRACE = 60.0
+"""Seconds that workers have to stop at a safe point."""
+
+SECONDS_TO_START = 300.0
+"""For a worker to say that it is ready."""
+
 
 @dataclass(frozen=True)
 class Options:
-    """How to execute, none of which changes a result."""
+    """How to execute, none of which changes a result.
 
-    environments: Sequence[dict[str, str]] = ({},)
-    data_folder: Path | None = None
+    Attributes:
+        shares: What each worker may use.
+        grace: Seconds that workers have to stop at a safe point before they are killed.
+    """
+
+    shares: Sequence[Share] = (Share(),)
     again: bool = False
     fuse: bool = True
+    grace: float = GRACE
 
 
 @dataclass(frozen=True)
-class Summary:
-    """How an execution ended: runs that were done before, done now, diverged, failed, blocked, interrupted."""
+class Attempt:
+    """One try at a run; `group` names those that were started together with it."""
 
-    total: int
-    already: int
-    done: int
-    diverged: int
-    failed: int
-    blocked: int
-    interrupted: bool
-
-    def __str__(self) -> str:
-        counts = {
-            "done before": self.already,
-            "done now": self.done,
-            "diverged": self.diverged,
-            "failed": self.failed,
-            "blocked by these": self.blocked,
-        }
-        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        return f"{self.total} runs: {told}{'; interrupted' if self.interrupted else ''}."
+    number: int
+    run: Run
+    group: str | None
+    began: float = field(default_factory=time.monotonic)
 
 
-def execute(study: Study, plan: Plan, workspace: Workspace, display: Display, options: Options) -> Summary:
-    """Run what is missing of a plan, and publish.
+@dataclass(eq=False)
+class Hand:
+    """A worker, and what it is at."""
 
-    Raises:
-        LinstudyError: If another process writes to the workspace, or no worker can be started.
+    worker: Worker
+    share: Share
+    started: float = field(default_factory=time.monotonic)
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    attempts: dict[int, Attempt] = field(default_factory=dict)
+    is_idle: bool = False
+    end: str = ""
+    """Why it is to end, where that is this program's own decision."""
+
+
+class Coordinator:
+    """Executes a plan.
+
+    Attributes:
+        interrupts: What asks for an end; see `Interrupts.collecting`.
     """
-    with workspace.lock(), Ledger.open(workspace) as ledger:
-        ledger.recover()
-        ledger.register(
-            StudyRow(study.name, study.variant, study.title, study.text), [_row(run) for run in plan.runs.values()]
-        )
-        publisher = Publisher(ledger, workspace.results)
-        publisher.publish(force=True)
-        coordinator = _Coordinator(study, plan, workspace, display, options, ledger, publisher)
-        try:
-            with coordinator.stopping_on_signals():
-                return coordinator.run()
-        finally:
-            coordinator.close()
-            publisher.publish(force=True)
 
-
-def _row(run: Run) -> RunRow:
-    needs = tuple((need.role, need.run_id) for need in run.needs)
-    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source)
-
-
-class _Coordinator:
     def __init__(
         self,
-        study: Study,
         plan: Plan,
-        workspace: Workspace,
+        records: Records,
+        workers: Workers,
+        publisher: Publisher,
         display: Display,
         options: Options,
-        ledger: Ledger,
-        publisher: Publisher,
+        study_folder: Path,
     ):
-        self.plan, self.workspace, self.display, self.options = plan, workspace, display, options
-        self.ledger, self.publisher = ledger, publisher
+        self.plan, self.records, self.publisher = plan, records, publisher
+        self.display, self.options, self._workers = display, options, workers
+        self.interrupts = Interrupts()
+        done = {run_id for run_id, run in plan.runs.items() if is_complete(run, records.of(run_id))}
+        diverged = {run_id for run_id in done if records.of(run_id).status == "diverged"}
         key = fusion_key if options.fuse else alone
-        self.schedule = Schedule(plan, ledger.statuses(), ledger.stored_epochs(), again=options.again, key=key)
-        self.import_folders = (study.folder.resolve(), Path.cwd())
-        self.commit, self.dirty = git_state(study.folder)
+        self.schedule = Schedule(plan, *((), ()) if options.again else (done, diverged), key=key)
+        self.commit, self.dirty = git_state(study_folder)
         self.inbox: Inbox = Queue()
-        self.workers: list[WorkerProcess] = []
-        self.idle: list[WorkerProcess] = []
-        self.journal = Journal(ledger)
-        self.recorders: dict[str, Recorder] = {}
-        self.interrupts = 0
-        self.told_to_stop = False
+        self.hands: dict[Worker, Hand] = {}
+        self._stop_at = 0.0
+        self._healed: set[str] = set()
 
     def run(self) -> Summary:
-        waiting = self.schedule.count("pending")
-        for environment in self.options.environments[:waiting]:
-            self._start_worker(environment)
-        while self._unfinished():
+        """Run what is missing, until all is done or an end is asked for."""
+        for share in self.options.shares[: self.schedule.count("pending")]:
+            self._start_worker(share)
+        while self._is_unfinished():
             self._assign()
-            for worker, message in self._arrived():
-                self._receive(message, worker)
-            self.journal.flush_if_due()
-            self.publisher.publish()
+            for worker, event in self._arrivals():
+                if hand := self.hands.get(worker):
+                    self._receive(event, hand)
+            self._enforce_deadlines()
+            self.records.flush_if_due()
+            self._drop_rejected()
+            self.publish()
         return self._summary()
 
     def close(self) -> None:
         """End every worker; what one was at is recorded as interrupted."""
-        for worker in self.workers:
-            if worker.runs:
-                worker.kill()
-                self._end_all(worker, "interrupted", "the coordinator ended")
-            worker.close()
+        for hand in self.hands.values():
+            if hand.attempts:
+                hand.worker.kill()
+                self._end_all(hand, Ending("interrupted", "the program that ran it ended"))
+            hand.worker.close()
 
-    @contextmanager
-    def stopping_on_signals(self) -> Iterator[None]:
-        """Ctrl-C, or a scheduler's SIGTERM, asks the workers to stop; a second one kills them."""
+    def publish(self, *, force: bool = False) -> None:
+        """Publish what is new; where that fails it is said once, and tried again later."""
+        known = self.publisher.problem
+        self.publisher.publish(force=force)
+        if self.publisher.problem not in ("", known):
+            self.display.note(self.publisher.problem)
 
-        def stop(number: int, frame: FrameType | None) -> None:
-            self.interrupts += 1
+    def _drop_rejected(self) -> None:
+        """Runs whose facts the ledger did not take have failed; what else they report changes nothing."""
+        for number, reason in self.records.rejected():
+            for hand in self.hands.values():
+                if attempt := hand.attempts.pop(number, None):
+                    self.schedule.finish(attempt.run.run_id, "failed")
+                    self.display.finished(attempt.run, "failed", reason, time.monotonic() - attempt.began)
 
-        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-    def _unfinished(self) -> bool:
-        if self.interrupts and not self.told_to_stop:
-            self._tell_to_stop()
-        if self.interrupts > 1:
-            for worker in self.workers:
-                worker.kill()
-        if self.interrupts:
-            return any(worker.runs for worker in self.workers)
+    def _is_unfinished(self) -> bool:
+        if self.interrupts.first:
+            self._stop_workers()
+            return any(hand.attempts for hand in self.hands.values())
         return self.schedule.count("running", "pending") > 0
 
-    def _tell_to_stop(self) -> None:
-        self.told_to_stop = True
-        self.display.note("stopping at the next safe point, and publishing; Ctrl-C again stops at once")
-        for worker in self.workers:
-            worker.ask_to_stop()
+    def _stop_workers(self) -> None:
+        if not self._stop_at:
+            self._stop_at = time.monotonic() + self.options.grace
+            self.display.note(
+                f"{self.interrupts.first}: stopping at the next safe point, within {self.options.grace:g} s, and "
+                "publishing. Ctrl-C again stops at once"
+            )
+            for hand in self.hands.values():
+                hand.worker.send(Stop())
+        elif self.interrupts.insists:
+            self._kill_all("stopped at once by a second Ctrl-C")
+        elif time.monotonic() > self._stop_at:
+            self._kill_all(f"did not stop within {self.options.grace:g} s, and was killed")
 
-    def _start_worker(self, environment: dict[str, str]) -> None:
-        self.workspace.logs.mkdir(parents=True, exist_ok=True)
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-worker{len(self.workers)}.log"
-        cache = {
-            "JAX_COMPILATION_CACHE_DIR": str(self.workspace.compile_cache.resolve()),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # a network starts with dozens of small programs
-        }
-        folder = self.workspace.artifacts.resolve()
-        log = self.workspace.logs / name
-        self.workers.append(start_worker(folder, log, {**cache, **environment}, self.import_folders, self.inbox))
+    def _kill_all(self, reason: str) -> None:
+        for hand in self.hands.values():
+            if hand.attempts and not hand.end:
+                self.display.note(reason)
+                hand.end = reason
+                hand.worker.kill()
 
-    def _arrived(self) -> Iterator[tuple[WorkerProcess, Message | Lost]]:
-        """What has been told; a pause if it is nothing, an end after a while if it is much."""
+    def _enforce_deadlines(self) -> None:
+        for hand in self.hands.values():
+            if not hand.device and not hand.end and time.monotonic() - hand.started > SECONDS_TO_START:
+                hand.end = f"the worker was not ready within {SECONDS_TO_START:g} s"
+                hand.worker.kill()
+
+    def _start_worker(self, share: Share) -> None:
+        worker = self._workers.start(share, self.inbox)
+        self.hands[worker] = Hand(worker, share)
+
+    def _arrivals(self) -> Iterator[tuple[Worker, object]]:
+        """What has arrived; a pause if it is nothing, an end after a while if it is much."""
         deadline = time.monotonic() + TICK
         with suppress(Empty):
             yield self.inbox.get(timeout=TICK)
@@ -196,85 +191,134 @@ class _Coordinator:
                 yield self.inbox.get_nowait()
 
     def _assign(self) -> None:
-        while self.idle and not self.interrupts:
-            free = sum(not worker.runs for worker in self.workers)  # those that are starting, too
+        idle = [hand for hand in self.hands.values() if hand.is_idle]
+        while idle and not self.interrupts.first:
+            free = sum(not hand.attempts for hand in self.hands.values())  # those that are starting, too
             runs = self.schedule.start_next(free)
             if not runs:
                 return
-            self._start(self.idle.pop(), runs)
+            self._start(idle.pop(), runs)
 
-    def _start(self, worker: WorkerProcess, runs: Sequence[Run]) -> None:
+    def _start(self, hand: Hand, runs: Sequence[Run]) -> None:
+        group = uuid4().hex[:16] if len(runs) > 1 else None
+        log = self.records.log_name(runs[0])
         environment = {
             "host": host(),
-            "device": worker.device,
-            "versions": worker.versions,
+            "device": hand.device,
+            "fused_group": group,
+            "versions": hand.versions,
             "git_commit": self.commit,
             "dirty": self.dirty,
+            "log": log,
         }
-        group = uuid4().hex[:16] if len(runs) > 1 else None
-        for run in runs:
-            self.recorders[run.run_id] = Recorder(self.journal, run.run_id, environment, group)
+        again = self.options.again
+        attempts = [Attempt(self.records.begin(run, environment, again=again), run, group) for run in runs]
+        hand.attempts = {attempt.number: attempt for attempt in attempts}
+        hand.is_idle = False
         self.display.started(runs)
-        folder = self.options.data_folder
-        worker.start(RunCommand(tuple(map(self._assignment, runs)), str(folder) if folder else None))
+        hand.worker.send(Start(log, tuple(map(self._assignment, attempts))))
 
-    def _assignment(self, run: Run) -> Assignment:
-        roles = [("self", run.run_id)] * (not self.options.again) + [(need.role, need.run_id) for need in run.needs]
+    def _assignment(self, attempt: Attempt) -> Assignment:
+        run = attempt.run
+        roles = [("self", run.run_id), *((need.role, need.run_id) for need in run.needs)]
+        stored = {role: self.records.of(run_id) for role, run_id in roles}
         references = tuple(
-            ArtifactReference(role, artifact.name, artifact.epoch, artifact.path, artifact.sha256)
-            for role, run_id in roles
-            for artifact in self.ledger.artifacts(run_id)
+            ArtifactReference(role, own.name, own.epoch, own.path, own.sha256)
+            for role, its in stored.items()
+            for own in its.artifacts.values()
         )
-        return Assignment(run.run_id, run.spec.model_dump(mode="json"), run.checkpoints, references)
+        how = resumption(run, stored["self"])
+        fingerprints = {role: its.fingerprint for role, its in stored.items() if its.fingerprint is not None}
+        spec = run.spec.model_dump(mode="json")
+        return Assignment(attempt.number, run.run_id, spec, run.source, how.kept, how.legs, references, fingerprints)
 
     @singledispatchmethod
-    def _receive(self, message: OfRun, worker: WorkerProcess) -> None:
-        self.recorders[message.run_id].record(message)
+    def _receive(self, event: object, hand: Hand) -> None:
+        raise TypeError(type(event).__name__)
 
     @_receive.register
-    def _(self, message: Hello, worker: WorkerProcess) -> None:
-        worker.device, worker.versions = message.device, message.versions
-        self.idle.append(worker)
+    def _(self, event: Hello, hand: Hand) -> None:
+        hand.device, hand.versions, hand.is_idle = event.device, event.versions, True
 
     @_receive.register
-    def _(self, message: Progressed, worker: WorkerProcess) -> None:
-        self.display.progressed(self.plan.runs[message.run_id], message.fraction, message.text)
+    def _(self, event: Interrupt, hand: Hand) -> None:
+        self.interrupts.note(event.signal)
 
     @_receive.register
-    def _(self, message: Finished, worker: WorkerProcess) -> None:
-        self._end(worker, message)
-        if not worker.runs:
-            self.idle.append(worker)
+    def _(self, event: Garbled, hand: Hand) -> None:
+        if event.is_gap:  # what it reports is no longer whole
+            hand.end = f"the worker's messages are damaged: {event.text}. Something in it writes to their channel"
+            hand.worker.kill()
+        else:
+            self.records.note_garbled(event.text)
 
     @_receive.register
-    def _(self, message: Lost, worker: WorkerProcess) -> None:
-        self.workers.remove(worker)
-        if worker in self.idle:
-            self.idle.remove(worker)
-        if worker.runs:
-            self._end_all(worker, "interrupted" if self.interrupts else "failed", f"{message} ({worker.log})")
-        elif not worker.device and not self.interrupts:
-            raise LinstudyError(
-                f"a worker could not start: {message}. Its log, {worker.log}, ends:\n{worker.last_words()}"
-            )
-        if self.schedule.count("pending") and not self.interrupts:
-            self._start_worker(worker.environment)
-
-    def _end_all(self, worker: WorkerProcess, outcome: Outcome, error: str) -> None:
-        for run_id in tuple(worker.runs):
-            self._end(worker, Finished(run_id, outcome, error))
-
-    def _end(self, worker: WorkerProcess, message: Finished) -> None:
-        worker.runs.remove(message.run_id)
-        recorder = self.recorders.pop(message.run_id)
-        recorder.record(message)
-        run = self.plan.runs[message.run_id]
-        if recorder.group and message.outcome == "failed":  # perhaps by another's fault, or by their number
-            self.schedule.part(run.run_id)
-            self.display.parted(run, message.error)
+    def _(self, event: Report, hand: Hand) -> None:
+        attempt = hand.attempts.get(event.attempt)
+        if attempt is None or hand.end:
             return
-        self.schedule.finish(run.run_id, message.outcome)
-        self.display.finished(run, message.outcome, message.error, time.monotonic() - recorder.started)
+        for fact in event.facts:
+            if isinstance(fact, Progress):
+                self.display.progressed(attempt.run, fact.fraction, fact.text)
+            elif isinstance(fact, Ending):
+                return self._take_ending(hand, attempt, event, fact)
+        self.records.record(attempt.run, event)
+
+    def _take_ending(self, hand: Hand, attempt: Attempt, report: Report, ending: Ending) -> None:
+        """The last report of an attempt."""
+        self.records.record(attempt.run, Report(report.attempt, tuple(f for f in report.facts if f is not ending)))
+        self._end(hand, attempt, self._checked(attempt.run, ending))
+        hand.is_idle = not hand.attempts
+
+    def _checked(self, run: Run, ending: Ending) -> Ending:
+        """A run is done only if every checkpoint that is asked of it is there."""
+        if ending.outcome == "done" and not is_complete(run, self.records.of(run.run_id).after(ending)):
+            return Ending("failed", "it ended before every checkpoint that is asked of it was there")
+        return ending
+
+    @_receive.register
+    def _(self, event: Lost, hand: Hand) -> None:
+        del self.hands[hand.worker]
+        hand.worker.close()
+        reason = hand.end or event.reason
+        if hand.attempts:
+            printed = f"\n{event.last_words}" if event.last_words and not hand.end else ""
+            asked = bool(self.interrupts.first)
+            self._end_all(hand, Ending("interrupted" if asked else "failed", reason + ("" if asked else printed)))
+        elif not hand.device and not self.interrupts.first:
+            raise LinstudyError(f"a worker could not start: {reason}. It printed:\n{event.last_words}")
+        if self.schedule.count("pending") and not self.interrupts.first:
+            self._start_worker(hand.share)
+
+    def _end_all(self, hand: Hand, ending: Ending) -> None:
+        for attempt in tuple(hand.attempts.values()):
+            self._end(hand, attempt, ending)
+
+    def _end(self, hand: Hand, attempt: Attempt, ending: Ending) -> None:
+        del hand.attempts[attempt.number]
+        run = attempt.run
+        self.records.record(run, Report(attempt.number, (ending,)))
+        if ending.damaged and self._is_healed(run, ending.damaged):
+            self.display.parted(run, ending.error)
+        elif attempt.group and ending.outcome == "failed":  # perhaps by another's fault, or by their number
+            self.schedule.part(run.run_id)
+            self.display.parted(run, ending.error)
+        else:
+            self.schedule.finish(run.run_id, ending.outcome)
+            self.display.finished(run, ending.outcome, ending.error, time.monotonic() - attempt.began)
+
+    def _is_healed(self, run: Run, damaged: Sequence[str]) -> bool:
+        """Let the runs that made lost files make them again, and this one wait; each file once in an execution."""
+        new = set(damaged) - self._healed
+        owners = self.records.forget(new) if new else set()
+        self._healed |= new
+        for owner in owners & self.plan.runs.keys() - {run.run_id}:
+            self.schedule.reopen(owner)
+        waits = any(self.schedule.states[need.run_id] != "done" for need in run.needs)
+        if run.run_id in owners or waits:
+            self.schedule.reopen(run.run_id)
+            return True
+        return False
 
     def _summary(self) -> Summary:
         count = self.schedule.count
@@ -285,5 +329,35 @@ class _Coordinator:
             diverged=count("diverged"),
             failed=count("failed"),
             blocked=count("blocked"),
-            interrupted=self.interrupts > 0,
+            interrupted=bool(self.interrupts.first),
         )
+
+
+def execute(
+    study: Study, plan: Plan, workspace: Workspace, display: Display, options: Options, workers: Workers
+) -> Summary:
+    """Run what is missing of a plan, and publish.
+
+    Raises:
+        LinstudyError: If another process writes to the workspace, no worker can be started, or nothing can be recorded.
+    """
+    with workspace.lock(), Ledger.open(workspace) as ledger:
+        ledger.recover()
+        rows = [_row(run) for run in plan.runs.values()]
+        ledger.register(StudyRow(study.name, study.variant, study.title, study.text), rows)
+        records = Records(ledger, workspace, plan)
+        publisher = Publisher(ledger, workspace.results)
+        publisher.publish(force=True)
+        coordinator = Coordinator(plan, records, workers, publisher, display, options, study.folder)
+        with coordinator.interrupts.collecting():
+            try:
+                return coordinator.run()
+            finally:
+                coordinator.close()
+                records.close()
+                coordinator.publish(force=True)
+
+
+def _row(run: Run) -> RunRow:
+    needs = tuple((need.role, need.run_id) for need in run.needs)
+    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source)

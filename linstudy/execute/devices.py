@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 
+from linstudy.execute.workers import Share
+
 MEMORY_SHARE = 0.9
 """Of an accelerator's memory, divided among the workers on it; the rest is for the driver and other programs."""
 
@@ -24,11 +26,11 @@ def _has_cuda_plugin() -> bool:
     return bool({"jax-cuda12-plugin", "jax-cuda13-plugin"} & names)
 
 
-def worker_environments(workers: int | None, device: str | None) -> list[dict[str, str]]:
-    """The environment variables of each worker.
+def worker_shares(workers: int | None, device: str | None) -> list[Share]:
+    """What each worker may use.
 
-    The accelerators are dealt out evenly. Of fewer workers each has several, which share its Grams and the runs that it
-    trains together; more workers share them and their memory.
+    The accelerators are dealt out evenly; without any, the processors are. Of fewer workers each has several
+    accelerators, which share its Grams and the runs that it trains together; more workers share them and their memory.
 
     Args:
         workers: Their number; one per accelerator, or one, if None.
@@ -38,8 +40,16 @@ def worker_environments(workers: int | None, device: str | None) -> list[dict[st
     accelerators = [] if device == "cpu" else visible_accelerators()
     count = workers or max(len(accelerators), 1)
     if not accelerators:
-        return [platform] * count
+        return [Share(platform, cpus=cpus) for cpus in _dealt_processors(count)]
     per_accelerator = -(-count // len(accelerators))
     memory = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY_SHARE / per_accelerator:.3f}"}
     own = [",".join(accelerators[worker % len(accelerators) :: count]) for worker in range(count)]
-    return [{**platform, **memory, "CUDA_VISIBLE_DEVICES": devices} for devices in own]
+    return [Share({**platform, **memory, "CUDA_VISIBLE_DEVICES": devices}) for devices in own]
+
+
+def _dealt_processors(workers: int) -> list[tuple[int, ...] | None]:
+    """The processors of this process dealt out; all of them to each where there are fewer than workers."""
+    if workers == 1 or not hasattr(os, "sched_getaffinity"):
+        return [None] * workers
+    own = sorted(os.sched_getaffinity(0))
+    return [tuple(own[worker::workers]) or tuple(own) for worker in range(workers)]

@@ -1,10 +1,13 @@
-"""What coordinator and workers tell each other: one JSON object a line, nothing pickled."""
+"""What coordinator and worker say to each other, and how: one numbered JSON object a line, nothing pickled."""
 
 import json
-from dataclasses import dataclass, fields
-from typing import Any, Literal, TextIO, get_args
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, TextIO
 
-Outcome = Literal["done", "failed", "interrupted", "diverged"]
+from linstudy.facts import Report, decode, encode
+from linstudy.history import Leg
 
 
 @dataclass(frozen=True)
@@ -20,33 +23,35 @@ class ArtifactReference:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One run to make an attempt at."""
+    """One attempt to make at a run.
 
+    Attributes:
+        source: The identity of what lies outside the study, as it was planned.
+        kept, legs: See `history.Resumption`.
+        artifacts: What this run, as "self", and those that it needs have left.
+        fingerprints: Of the arrays that these had loaded, by role.
+    """
+
+    attempt: int
     run_id: str
     spec: dict[str, Any]
-    checkpoints: tuple[int, ...]
+    source: str
+    kept: int | None
+    legs: tuple[Leg, ...]
     artifacts: tuple[ArtifactReference, ...]
-
-    @classmethod
-    def parse(cls, content: dict[str, Any]) -> "Assignment":
-        references = tuple(ArtifactReference(**reference) for reference in content.pop("artifacts"))
-        return cls(**content, artifacts=references)
+    fingerprints: dict[str, str]
 
 
 @dataclass(frozen=True)
-class RunCommand:
-    """Coordinator to worker: make one attempt at each of some runs, together if there are several."""
+class Start:
+    """Coordinator to worker: make these attempts, together if there are several; what is printed goes to `log`."""
 
-    runs: tuple[Assignment, ...]
-    data_folder: str | None
-
-    @classmethod
-    def parse(cls, content: dict[str, Any]) -> "RunCommand":
-        return cls(tuple(Assignment.parse(run) for run in content["runs"]), content["data_folder"])
+    log: str
+    attempts: tuple[Assignment, ...]
 
 
 @dataclass(frozen=True)
-class StopCommand:
+class Stop:
     """Coordinator to worker: end what it is at, at the next safe point."""
 
 
@@ -59,93 +64,77 @@ class Hello:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A scalar or a vector of a metric."""
+class Interrupt:
+    """Worker to coordinator: a signal arrived that asks the study to stop."""
 
-    run_id: str
-    name: str
-    value: float | list[float]
-    split: str
-    epoch: int | None
-    step: int | None
-    label: str
+    signal: str
 
 
 @dataclass(frozen=True)
-class Stored:
-    """An artifact that the worker has written."""
+class Garbled:
+    """A line that is no message, or the place of one that never arrived."""
 
-    run_id: str
-    name: str
-    path: str
-    sha256: str
-    bytes: int
-    epoch: int | None
-
-
-@dataclass(frozen=True)
-class Restart:
-    """Rows after this epoch, or all, will be told again."""
-
-    run_id: str
-    epoch: int | None
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """The fingerprint of the arrays that the run loaded."""
-
-    run_id: str
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """How the run computed something for which there were several ways."""
-
-    run_id: str
-    what: str
-    how: str
-
-
-@dataclass(frozen=True)
-class Progressed:
-    """How far the run is."""
-
-    run_id: str
-    fraction: float
     text: str
+    is_gap: bool = False
 
 
-@dataclass(frozen=True)
-class Finished:
-    """The attempt is over."""
-
-    run_id: str
-    outcome: Outcome
-    error: str | None = None
-    traceback: str | None = None
+Command = Start | Stop
+Message = Command | Hello | Interrupt | Report
 
 
-Message = RunCommand | StopCommand | Hello | Row | Stored | Restart | Loaded | Chosen | Progressed | Finished
-OfRun = Row | Stored | Restart | Loaded | Chosen | Progressed | Finished
-"""What a worker tells of one run, by its `run_id`."""
+class Sender:
+    """The writing end of a channel; several threads may use it."""
 
-_KINDS = {cls.__name__: cls for cls in get_args(Message)}
+    def __init__(self, stream: TextIO):
+        self._stream, self._lock, self._sent = stream, threading.Lock(), 0
+
+    def send(self, message: Message) -> None:
+        """Write one message, on a line of its own whatever else was written to the channel."""
+        content = encode(message) if isinstance(message, Report) else asdict(message)
+        with self._lock:
+            line = json.dumps({"number": self._sent, "message": type(message).__name__, **content})
+            self._stream.write(f"\n{line}\n")
+            self._stream.flush()
+            self._sent += 1
 
 
-def send(stream: TextIO, message: Message) -> None:
-    """Write one message. A row leaves with the next message of another kind, since there are many of them."""
-    stream.write(json.dumps({"message": type(message).__name__, **vars(message)}, default=vars) + "\n")
-    if not isinstance(message, Row):
-        stream.flush()
+def receive(stream: TextIO) -> Iterator[Message | Garbled]:
+    """The messages of a channel until it ends. A number that is passed over is told as a gap, once."""
+    expected, reason = 0, ""
+    for line in stream:
+        if line.isspace():
+            continue
+        try:
+            number, message = _parse(line)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = f"{line.strip()[:200]} ({type(error).__name__}: {error})"
+            yield Garbled(reason)
+            continue
+        if number != expected:
+            yield Garbled(f"message {expected} never arrived" + (f"; what came was {reason}" if reason else ""), True)
+        expected = number + 1
+        yield message
 
 
-def parse(line: str) -> Message:
-    """Read one message."""
+def _parse(line: str) -> tuple[int, Message]:
     content = json.loads(line)
-    cls = _KINDS[content.pop("message")]
-    if cls is RunCommand:
-        return RunCommand.parse(content)
-    known = {field.name for field in fields(cls)}
-    return cls(**{name: value for name, value in content.items() if name in known})
+    return int(content.pop("number")), _PARSERS[content.pop("message")](content)
+
+
+def _start(content: dict[str, Any]) -> Start:
+    return Start(content["log"], tuple(map(_assignment, content["attempts"])))
+
+
+def _assignment(content: dict[str, Any]) -> Assignment:
+    legs = tuple(Leg(leg["start"], tuple(leg["make"])) for leg in content.pop("legs"))
+    artifacts = tuple(ArtifactReference(**reference) for reference in content.pop("artifacts"))
+    return Assignment(**content, legs=legs, artifacts=artifacts)
+
+
+_PARSERS = {
+    "Start": _start,
+    "Stop": lambda content: Stop(),
+    "Hello": lambda content: Hello(**content),
+    "Interrupt": lambda content: Interrupt(**content),
+    "Report": decode,
+}

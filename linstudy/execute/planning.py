@@ -2,16 +2,17 @@
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from linstudy.data.kinds import sizes
-from linstudy.execute.schedule import is_complete
 from linstudy.execute.sources import sources
+from linstudy.history import Stored, is_complete
 from linstudy.plan import Plan, Run, describe, make_plan
 from linstudy.spec.points import Study, load_study
 from linstudy.spec.run import RunSpec, TrainingRun
 from linstudy.spec.train import in_function_space
+from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.workspace import Workspace
 
 
@@ -26,8 +27,8 @@ def planned(path: Path, profile: str | None, overrides: Sequence[str], data_fold
 
 def told(plan: Plan, workspace: Workspace) -> Iterator[str]:
     """One line a run: status, id, what it is, what it needs; then the counts."""
-    statuses, stored = _published(workspace)
-    states = {run_id: _state(run, statuses.get(run_id), stored.get(run_id, ())) for run_id, run in plan.runs.items()}
+    stored = _published(workspace, plan)
+    states = {run_id: _state(run, stored.get(run_id, Stored())) for run_id, run in plan.runs.items()}
     for run_id, run in plan.runs.items():
         needs = ", ".join(f"{need.role} {need.run_id}" for need in run.needs)
         what = f"{describe(run.spec)}{_trained(run.spec)}"
@@ -44,19 +45,22 @@ def _trained(spec: RunSpec) -> str:
     return f" ({words[in_function_space(spec.train, *sizes(spec.data))]})"
 
 
-def _state(run: Run, status: str | None, stored_epochs: Collection[int]) -> str:
-    if status == "done" and not is_complete(run, status, stored_epochs):
-        return "extend"  # done, but a probe or an anchor now needs a checkpoint that was not kept
-    return status or "planned"
+def _state(run: Run, stored: Stored) -> str:
+    if stored.status == "done" and not is_complete(run, stored):
+        return "extend"  # done, but a checkpoint is missing that a probe or an anchor needs
+    return stored.status
 
 
-def _published(workspace: Workspace) -> tuple[Mapping[str, str], Mapping[str, Collection[int]]]:
+def _published(workspace: Workspace, plan: Plan) -> dict[str, Stored]:
+    """What is stored of the runs of a plan; files that are missing or damaged do not count."""
     if not workspace.results.exists():
-        return {}, {}
+        return {}
+    from linstudy.store.integrity import Seals
     from linstudy.store.query import query
+    from linstudy.store.stored import read_stored
 
-    statuses = dict(query(workspace.results, "SELECT run_id, status FROM runs").rows)
-    rows = query(
-        workspace.results, "SELECT run_id, list(epoch) FROM artifact WHERE epoch IS NOT NULL GROUP BY ALL"
-    ).rows
-    return statuses, dict(rows)
+    stored = read_stored(lambda sql: query(workspace.results, sql).rows)
+    seals = Seals(workspace.seals, ArtifactStore(workspace.artifacts))
+    own = [stored[run_id] for run_id in plan.runs if run_id in stored]
+    broken = seals.broken(artifact for one in own for artifact in one.artifacts.values())
+    return {run_id: one.without(broken) for run_id, one in stored.items()}

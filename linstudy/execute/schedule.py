@@ -1,6 +1,8 @@
 """What runs next. Pure: it knows the plan and what is stored, and starts nothing."""
 
-from collections.abc import Callable, Collection, Mapping
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator
 from typing import Literal
 
 from linstudy.plan import Plan, Run
@@ -21,91 +23,133 @@ def alone(spec: RunSpec) -> None:
     return None
 
 
-def is_complete(run: Run, status: str | None, stored_epochs: Collection[int]) -> bool:
-    """Whether there is nothing left to do for a run: a finished one may still lack checkpoints that others need now."""
-    if status == "diverged":
-        return True
-    return status == "done" and set(run.checkpoints) <= set(stored_epochs)
-
-
 class Schedule:
-    """The states of a plan's runs, from what is stored to the end of an execution."""
+    """The states of a plan's runs, from what is stored to the end of an execution.
 
-    def __init__(
-        self,
-        plan: Plan,
-        statuses: Mapping[str, str],
-        stored_epochs: Mapping[str, Collection[int]],
-        *,
-        again: bool = False,
-        key: Key = alone,
-    ):
+    Args:
+        done: The runs with nothing left to do.
+        diverged: Those of them whose result is that they diverged.
+    """
+
+    def __init__(self, plan: Plan, done: Collection[str] = (), diverged: Collection[str] = (), *, key: Key = alone):
         self.plan = plan
-        self._keys = {run_id: key(run.spec) for run_id, run in plan.runs.items()}
-        self._heights = _heights(plan)
         self.states: dict[str, State] = {}
-        for run_id, run in plan.runs.items():
-            complete = is_complete(run, statuses.get(run_id), stored_epochs.get(run_id, ()))
-            stored: State = "diverged" if statuses.get(run_id) == "diverged" else "done"
-            self.states[run_id] = stored if complete and not again else "pending"
+        self._counts: Counter[State] = Counter()
+        self._keys = {run_id: key(run.spec) for run_id, run in plan.runs.items()}
+        self._dependants = _dependants(plan)
+        self._ready: list[tuple[int, bool, int, str]] = []
+        self._ready_by_key: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._ranks = _ranks(plan, self._keys)
+        for run_id in plan.runs:
+            self._set(run_id, "diverged" if run_id in diverged else "done" if run_id in done else "pending")
+        self._missing = {run_id: sum(map(self._is_missing, run.needs)) for run_id, run in plan.runs.items()}
         self.already = self.count("done")
-        self._block_after_divergence()
+        for run_id in plan.runs:
+            self._offer(run_id)
+        for run_id in diverged:
+            self._block(run_id)
 
     def start_next(self, workers: int = 1) -> list[Run]:
-        """The runs to start together next, now counted as running; none if nothing is ready.
+        """The runs to start together next, the longest chain of waiting runs first, now counted as running.
 
         Args:
             workers: How many workers have nothing to do; what can go together is spread over them.
+
+        Returns:
+            None if nothing is ready.
         """
-        ready = self._ready()
-        group = [run for run in ready if self._goes_with(run, ready[0])]
-        started = group[: min(GROUP, -(-len(group) // workers))]
-        for run in started:
-            self.states[run.run_id] = "running"
-        return started
+        first = self._first_ready()
+        if first is None:
+            return []
+        key = self._keys[first]
+        alike = [first] if key is None else [first, *(one for one in self._ready_by_key[key] if one != first)]
+        started = alike[: min(GROUP, -(-len(alike) // workers))]
+        for run_id in started:
+            self._set(run_id, "running")
+        return [self.plan.runs[run_id] for run_id in started]
 
     def part(self, run_id: str) -> None:
         """Let a run wait again, to be started alone."""
         self._keys[run_id] = None
-        self.states[run_id] = "pending"
+        self.reopen(run_id)
+
+    def reopen(self, run_id: str) -> None:
+        """Let a run wait again, and what needs it wait for it."""
+        if self.states[run_id] == "done":
+            for dependant in self._dependants[run_id]:
+                self._missing[dependant] += 1
+        self._set(run_id, "pending")
+        self._offer(run_id)
 
     def finish(self, run_id: str, outcome: State) -> None:
         """Note an outcome; what needs a run that is not done is blocked."""
-        self.states[run_id] = outcome
-        if outcome in ("failed", "diverged"):
+        self._set(run_id, outcome)
+        if outcome == "done":
+            for dependant in self._dependants[run_id]:
+                self._missing[dependant] -= 1
+                self._offer(dependant)
+        elif outcome in ("failed", "diverged"):
             self._block(run_id)
 
     def count(self, *states: State) -> int:
         """How many runs are in one of some states."""
-        return sum(state in states for state in self.states.values())
+        return sum(self._counts[state] for state in states)
 
-    def _ready(self) -> list[Run]:
-        """What can be started, the longest chain of waiting runs first; then what can go together before the rest."""
-        ready = [
-            run
-            for run_id, run in self.plan.runs.items()
-            if self.states[run_id] == "pending" and all(self.states[need.run_id] == "done" for need in run.needs)
-        ]
-        return sorted(ready, key=lambda run: (-self._heights[run.run_id], self._keys[run.run_id] is None))
+    def _is_missing(self, need) -> bool:
+        return self.states[need.run_id] != "done"
 
-    def _goes_with(self, run: Run, first: Run) -> bool:
-        key = self._keys[first.run_id]
-        return run is first or (key is not None and self._keys[run.run_id] == key)
+    def _is_ready(self, run_id: str) -> bool:
+        return self.states[run_id] == "pending" and self._missing[run_id] == 0
 
-    def _block_after_divergence(self) -> None:
-        for run_id in [run_id for run_id, state in self.states.items() if state == "diverged"]:
-            self._block(run_id)
+    def _offer(self, run_id: str) -> None:
+        if self._is_ready(run_id):
+            heapq.heappush(self._ready, (*self._ranks[run_id], run_id))
+            if (key := self._keys[run_id]) is not None:
+                self._ready_by_key[key][run_id] = None
+
+    def _first_ready(self) -> str | None:
+        while self._ready:
+            *_, run_id = heapq.heappop(self._ready)
+            if self._is_ready(run_id):
+                return run_id
+        return None
+
+    def _set(self, run_id: str, state: State) -> None:
+        if run_id in self.states:
+            self._counts[self.states[run_id]] -= 1
+        self.states[run_id] = state
+        self._counts[state] += 1
+        if state != "pending" and (key := self._keys[run_id]) is not None:
+            self._ready_by_key[key].pop(run_id, None)
 
     def _block(self, run_id: str) -> None:
-        for waiting in self.plan.waiting_for(run_id):
+        for waiting in self._after(run_id):
             if self.states[waiting] == "pending":
-                self.states[waiting] = "blocked"
+                self._set(waiting, "blocked")
+
+    def _after(self, run_id: str) -> Iterator[str]:
+        """The runs that cannot be run without this one, near and far."""
+        seen, left = {run_id}, [run_id]
+        while left:
+            for dependant in self._dependants[left.pop()]:
+                if dependant not in seen:
+                    seen.add(dependant)
+                    left.append(dependant)
+                    yield dependant
 
 
-def _heights(plan: Plan) -> dict[str, int]:
-    """For each run, how many runs the longest chain has in which each waits for the one before, from this one on."""
+def _dependants(plan: Plan) -> dict[str, list[str]]:
+    dependants: dict[str, list[str]] = {run_id: [] for run_id in plan.runs}
+    for run_id, run in plan.runs.items():
+        for need in run.needs:
+            dependants[need.run_id].append(run_id)
+    return dependants
+
+
+def _ranks(plan: Plan, keys: dict[str, str | None]) -> dict[str, tuple[int, bool, int]]:
+    """What is ready is started in this order: before the longest chains, then what can go together, then as planned."""
     heights = dict.fromkeys(plan.runs, 0)
     for run_id, run in reversed(plan.runs.items()):
         for need in run.needs:
             heights[need.run_id] = max(heights[need.run_id], heights[run_id] + 1)
-    return heights
+    return {run_id: (-heights[run_id], keys[run_id] is None, position) for position, run_id in enumerate(plan.runs)}

@@ -1,212 +1,110 @@
-"""A worker process: takes a run, or several that go together, one command after another, and tells what they tell."""
+"""A worker's process: what must be settled before anything heavy is imported, then the service of its coordinator."""
 
-import math
+import contextlib
+import ctypes
+import json
 import os
+import signal
 import sys
 import threading
-import time
-import traceback
-from collections.abc import Callable, Sequence
-from functools import partial, singledispatch
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from queue import Queue
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
-import numpy as np
-from pydantic import TypeAdapter
+from linstudy.execute.messages import Interrupt, Sender, Start, Stop, receive
+from linstudy.execute.signals import STOPPING
 
-from linstudy.execute.messages import (
-    ArtifactReference,
-    Assignment,
-    Chosen,
-    Finished,
-    Hello,
-    Loaded,
-    Message,
-    OfRun,
-    Outcome,
-    Progressed,
-    Restart,
-    Row,
-    RunCommand,
-    StopCommand,
-    Stored,
-    parse,
-    send,
-)
-from linstudy.runs.events import (
-    Chose,
-    Diverged,
-    Emit,
-    Event,
-    Fingerprint,
-    Measured,
-    Produced,
-    Progress,
-    Restarted,
-    Stopped,
-)
-from linstudy.runs.job import Job
-from linstudy.runs.kinds import KINDS, TOGETHER
-from linstudy.spec.errors import LinstudyError
-from linstudy.spec.run import RunSpec
-from linstudy.store.artifacts import ArtifactStore
-
-SECONDS_BETWEEN_PROGRESS = 0.1
-"""A person sees no more of it, and a short epoch costs less than telling of it."""
-
-_SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
+_PR_SET_PDEATHSIG = 1
 
 
-def main(artifacts: Path) -> None:
-    """Serve the coordinator on standard input and output until the input ends."""
-    output = _private_output()
-    commands: Queue[RunCommand] = Queue()
+@dataclass(frozen=True)
+class Settings:
+    """What a worker is told on its command line.
+
+    Attributes:
+        channel: The descriptors from which it hears its coordinator, and to which it speaks.
+        artifacts: The folder of stored arrays.
+        import_folders: Where a user's own modules lie.
+        data_folder: Where data sets lie; the platform's cache if None.
+        memory: Bytes that it may use; those there are if None.
+        cpus: The processors that it may use; all if None.
+        scratch: Where files go that exceed memory; beside the artifacts if None.
+    """
+
+    channel: tuple[int, int]
+    artifacts: str
+    import_folders: Sequence[str] = ()
+    data_folder: str | None = None
+    memory: int | None = None
+    cpus: Sequence[int] | None = None
+    scratch: str | None = None
+
+
+def main(argument: str) -> None:
+    """Serve the coordinator until its channel ends."""
+    settings = Settings(**json.loads(argument))
+    commands, sender = _open(settings.channel)
+    _tell_signals(sender)
+    _die_with_parent()
+    _use_processors(settings.cpus)
+    sys.path += settings.import_folders  # last: a file beside a study must not take a standard module's place
+    starts: Queue[Start] = Queue()
     stopping = threading.Event()
-    threading.Thread(target=_listen, args=(commands, stopping), daemon=True).start()
-    tell = partial(send, output)
-    tell(_hello())
-    store = ArtifactStore(artifacts)
-    while True:
-        _serve(commands.get(), store, stopping, tell)
+    threading.Thread(target=_listen, args=(commands, starts, stopping), daemon=True).start()
+
+    from linstudy.execute.service import serve
+
+    serve(settings, starts, stopping, sender)
 
 
-def _private_output() -> TextIO:
-    """Standard output for messages alone: what a model prints goes to standard error."""
-    private = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return private
+def _open(channel: Sequence[int]) -> tuple[TextIO, Sender]:
+    for descriptor in channel:
+        os.set_inheritable(descriptor, False)
+    read, write = channel
+    commands = os.fdopen(read, encoding="utf-8", errors="replace", newline="\n")
+    return commands, Sender(os.fdopen(write, "w", encoding="utf-8"))
 
 
-def _listen(commands: "Queue[RunCommand]", stopping: threading.Event) -> None:
-    for line in sys.stdin:
-        command = parse(line)
-        if isinstance(command, StopCommand):
-            stopping.set()
-        elif isinstance(command, RunCommand):
-            commands.put(command)
-    os._exit(0)  # the coordinator is gone, and a worker must not outlive it
-
-
-def _hello() -> Hello:
-    import importlib.metadata
-
-    import jax
-
-    device = jax.devices()[0]
-    names = ("linstudy", "jax", "equinox", "optax", "numpy", "scipy")
-    return Hello(f"{device.platform}: {device.device_kind}", {name: importlib.metadata.version(name) for name in names})
-
-
-def _serve(
-    command: RunCommand, store: ArtifactStore, stopping: threading.Event, tell: Callable[[Message], None]
-) -> None:
-    attempts = [_Attempt(run.run_id, store, tell) for run in command.runs]
+def _listen(commands: TextIO, starts: "Queue[Start]", stopping: threading.Event) -> None:
     try:
-        _compute([_job(run, command, store, stopping) for run in command.runs], [attempt.emit for attempt in attempts])
-        ending = _Ending("done")
-    except Stopped:
-        ending = _Ending("interrupted", "stopped on request")
-    except LinstudyError as error:
-        ending = _Ending("failed", str(error))
-    except Exception as error:
-        ending = _Ending("failed", f"{type(error).__name__}: {error}", traceback.format_exc())
-    for attempt in attempts:
-        attempt.end(ending)
+        for message in receive(commands):
+            if isinstance(message, Stop):
+                stopping.set()
+            elif isinstance(message, Start):
+                starts.put(message)
+    finally:
+        os._exit(0)  # the coordinator is gone, or cannot be understood, and a worker must not outlive it
 
 
-def _compute(jobs: Sequence[Job], emits: Sequence[Emit]) -> None:
-    [kind] = {job.spec.kind for job in jobs}
-    if len(jobs) == 1:
-        KINDS[kind](jobs[0], emits[0])
-    else:
-        TOGETHER[kind](jobs, emits)
+def _tell_signals(sender: Sender) -> None:
+    """Leave to the coordinator what a signal means, at once, whatever the main thread is computing."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    for number in STOPPING:
+        signal.signal(number, lambda number, frame: None)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+
+    def tell() -> None:
+        while data := os.read(read, 64):
+            for number in data:
+                with contextlib.suppress(OSError, ValueError):
+                    sender.send(Interrupt(signal.Signals(number).name))
+
+    threading.Thread(target=tell, daemon=True).start()
 
 
-def _job(run: Assignment, command: RunCommand, store: ArtifactStore, stopping: threading.Event) -> Job:
-    return Job(
-        spec=_SPEC.validate_python(run.spec, strict=False),
-        checkpoints=tuple(run.checkpoints),
-        artifacts={(item.role, item.name, item.epoch): _loader(store, item) for item in run.artifacts},
-        data_folder=Path(command.data_folder) if command.data_folder else None,
-        scratch=store.scratch,
-        stop=stopping.is_set,
-    )
+def _die_with_parent() -> None:
+    """Let the system kill this process with its coordinator, also while no Python code can run here."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class _Ending(NamedTuple):
-    outcome: Outcome
-    error: str | None = None
-    traceback: str | None = None
-
-
-class _Attempt:
-    """What one run tells, in messages."""
-
-    def __init__(self, run_id: str, store: ArtifactStore, tell: Callable[[OfRun], None]):
-        self._run_id, self._store, self._tell = run_id, store, tell
-        self._ended = False
-        self._progressed = -math.inf
-
-    def emit(self, event: Event) -> None:
-        if isinstance(event, Diverged):
-            self.end(_Ending("diverged"))
-        elif not (isinstance(event, Progress) and self._too_soon(event)):
-            self._tell(_message(event, self._run_id, self._store))
-
-    def end(self, ending: _Ending) -> None:
-        """Tell the outcome, once: of several that go together, one can end before the others."""
-        if not self._ended:
-            self._ended = True
-            self._tell(Finished(self._run_id, *ending))
-
-    def _too_soon(self, event: Progress) -> bool:
-        if event.fraction < 1 and time.monotonic() - self._progressed < SECONDS_BETWEEN_PROGRESS:
-            return True
-        self._progressed = time.monotonic()
-        return False
-
-
-def _loader(store: ArtifactStore, item: ArtifactReference) -> Callable[[], dict[str, np.ndarray]]:
-    return lambda: store.load(item.path, sha256=item.sha256)
-
-
-@singledispatch
-def _message(event: Event, run_id: str, store: ArtifactStore) -> OfRun:
-    raise TypeError(type(event).__name__)
-
-
-@_message.register
-def _(event: Measured, run_id: str, store: ArtifactStore) -> OfRun:
-    value = np.asarray(event.value, dtype=np.float64).tolist()
-    return Row(run_id, event.metric.name, value, event.split, event.epoch, event.step, event.label)
-
-
-@_message.register
-def _(event: Produced, run_id: str, store: ArtifactStore) -> OfRun:
-    saved = store.save(event.name, event.arrays, epoch=event.epoch)
-    return Stored(run_id, saved.name, str(saved.path), saved.sha256, saved.bytes, saved.epoch)
-
-
-@_message.register
-def _(event: Progress, run_id: str, store: ArtifactStore) -> OfRun:
-    return Progressed(run_id, event.fraction, event.text)
-
-
-@_message.register
-def _(event: Fingerprint, run_id: str, store: ArtifactStore) -> OfRun:
-    return Loaded(run_id, event.value)
-
-
-@_message.register
-def _(event: Chose, run_id: str, store: ArtifactStore) -> OfRun:
-    return Chosen(run_id, event.what, event.how)
-
-
-@_message.register
-def _(event: Restarted, run_id: str, store: ArtifactStore) -> OfRun:
-    return Restart(run_id, event.epoch)
+def _use_processors(cpus: Sequence[int] | None) -> None:
+    # before NumPy and JAX are imported, which start as many threads as they may use
+    if cpus is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1])

@@ -1,9 +1,11 @@
 """What every run of one network starts with: data, labels, precision."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from linstudy.runs.events import Emit, Fingerprint, Progress, Stopped
-from linstudy.runs.job import Job
+from linstudy.facts import Progress
+from linstudy.runs.job import Job, Stopped
 from linstudy.spec.train import Precision
 from linstudy.tasks.kinds import label
 from linstudy.tasks.labelled import Labelled
@@ -14,26 +16,23 @@ def dtype_of(precision: Precision) -> np.dtype:
     return np.dtype(np.float64 if precision == "float64" else np.float32)
 
 
-def labelled(job: Job, emit: Emit, precision: Precision) -> Labelled:
+def labelled(job: Job, precision: Precision) -> Labelled:
     """The inputs and labels of a run's task, in the run's precision."""
-    data = job.dataset()
-    emit(Fingerprint(data.fingerprint))
-    return label(job.spec.task, data, job.needed).astype(dtype_of(precision))  # type: ignore[union-attr]
+    return label(job.spec.task, job.dataset(), job.needed).astype(dtype_of(precision))  # type: ignore[union-attr]
 
 
-def inputs_of(job: Job, emit: Emit, precision: Precision) -> np.ndarray:
+def inputs_of(job: Job, precision: Precision) -> np.ndarray:
     """All inputs of a run's data: the training samples, then the test samples."""
     data = job.dataset()
-    emit(Fingerprint(data.fingerprint))
     return np.concatenate([data.train_inputs, data.test_inputs]).astype(dtype_of(precision))
 
 
-def progress_of(job: Job, emit: Emit, text: str, start: float = 0.0, end: float = 1.0):
+def progress_of(job: Job, text: str, start: float = 0.0, end: float = 1.0) -> Callable[[float], None]:
     """A callback that tells how far a part of the run is, and ends the run there if it is asked to stop."""
 
     def report(fraction: float) -> None:
         if job.stop():
             raise Stopped
-        emit(Progress(start + fraction * (end - start), text))
+        job.tell(Progress(start + fraction * (end - start), text))
 
     return report

@@ -4,19 +4,36 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 
 from linstudy.data import Dataset, load
+from linstudy.facts import Artifact, Fact, Fingerprint
+from linstudy.history import Leg
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec
-
-CHECKPOINT = "checkpoint"
 
 Arrays = Mapping[str, np.ndarray]
 ArtifactKey = tuple[str, str, int | None]
 """Role of the run ("self" for this one), name of the artifact, its epoch."""
+
+
+class Stopped(Exception):
+    """A run was asked to stop, and did so at a point from where it can go on."""
+
+
+class Tell(Protocol):
+    """Reports facts that belong together: they are stored at once, or not at all."""
+
+    def __call__(self, *facts: Fact) -> None: ...
+
+
+Store = Callable[[str, Arrays, int | None, int | None], Artifact]
+
+
+def _nowhere(name: str, arrays: Arrays, epoch: int | None, replaces: int | None) -> Artifact:
+    raise LinstudyError(f"there is no place to store {name}")
 
 
 @dataclass(frozen=True)
@@ -24,18 +41,33 @@ class Job:
     """One attempt at one run.
 
     Attributes:
-        checkpoints: The epochs whose checkpoints a training must leave.
+        kept: Numbers up to this epoch are stored already, and are not told again; None: none are.
+        legs: What is to be made, in order.
         artifacts: How to load every artifact of this run's earlier attempts and of the runs it needs.
+        fingerprints: Of the arrays that those had loaded, by role.
         scratch: Opens a file without a name, for what exceeds memory; it is gone once nothing holds it.
+        tell: Reports what happens.
         stop: Whether the run should stop at its next safe point.
     """
 
     spec: RunSpec
-    checkpoints: tuple[int, ...] = ()
+    kept: int | None = None
+    legs: tuple[Leg, ...] = ()
     artifacts: Mapping[ArtifactKey, Callable[[], Arrays]] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
     data_folder: Path | None = None
     scratch: Callable[[], IO[bytes]] = tempfile.TemporaryFile
+    tell: Tell = lambda *facts: None
+    store: Store = _nowhere
     stop: Callable[[], bool] = lambda: False
+
+    def save(self, name: str, arrays: Arrays, epoch: int | None = None, *, replaces: int | None = None) -> Artifact:
+        """Store arrays that this run, or others, will read. Nobody knows of them until the artifact is told.
+
+        Args:
+            replaces: The epoch of an artifact of this name that is no longer needed.
+        """
+        return self.store(name, arrays, epoch, replaces)
 
     def load(self, role: str, name: str, epoch: int | None = None) -> Arrays:
         """The arrays of an artifact of the run needed in a role.
@@ -46,21 +78,29 @@ class Job:
         try:
             return self.artifacts[(role, name, epoch)]()
         except KeyError:
-            at = "" if epoch is None else f" of epoch {epoch}"
-            raise LinstudyError(f"the run needed as {role} has left no {name}{at}") from None
+            what = name if epoch is None else f"{name} of epoch {epoch}"
+            raise LinstudyError(f"{role}: {what} is missing. Make it again: linstudy run STUDY") from None
 
     def needed(self, role: str) -> Arrays:
         """The one artifact of a role that is named like the role itself: `spectrum`, `nads`."""
         return self.load(role, role)
 
-    def epochs(self, role: str) -> list[int]:
-        """The epochs whose checkpoints a role's run has left."""
-        found = (epoch for r, name, epoch in self.artifacts if (r, name) == (role, CHECKPOINT) and epoch is not None)
-        return sorted(found)
-
     def dataset(self) -> Dataset:
-        """The data of the run; kept, since the next run of a study mostly has the same."""
-        return _dataset(self.spec.data, self.data_folder)
+        """The data of the run; kept, since the next run of a study mostly has the same.
+
+        Raises:
+            LinstudyError: If its arrays are not those that the runs it needs had loaded.
+        """
+        data = _dataset(self.spec.data, self.data_folder)
+        self.tell(Fingerprint(data.fingerprint))
+        for role, known in self.fingerprints.items():
+            if known != data.fingerprint:
+                raise LinstudyError(
+                    f"the arrays of the data are not those that {role} had: fingerprint {data.fingerprint[:16]} now, "
+                    f"{known[:16]} then. The files are the same, so what reads them differs, such as the version of "
+                    "Pillow. Make all of it again: linstudy run STUDY --again"
+                )
+        return data
 
 
 _LAST: dict[Any, Dataset] = {}

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from linstudy.runs import nads, probe, spectrum, training
-from linstudy.runs.events import Emit
 from linstudy.runs.job import Job
 
-KINDS: dict[str, Callable[[Job, Emit], None]] = {
+KINDS: dict[str, Callable[[Job], None]] = {
     "spectrum": spectrum.run,
     "nads": nads.run,
     "training": training.run,
     "probe": probe.run,
 }
 
-TOGETHER: dict[str, Callable[[Sequence[Job], Sequence[Emit]], None]] = {"training": training.run_together}
+TOGETHER: dict[str, Callable[[Sequence[Job]], None]] = {"training": training.run_together}
 """The kinds of which several runs can be made at once: those of one `linstudy.plan.fusion_key`."""

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 
 from linstudy import metrics
+from linstudy.facts import Vector
 from linstudy.runs.context import progress_of
-from linstudy.runs.events import Emit, Measured, Produced, Restarted
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import precision
@@ -12,13 +12,12 @@ from linstudy.spec.run import NadsRun
 from linstudy.tangent import freeze, nads
 
 
-def run(job: Job, emit: Emit) -> None:
+def run(job: Job) -> None:
     """Leaves the artifact `nads`: directions, one a row, and singular values."""
     assert isinstance(job.spec, NadsRun)
-    emit(Restarted())
     with precision("float64"):
         shape = job.dataset().train_inputs.shape[1:]
         model = freeze(*initial_network(job, shape))
-        found = nads(model, jnp.zeros((1, *shape)), progress=progress_of(job, emit, "directions"))
-    emit(Produced("nads", {"directions": found.directions, "singular_values": found.singular_values}))
-    emit(Measured(metrics.SINGULAR_VALUES, found.singular_values))
+        found = nads(model, jnp.zeros((1, *shape)), progress=progress_of(job, "directions"))
+    artifact = job.save("nads", {"directions": found.directions, "singular_values": found.singular_values})
+    job.tell(artifact, Vector(metrics.SINGULAR_VALUES, found.singular_values))

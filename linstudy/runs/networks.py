@@ -5,8 +5,9 @@ from typing import Any
 import equinox as eqx
 import jax
 
+from linstudy.facts import CHECKPOINT
 from linstudy.models.network import Stateless, make_network
-from linstudy.runs.job import CHECKPOINT, Arrays, Job
+from linstudy.runs.job import Arrays, Job
 from linstudy.spec.run import ProbeRun, TrainingRun
 from linstudy.spec.train import AnchorEpoch, Linearize, Train
 from linstudy.tangent import freeze, linearize, merge, split

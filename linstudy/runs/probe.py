@@ -1,42 +1,39 @@
 """The run `probe`: one probe on the checkpoints of a training."""
 
+from linstudy.facts import CHECKPOINT, Fact, Method, Number, Vector
 from linstudy.probes.kinds import PROBES
-from linstudy.probes.subject import Subject
+from linstudy.probes.subject import Found, Subject
 from linstudy.runs.context import labelled, progress_of
-from linstudy.runs.events import Chose, Emit, Measured, Restarted
-from linstudy.runs.job import CHECKPOINT, Job
+from linstudy.runs.job import Job
 from linstudy.runs.networks import starting_point, stored_state, with_state
 from linstudy.runs.precision import precision
 from linstudy.spec.run import ProbeRun
 from linstudy.tangent import freeze
 
 
-def run(job: Job, emit: Emit) -> None:
+def run(job: Job) -> None:
     """Measure the model at every epoch of the probe, with its batch norm frozen at the statistics of that epoch."""
     spec = job.spec
     assert isinstance(spec, ProbeRun)
-    emit(Restarted())
+    epochs = [epoch for leg in job.legs for epoch in leg.make]
 
     def chose(what: str, how: str) -> None:
-        emit(Chose(what, how))
+        job.tell(Method(what, how))
 
     with precision(spec.train.precision):
-        data = labelled(job, emit, spec.train.precision)
+        data = labelled(job, spec.train.precision)
         model, statistics = starting_point(job, spec, data)
-        for position, epoch in enumerate(spec.epochs):
+        for position, epoch in enumerate(epochs):
             arrays = job.load("training", CHECKPOINT, epoch)
             state = stored_state(arrays, model, statistics, spec.train, data)
-            share = [(position + part) / len(spec.epochs) for part in (0, 1)]
-            report = progress_of(job, emit, f"epoch {epoch}", *share)
+            share = [(position + part) / len(epochs) for part in (0, 1)]
+            report = progress_of(job, f"epoch {epoch}", *share)
             subject = Subject(freeze(*with_state(model, state)), data, job.needed, report, chose)
-            for found in PROBES[spec.probe.kind](spec.probe, subject):
-                emit(
-                    Measured(
-                        found.metric,
-                        found.value,
-                        found.split,
-                        epoch=epoch,
-                        step=int(state.step),
-                        label=spec.probe.label,
-                    )
-                )
+            found = PROBES[spec.probe.kind](spec.probe, subject)
+            job.tell(*[_fact(one, epoch, int(state.step), spec.probe.label) for one in found])
+
+
+def _fact(found: Found, epoch: int, step: int, label: str) -> Fact:
+    if found.metric.shape == "vector":
+        return Vector(found.metric, found.value, found.split, epoch, label)  # type: ignore[arg-type]
+    return Number(found.metric, found.value, found.split, epoch, step, label)  # type: ignore[arg-type]

@@ -7,8 +7,8 @@ from typing import IO
 import numpy as np
 
 from linstudy import metrics
+from linstudy.facts import Method, Number, Vector
 from linstudy.runs.context import inputs_of, progress_of
-from linstudy.runs.events import Chose, Emit, Measured, Produced, Restarted
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import precision
@@ -17,7 +17,7 @@ from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import SpectrumRun
 from linstudy.tangent import freeze, infinite_width, ntk_gram, spectrum
 
-Gram = Callable[[SpectrumRun, Job, Emit, np.ndarray], np.ndarray]
+Gram = Callable[[SpectrumRun, Job, np.ndarray], np.ndarray]
 
 SHARE_OF_GRAM = 0.7
 """Of the progress shown; the decomposition takes the rest."""
@@ -28,12 +28,12 @@ IN_MEMORY = 2**32
 it cannot be known: other workers run beside this one, and a queue may allow less than the machine has."""
 
 
-def _held(samples: int, dtype: np.dtype, job: Job, emit: Emit) -> np.ndarray | None:
+def _held(samples: int, dtype: np.dtype, job: Job) -> np.ndarray | None:
     """Where the Gram goes: a memory-mapped file, or new memory if None."""
     size = samples**2 * dtype.itemsize
     if size <= IN_MEMORY:
         return None
-    emit(Chose("gram storage", "memory-mapped file"))
+    job.tell(Method("gram storage", "memory-mapped file"))
     file = job.scratch()
     _reserve(file, size)
     return np.memmap(file, dtype, "w+", shape=(samples, samples))
@@ -51,19 +51,19 @@ def _reserve(file: IO[bytes], size: int) -> None:
             ) from error
 
 
-def _empirical(spec: SpectrumRun, job: Job, emit: Emit, inputs: np.ndarray) -> np.ndarray:
+def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
     model = freeze(*initial_network(job, inputs.shape[1:]))
-    out = _held(len(inputs), inputs.dtype, job, emit)
-    return ntk_gram(model, inputs, out=out, progress=_report(job, emit), chose=lambda how: emit(Chose("gram", how)))
+    out = _held(len(inputs), inputs.dtype, job)
+    return ntk_gram(model, inputs, out=out, progress=_report(job), chose=lambda how: job.tell(Method("gram", how)))
 
 
-def _infinite_width(spec: SpectrumRun, job: Job, emit: Emit, inputs: np.ndarray) -> np.ndarray:
+def _infinite_width(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
     kernel = INFINITE_WIDTH[spec.model.kind](spec.model)
-    return infinite_width.infinite_width_gram(kernel, inputs, progress=_report(job, emit))
+    return infinite_width.infinite_width_gram(kernel, inputs, progress=_report(job))
 
 
-def _report(job: Job, emit: Emit) -> Callable[[float], None]:
-    return progress_of(job, emit, "Gram", end=SHARE_OF_GRAM)
+def _report(job: Job) -> Callable[[float], None]:
+    return progress_of(job, "Gram", end=SHARE_OF_GRAM)
 
 
 KERNELS: dict[str, Gram] = {"empirical": _empirical, "infinite_width": _infinite_width}
@@ -74,24 +74,25 @@ INFINITE_WIDTH: dict[str, Callable] = {
 }
 
 
-def run(job: Job, emit: Emit) -> None:
+def run(job: Job) -> None:
     """Leaves the artifact `spectrum`: eigenvalues and eigenvectors, one a row, over training then test samples."""
     spec = job.spec
     assert isinstance(spec, SpectrumRun)
-    emit(Restarted())
     with precision(spec.spectrum.precision):
-        inputs = inputs_of(job, emit, spec.spectrum.precision)
-        gram = KERNELS[spec.spectrum.kernel](spec, job, emit, inputs)
+        inputs = inputs_of(job, spec.spectrum.precision)
+        gram = KERNELS[spec.spectrum.kernel](spec, job, inputs)
     trace, top = float(np.trace(gram, dtype=np.float64)), min(spec.spectrum.top or DEFAULT_TOP, len(inputs))
     del inputs
-    report = progress_of(job, emit, "eigenvectors", start=SHARE_OF_GRAM)
+    report = progress_of(job, "eigenvectors", start=SHARE_OF_GRAM)
     report(0.0)
     found = spectrum(gram, top, progress=report)
     del gram
-    emit(Produced("spectrum", {"eigenvalues": found.eigenvalues, "eigenvectors": found.eigenvectors}))
     every = found.all_eigenvalues if found.all_eigenvalues is not None else found.eigenvalues
-    emit(Measured(metrics.EIGENVALUES, every))
-    emit(Measured(metrics.RESIDUALS, found.residuals))
-    emit(Measured(metrics.GAPS, found.gaps))
-    emit(Measured(metrics.EIGENVALUE_MAX, float(found.eigenvalues[0])))
-    emit(Measured(metrics.TRACE, trace))
+    job.tell(
+        job.save("spectrum", {"eigenvalues": found.eigenvalues, "eigenvectors": found.eigenvectors}),
+        Vector(metrics.EIGENVALUES, every),
+        Vector(metrics.RESIDUALS, found.residuals),
+        Vector(metrics.GAPS, found.gaps),
+        Number(metrics.EIGENVALUE_MAX, float(found.eigenvalues[0])),
+        Number(metrics.TRACE, trace),
+    )

@@ -1,7 +1,7 @@
 """The run `training`: fits, alone or several at once, their curves and their checkpoints."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Array
 
 from linstudy import metrics
+from linstudy.facts import CHECKPOINT, RESUME, Ending, Fact, Method, Number, Progress
+from linstudy.history import Leg
 from linstudy.runs.context import labelled, progress_of
-from linstudy.runs.events import Chose, Diverged, Emit, Event, Measured, Produced, Progress, Restarted, Stopped
 from linstudy.runs.function_space import span_learner
-from linstudy.runs.job import CHECKPOINT, Arrays, Job
+from linstudy.runs.job import Arrays, Job, Stopped
 from linstudy.runs.networks import starting_point
 from linstudy.runs.precision import precision
 from linstudy.spec.run import TrainingRun
@@ -27,7 +28,7 @@ from linstudy.train.group import alike, own_bytes
 from linstudy.train.learner import Course, Learner
 from linstudy.train.network import NetworkLearner
 
-SECONDS_BETWEEN_CHECKPOINTS = 300.0
+SECONDS_BETWEEN_STATES = 300.0
 """What a killed training loses at most, beside the epoch that it was in."""
 
 MOST_TOGETHER = 16
@@ -36,24 +37,23 @@ OWN_BYTES = 2**32
 """Held by a group's networks beyond what they share; their states and gradients are a few times their parameters."""
 
 
-def run(job: Job, emit: Emit) -> None:
-    """Train from the latest checkpoint, or from the start, until every checkpoint that is asked for is there.
-
-    A training that is done and lacks an earlier checkpoint goes again from the nearest one before it.
-    """
-    run_together([job], [emit])
+def run(job: Job) -> None:
+    """Train along the legs of the job, and leave the checkpoints that these ask for."""
+    run_together([job])
 
 
-def run_together(jobs: Sequence[Job], emits: Sequence[Emit]) -> None:
-    """Train runs of one `fusion_key`, as one program where that is faster; each tells what it would tell alone.
+def run_together(jobs: Sequence[Job]) -> None:
+    """Train runs of one `fusion_key`, as one program where that is faster; each reports what it would report alone.
 
-    All are prepared before any tells a row.
+    All are prepared before any reports a number.
     """
     with precision(_spec(jobs[0]).train.precision):
         inputs = _SharedInputs()
-        prepared = [_prepared(job, emit, inputs) for job, emit in zip(jobs, emits, strict=True)]
-        for group in _groups([attempt for attempt in prepared if attempt is not None]):
-            _train(group)
+        prepared = [[_prepare(job, leg, inputs) for leg in job.legs] for job in jobs]
+        for number in range(max(len(legs) for legs in prepared)):
+            legs = [own[number] for own in prepared if number < len(own)]
+            for group in _groups([leg for leg in legs if not leg.done]):
+                _train(group)
 
 
 def _spec(job: Job) -> TrainingRun:
@@ -81,21 +81,19 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 @dataclass
-class _Attempt:
-    """One run on its way.
+class _Stretch:
+    """One run on one of its legs.
 
     Attributes:
-        wanted: The epochs whose checkpoints are still to be made.
-        told: Whether its rows are stored already, from an earlier attempt.
-        resume: The epoch that it goes on from, and its checkpoint.
+        start: The state of the leg's first epoch; None for the initialization.
+        rolling: The epoch of the state that the run would go on from now, if that is no checkpoint.
     """
 
     job: Job
-    emit: Emit
     learner: Learner
-    wanted: set[int]
-    told: bool
-    resume: tuple[int, Arrays] | None
+    leg: Leg
+    start: Arrays | None
+    rolling: int | None = None
     done: bool = False
     saved_at: float = 0.0
 
@@ -105,68 +103,58 @@ class _Attempt:
 
     def begin(self, how: str) -> None:
         self.saved_at = time.monotonic()
-        if not self.told:
-            self.emit(Restarted(None if self.resume is None else self.resume[0]))
-        self.emit(Chose("training", how))
-
-    def tell(self, event: Event) -> None:
-        """Tell it, unless it is a row that is stored already."""
-        if not (self.told and isinstance(event, Measured)):
-            self.emit(event)
+        self.job.tell(Method("training", how))
 
     def take(self, result: EpochResult, stop: bool) -> None:
-        """Tell a result, and leave a checkpoint where one is due."""
-        for measured in measurements(result):
-            self.tell(measured)
-        self.emit(Progress(result.epoch / max(self.epochs, 1), _summary(result, self.epochs)))
-        self.done = not result.finite or result.epoch == max(self.wanted)
+        """Report a result, with the state after it where one is due: all of it is stored at once."""
+        facts: list[Fact] = [Progress(result.epoch / max(self.epochs, 1), _summary(result, self.epochs))]
+        self.done = not result.finite or result.epoch == self.leg.make[-1]
         if not result.finite:
-            self.emit(Diverged(result.epoch))
+            self.job.tell(*facts, Ending("diverged", f"the loss is not finite at epoch {result.epoch}"))
             return
-        due = time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
-        if result.epoch in self.wanted or due or (stop and not self.done):
-            self.emit(Produced(CHECKPOINT, result.checkpoint(), result.epoch))
+        if self.job.kept is None or result.epoch > self.job.kept:
+            facts += numbers(result)
+        due = time.monotonic() - self.saved_at > SECONDS_BETWEEN_STATES
+        if result.epoch in self.leg.make:
+            facts.append(self.job.save(CHECKPOINT, result.checkpoint(), result.epoch))
             self.saved_at = time.monotonic()
+        elif due or stop:
+            facts.append(self.job.save(RESUME, result.checkpoint(), result.epoch, replaces=self.rolling))
+            self.rolling, self.saved_at = result.epoch, time.monotonic()
+        self.job.tell(*facts)
 
 
-def _prepared(job: Job, emit: Emit, shared: _SharedInputs) -> _Attempt | None:
-    """All that a run needs before its first epoch; None if it has nothing to do."""
-    spec, stored = _spec(job), job.epochs("self")
-    wanted = {*job.checkpoints, spec.train.epochs} - set(stored)
-    if not wanted:
-        return None
-    data = labelled(job, emit, spec.train.precision)
+def _prepare(job: Job, leg: Leg, shared: _SharedInputs) -> _Stretch:
+    """All that a run needs before the first epoch of a leg."""
+    spec, start, rolling = _spec(job), None, None
+    if leg.start is not None:
+        rolling = leg.start if ("self", RESUME, leg.start) in job.artifacts else None
+        start = job.load("self", CHECKPOINT if rolling is None else RESUME, leg.start)
+    data = labelled(job, spec.train.precision)
     model, statistics = starting_point(job, spec, data)
     inputs, course = shared.of(data), Course(data, spec.train, spec.seed)
     spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels))
-    learner = (
-        span_learner(model, inputs, course, progress_of(job, emit, "Gram"))
-        if spans
-        else NetworkLearner(model, statistics, inputs, course)
-    )
-    resume, epoch = None, resume_epoch(stored, wanted)
-    if epoch is not None:
-        arrays = job.load("self", CHECKPOINT, epoch)
-        # one that was made through the parameters says nothing of the coefficients
-        resume = (epoch, arrays) if in_span(arrays) or not spans else None
-    return _Attempt(job, emit, learner, wanted, spec.train.epochs in stored, resume)
+    # a state that was made through the parameters says nothing of the coefficients, but goes on as it began
+    if spans and (start is None or in_span(start)):
+        learner = span_learner(model, inputs, course, progress_of(job, "Gram"))
+    else:
+        learner = NetworkLearner(model, statistics, inputs, course)
+    stretch = _Stretch(job, learner, leg, start, rolling)
+    if start is not None and leg.start in leg.make:
+        job.tell(job.save(CHECKPOINT, start, leg.start))
+        stretch.done = leg.make == (leg.start,)
+    return stretch
 
 
-def resume_epoch(stored: Iterable[int], wanted: Iterable[int]) -> int | None:
-    """The stored epoch to go on from: the last one before every epoch that is wanted."""
-    first = min(wanted)
-    return max((epoch for epoch in stored if epoch < first), default=None)
-
-
-def _groups(attempts: Sequence[_Attempt]) -> Iterator[list[_Attempt]]:
-    """The attempts that train as one, in the order given."""
-    groups: list[list[_Attempt]] = []
-    for attempt in attempts:
-        found = next((group for group in groups if _joins(attempt, group)), None)
+def _groups(stretches: Sequence[_Stretch]) -> Iterator[list[_Stretch]]:
+    """Those that train as one, in the order given."""
+    groups: list[list[_Stretch]] = []
+    for stretch in stretches:
+        found = next((group for group in groups if _joins(stretch, group)), None)
         if found is None:
-            groups.append([attempt])
+            groups.append([stretch])
         else:
-            found.append(attempt)
+            found.append(stretch)
     for group in groups:
         first = group[0]
         if isinstance(first.learner, SpanLearner) or stacking_pays([one.learner for one in group], first.epochs):
@@ -175,54 +163,53 @@ def _groups(attempts: Sequence[_Attempt]) -> Iterator[list[_Attempt]]:
             yield from ([one] for one in group)
 
 
-def _joins(attempt: _Attempt, group: Sequence[_Attempt]) -> bool:
+def _joins(stretch: _Stretch, group: Sequence[_Stretch]) -> bool:
     first = group[0]
-    epochs = [None if one.resume is None else one.resume[0] for one in (attempt, first)]
-    if epochs[0] != epochs[1] or not alike(attempt.learner, first.learner):
+    if stretch.leg.start != first.leg.start or not alike(stretch.learner, first.learner):
         return False
-    if isinstance(first.learner, SpanLearner) and isinstance(attempt.learner, SpanLearner):
-        return attempt.learner.span is first.learner.span and len(group) < MOST_COLUMNS
-    more = own_bytes(attempt.learner, first.learner)
+    if isinstance(first.learner, SpanLearner) and isinstance(stretch.learner, SpanLearner):
+        return stretch.learner.span is first.learner.span and len(group) < MOST_COLUMNS
+    more = own_bytes(stretch.learner, first.learner)
     return len(group) < MOST_TOGETHER and (len(group) + 1) * more <= OWN_BYTES
 
 
-def _train(group: Sequence[_Attempt]) -> None:
+def _train(group: Sequence[_Stretch]) -> None:
     first = group[0]
-    for attempt in group:
-        attempt.begin(_how(attempt, len(group)))
-    checkpoints = [one.resume[1] for one in group if one.resume is not None]
-    resume = None if first.resume is None else (first.resume[0], checkpoints)
+    for stretch in group:
+        stretch.begin(_how(stretch, len(group)))
+    states = [one.start for one in group if one.start is not None]
+    resume = None if first.leg.start is None else (first.leg.start, states)
     for results in fit([one.learner for one in group], first.epochs, resume=resume):
         stop = first.job.stop()
-        for attempt, result in zip(group, results, strict=True):
-            if result is not None and not attempt.done:
-                attempt.take(result, stop)
-        if all(attempt.done for attempt in group):
+        for stretch, result in zip(group, results, strict=True):
+            if result is not None and not stretch.done:
+                stretch.take(result, stop)
+        if all(stretch.done for stretch in group):
             return
         if stop:
             raise Stopped
 
 
-def _how(attempt: _Attempt, together: int) -> str:
-    if isinstance(attempt.learner, SpanLearner):
+def _how(stretch: _Stretch, together: int) -> str:
+    if isinstance(stretch.learner, SpanLearner):
         return "function space"
     if together > 1:
         return "stacked"
-    return "alone" if _spec(attempt.job).train.linearize is None else "parameters"
+    return "alone" if _spec(stretch.job).train.linearize is None else "parameters"
 
 
-def measurements(result: EpochResult) -> Iterator[Measured]:
-    """The rows of one epoch."""
-    measured = partial(Measured, epoch=result.epoch, step=result.step)
+def numbers(result: EpochResult) -> Iterator[Number]:
+    """The numbers of one epoch."""
+    number = partial(Number, epoch=result.epoch, step=result.step)
     for split, loss in result.losses.items():
-        yield measured(metrics.LOSS, loss, split)
-        yield measured(metrics.ACCURACY, result.accuracies[split], split)
+        yield number(metrics.LOSS, loss, split)
+        yield number(metrics.ACCURACY, result.accuracies[split], split)
     if result.running_loss is not None:
-        yield measured(metrics.LOSS, result.running_loss, "train_running")
-    yield measured(metrics.DISTANCE_L2, result.distance_l2)
-    yield measured(metrics.DISTANCE_COSINE, result.distance_cosine)
+        yield number(metrics.LOSS, result.running_loss, "train_running")
+    yield number(metrics.DISTANCE_L2, result.distance_l2)
+    yield number(metrics.DISTANCE_COSINE, result.distance_cosine)
     if result.fitted_at is not None:
-        yield measured(metrics.STEPS_TO_FIT, float(result.fitted_at))
+        yield number(metrics.STEPS_TO_FIT, float(result.fitted_at))
 
 
 def _summary(result: EpochResult, epochs: int) -> str:

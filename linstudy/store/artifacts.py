@@ -1,32 +1,34 @@
 """Arrays on disk: safetensors named by their content, never pickled."""
 
+import contextlib
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 from uuid import uuid4
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
+from linstudy.facts import Artifact
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.files import install
 
+FOLDER = "artifacts"
+PASSING = "resume"
+"""The subfolder of states that are deleted once they are superfluous; each file is one run's own."""
+
+_SUFFIX = ".incoming"
+
 
 class ArtifactError(LinstudyError):
-    """Arrays that cannot be stored, or a stored file that is missing or damaged."""
+    """Arrays that cannot be stored, or stored files that are missing or damaged: `paths`, relative to the workspace."""
 
-
-class Artifact(NamedTuple):
-    """A stored file; `path` is relative to the workspace."""
-
-    name: str
-    path: str
-    sha256: str
-    bytes: int
-    epoch: int | None = None
+    def __init__(self, message: str, paths: tuple[str, ...] = ()):
+        super().__init__(message)
+        self.paths = paths
 
 
 class ArtifactStore:
@@ -35,17 +37,47 @@ class ArtifactStore:
     def __init__(self, folder: Path):
         self._folder = folder
 
-    def save(self, name: str, arrays: Mapping[str, np.ndarray], epoch: int | None = None) -> Artifact:
+    def save(
+        self,
+        name: str,
+        arrays: Mapping[str, np.ndarray],
+        epoch: int | None = None,
+        *,
+        replaces: int | None = None,
+        owner: str = "",
+    ) -> Artifact:
         """Store arrays under the hash of their bytes; equal arrays share one file.
 
+        Args:
+            replaces: See `Artifact`.
+            owner: The run that will delete the file again; it then shares it with no other.
+
         Raises:
-            ArtifactError: If an entry is not a numeric or boolean array.
+            ArtifactError: If an entry is not a numeric or boolean array, or the file cannot be written.
         """
         content = _serialize(name, arrays)
         sha256 = hashlib.sha256(content).hexdigest()
-        relative = Path(self._folder.name, sha256[:2], f"{sha256}.safetensors")
-        _write(self._folder.parent / relative, content)
-        return Artifact(name, relative.as_posix(), sha256, len(content), epoch)
+        place = (PASSING, f"{owner}-{epoch}-{sha256[:16]}") if owner else (sha256[:2], sha256)
+        relative = Path(FOLDER, *place).with_suffix(".safetensors")
+        _write(self.file(relative), content)
+        return Artifact(name, relative.as_posix(), sha256, len(content), epoch, replaces)
+
+    def delete(self, path: str) -> None:
+        """Remove a stored file, if it is there."""
+        with contextlib.suppress(OSError):
+            self.file(path).unlink()
+
+    def sweep(self, named: Collection[str]) -> None:
+        """Remove what killed processes left: files that were never complete, and states that no run names.
+
+        Args:
+            named: The paths of all recorded artifacts.
+        """
+        for file in self._folder.glob(f"*/.*{_SUFFIX}"):
+            file.unlink(missing_ok=True)
+        for file in self._folder.glob(f"{PASSING}/*.safetensors"):
+            if Path(FOLDER, PASSING, file.name).as_posix() not in named:
+                file.unlink(missing_ok=True)
 
     def scratch(self) -> IO[bytes]:
         """A file without a name beside the stored ones: not even a killed process leaves anything of it."""
@@ -58,25 +90,34 @@ class ArtifactStore:
         Raises:
             ArtifactError: If the file is missing or damaged.
         """
-        file = self._folder.parent / path
+        file = self.file(path)
         try:
             content = file.read_bytes()
         except OSError as error:
-            raise ArtifactError(f"the artifact {file} cannot be read ({error.strerror}). {_REMEDY}") from error
+            raise ArtifactError(f"{file}: cannot be read ({error.strerror}). {_REMEDY}", (path,)) from error
         found = hashlib.sha256(content).hexdigest()
         if sha256 is not None and found != sha256:
-            raise ArtifactError(f"the artifact {file} is damaged: sha256 {found}, recorded was {sha256}. {_REMEDY}")
+            raise ArtifactError(f"{file}: damaged, SHA-256 {found[:16]}, recorded {sha256[:16]}. {_REMEDY}", (path,))
         try:
             return safetensors.numpy.load(content)
         except safetensors.SafetensorError as error:
-            raise ArtifactError(f"the artifact {file} is no safetensors file ({error}). {_REMEDY}") from error
+            raise ArtifactError(f"{file}: no safetensors file ({error}). {_REMEDY}", (path,)) from error
+
+    def file(self, path: str | Path) -> Path:
+        """Where an artifact lies, also where the folder is a link of another name."""
+        return self._folder.joinpath(*Path(path).parts[1:])
+
+
+def is_passing(path: str) -> bool:
+    """Whether a file is one run's own, and is deleted once it is superfluous."""
+    return Path(path).parts[1:2] == (PASSING,)
 
 
 _STORABLE = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64"),
 )
-_REMEDY = "Put the file back from a copy of the workspace, or make it again: linstudy run STUDY --again"
+_REMEDY = "The run that made it is run again by the same command"
 
 
 def _serialize(name: str, arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -92,8 +133,18 @@ def _serialize(name: str, arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def _write(file: Path, content: bytes) -> None:
+    try:
+        _write_whole(file, content)
+    except OSError as error:
+        raise ArtifactError(
+            f"{file}: cannot be written ({error.strerror}); {len(content) / 2**20:,.1f} MiB are needed. "
+            "Free some space, and give the same command again"
+        ) from error
+
+
+def _write_whole(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{uuid4().hex}.incoming")
+    temporary = file.with_name(f".{uuid4().hex}{_SUFFIX}")
     try:
         temporary.write_bytes(content)
         install(temporary, file)

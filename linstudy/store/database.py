@@ -12,10 +12,13 @@ from linstudy.store.quoting import identifier, literal
 from linstudy.store.workspace import Workspace
 
 PROGRAM = "linstudy"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STORAGE_VERSION = "v1.4.0"  # the oldest format that DuckDB 2 writes and 1.4 clients read
 
-_UPGRADES = {1: "ALTER TABLE attempt ADD COLUMN methods JSON"}
+_UPGRADES = {
+    1: "ALTER TABLE attempt ADD COLUMN methods JSON",
+    2: "ALTER TABLE attempt ADD COLUMN log VARCHAR; ALTER TABLE attempt ADD COLUMN notices VARCHAR[]; DROP TABLE batch",
+}
 """What makes the next version of a schema version."""
 
 

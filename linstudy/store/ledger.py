@@ -1,37 +1,56 @@
 """The live database of a workspace, written by one process."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import UTC, datetime
-from typing import Literal, Self, get_args
+from typing import Self
 
 import duckdb
-import numpy as np
 
+from linstudy.facts import RESUME, Ending, Report
+from linstudy.history import Stored
 from linstudy.metrics import METRICS
-from linstudy.store.artifacts import Artifact
+from linstudy.spec.errors import LinstudyError
 from linstudy.store.database import open_ledger
-from linstudy.store.rows import ArtifactRow, Batch, RunRow, StudyRow
+from linstudy.store.entries import Entry, Rejected
+from linstudy.store.rows import RunRow, StudyRow
+from linstudy.store.stored import read_stored
+from linstudy.store.vectors import insert_vectors
 from linstudy.store.workspace import Workspace
 
-Outcome = Literal["done", "failed", "interrupted", "diverged"]
-ENVIRONMENT = ("host", "device", "fused_group", "versions", "git_commit", "dirty")
+ENVIRONMENT = ("host", "device", "fused_group", "versions", "git_commit", "dirty", "log")
+
+SECONDS_BETWEEN_FLUSHES = 1.0
+
+_ENDED = "the program that ran it ended before it did"
+
+
+class LedgerError(LinstudyError):
+    """The ledger cannot be written."""
 
 
 class Ledger:
-    """Everything that happened, written in transactions; made by `Ledger.open`.
+    """Everything that happened; made by `Ledger.open`.
 
-    `revision` counts the writes since it was opened.
+    What is begun and recorded waits for `flush`, which writes it in one transaction: the facts of one report, and the
+    reports before it, are stored together or not at all.
+
+    Attributes:
+        revision: Counts the writes since it was opened.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection):
         self._connection = connection
         self._types = _column_types(connection)
+        self._open: dict[int, Entry] = {}
+        self._rejected: list[Rejected] = []
+        self._flushed = time.monotonic()
         self.revision = 0
+        [(self._last,)] = connection.execute("SELECT coalesce(max(attempt_id), 0) FROM attempt").fetchall()
         with self._transaction():
-            connection.execute("DELETE FROM batch")
             self._insert("metric_def", [astuple(metric) for metric in METRICS.values()], "INSERT OR REPLACE")
 
     @classmethod
@@ -39,7 +58,7 @@ class Ledger:
         """Open the ledger, which an existing `results.duckdb` becomes where there is none; hold `workspace.lock()`.
 
         Raises:
-            LedgerError: If the file is not a ledger, is newer than this program, or another process has it open.
+            LinstudyError: If the file is not a ledger, is newer than this program, or another process has it open.
         """
         return cls(open_ledger(workspace))
 
@@ -82,10 +101,39 @@ class Ledger:
         """
         with self._transaction():
             rows = self._connection.execute(
-                "UPDATE attempt SET status = 'interrupted', error = 'its process ended without a word' "
-                "WHERE status = 'running' RETURNING run_id"
+                "UPDATE attempt SET status = 'interrupted', error = ? WHERE status = 'running' RETURNING run_id",
+                [_ENDED],
             ).fetchall()
         return [run_id for (run_id,) in rows]
+
+    def stored(self) -> dict[str, Stored]:
+        """What is stored of every run that was ever tried."""
+        return read_stored(lambda sql: self._connection.execute(sql).fetchall())
+
+    def paths(self) -> set[str]:
+        """The paths of all artifacts."""
+        return {path for (path,) in self._connection.execute("SELECT DISTINCT path FROM artifact").fetchall()}
+
+    def cut(self, run_id: str, kept: int | None) -> None:
+        """Delete a run's numbers after an epoch, and those of no epoch; without one, all of them and its artifacts.
+
+        No file is deleted.
+        """
+        self.flush()
+        with self._transaction():
+            for table in ("metric", "vector"):
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE run_id = ? AND (epoch IS NULL OR epoch > ?)",
+                    [run_id, -1 if kept is None else kept],
+                )
+            if kept is None:
+                self._connection.execute("DELETE FROM artifact WHERE run_id = ?", [run_id])
+
+    def forget(self, paths: Sequence[str]) -> None:
+        """Delete the record of files that are lost."""
+        self.flush()
+        with self._transaction():
+            self._connection.execute("DELETE FROM artifact WHERE path IN (SELECT unnest(?::VARCHAR[]))", [list(paths)])
 
     def begin(self, run_id: str, environment: Mapping[str, object]) -> int:
         """Start an attempt.
@@ -98,146 +146,156 @@ class Ledger:
         """
         if unknown := environment.keys() - set(ENVIRONMENT):
             raise ValueError(f"environment has {sorted(unknown)}; an attempt records {', '.join(ENVIRONMENT)}")
+        self._last += 1
         facts = {**environment, "versions": _json(environment.get("versions"))}
-        with self._transaction():
-            [attempt] = self._connection.execute(
-                "INSERT INTO attempt BY NAME SELECT coalesce(max(attempt_id), 0) + 1 AS attempt_id, ? AS run_id, "
-                f"'running' AS status, ? AS started, {', '.join(f'? AS {name}' for name in ENVIRONMENT)} "
-                "FROM attempt RETURNING attempt_id",
-                [run_id, _now(), *(facts.get(name) for name in ENVIRONMENT)],
-            ).fetchall()[0]
-        return attempt
+        start = (self._last, run_id, "running", _now(), *(facts.get(name) for name in ENVIRONMENT))
+        self._open[self._last] = Entry(self._last, run_id, start)
+        return self._last
 
-    def finish(
-        self,
-        attempt: int,
-        status: Outcome,
-        error: str | None = None,
-        traceback: str | None = None,
-        *,
-        fingerprint: str | None = None,
-        methods: Mapping[str, str] | None = None,
-    ) -> None:
-        """End an attempt.
+    @property
+    def next_attempt(self) -> int:
+        """The id of the attempt that is begun next."""
+        return self._last + 1
 
-        Args:
-            fingerprint: That of the arrays it loaded.
-            methods: How it computed what can be computed in several ways.
-        """
-        if status not in get_args(Outcome):
-            raise ValueError(f'an attempt cannot end as "{status}". Allowed: {", ".join(get_args(Outcome))}')
-        with self._transaction():
-            ended = self._connection.execute(
-                "UPDATE attempt SET status = ?, finished = ?, error = ?, traceback = ?, fingerprint = ?, methods = ? "
-                "WHERE attempt_id = ? AND status = 'running' RETURNING attempt_id",
-                [status, _now(), error, traceback, fingerprint, _json(methods or None), attempt],
-            ).fetchall()
-        if not ended:
-            raise ValueError(f"attempt {attempt} is not running: it never began, or has ended already")
+    def record(self, report: Report) -> None:
+        """Note the facts of a report. Those of an attempt that is over change nothing."""
+        if (entry := self._open.get(report.attempt)) is not None and entry.ending is None:
+            entry.add(report.facts, _now())
 
-    def write(self, batch: Batch) -> bool:
-        """Add a batch's rows in one transaction; an artifact replaces the run's of the same name and epoch.
+    def flush_if_due(self) -> bool:
+        """Write what has waited for a second; see `flush`."""
+        return time.monotonic() - self._flushed >= SECONDS_BETWEEN_FLUSHES and self.flush()
+
+    def flush(self) -> bool:
+        """Write what is waiting, in one transaction.
 
         Returns:
-            False if the batch had been written before.
+            Whether there was something.
+
+        Raises:
+            LedgerError: If nothing can be written, such as on a full disk; what is waiting waits on.
         """
-        _check_names(batch)
-        vectors = [(*row[:-1], np.asarray(row.values, dtype=np.float64).tolist()) for row in batch.vectors]
-        with self._transaction():
-            if not self._claim(batch.batch_id):
-                return False
-            self._insert("metric", batch.metrics)
-            self._insert("vector", vectors)
-            self._replace_artifacts(batch.artifacts)
+        self._flushed = time.monotonic()
+        waiting = [entry for entry in self._open.values() if entry.is_waiting]
+        if not waiting:
+            return False
+        try:
+            self._write(waiting)
+        except _UNWRITABLE as error:
+            raise LedgerError(_unwritable(error)) from error
+        except duckdb.Error:
+            self._write_apart(waiting)
+        for entry in waiting:
+            entry.clear()
+        self._open = {attempt: entry for attempt, entry in self._open.items() if entry.ending is None}
         return True
 
-    def truncate(self, run_id: str, epoch: int | None = None) -> None:
-        """Delete a run's rows beyond a resume point: those of later epochs and, for numbers, of no epoch.
+    def rejected(self) -> list[Rejected]:
+        """The attempts whose facts could not be stored, and were ended as failed for it; each is told once."""
+        told, self._rejected = self._rejected, []
+        return told
 
-        Artifacts of no epoch stay, since recording them again replaces them. Without `epoch` all rows go. No file is
-        deleted.
-        """
-        kept = -1 if epoch is None else epoch
+    def _write_apart(self, entries: Sequence[Entry]) -> None:
+        """Write the entries one by one, so that what is wrong with one does not touch the others."""
+        for entry in entries:
+            try:
+                self._write([entry])
+            except duckdb.Error as error:
+                reason = f"what it reported cannot be stored: {error}"
+                self._write([entry.ended(Ending("failed", reason), _now())])
+                self._rejected.append(Rejected(entry.attempt, reason))
+                entry.ending = entry.ending or Ending("failed", reason)
+
+    def _write(self, entries: Sequence[Entry]) -> None:
         with self._transaction():
-            for table in ("metric", "vector"):
-                self._connection.execute(
-                    f"DELETE FROM {table} WHERE run_id = ? AND (epoch IS NULL OR epoch > ?)", [run_id, kept]
-                )
-            self._connection.execute("DELETE FROM artifact WHERE run_id = ? AND coalesce(epoch, 0) > ?", [run_id, kept])
+            self._insert("attempt", [entry.start for entry in entries if entry.start], columns=_STARTED)
+            self._insert("metric", [row for entry in entries for row in entry.numbers])
+            insert_vectors(self._connection, [vector for entry in entries for vector in entry.vectors])
+            self._replace_artifacts(entries)
+            for entry in entries:
+                self._update(entry)
 
-    def statuses(self) -> dict[str, str]:
-        """The status of every run: its last attempt's, else planned."""
-        rows = self._connection.execute(
-            "SELECT run_id, coalesce(arg_max(status, attempt_id), 'planned') "
-            "FROM run LEFT JOIN attempt USING (run_id) GROUP BY run_id"
-        ).fetchall()
-        return dict(rows)
+    def _update(self, entry: Entry) -> None:
+        if changes := entry.changes():
+            assignments = ", ".join(f"{name} = ?" for name in changes)
+            self._connection.execute(
+                f"UPDATE attempt SET {assignments} WHERE attempt_id = ?", [*changes.values(), entry.attempt]
+            )
 
-    def artifacts(self, run_id: str) -> list[Artifact]:
-        """A run's artifacts, by name and epoch."""
-        rows = self._connection.execute(
-            "SELECT name, path, sha256, bytes, epoch FROM artifact WHERE run_id = ? ORDER BY name, epoch NULLS FIRST",
-            [run_id],
-        ).fetchall()
-        return [Artifact(*row) for row in rows]
-
-    def stored_epochs(self) -> dict[str, list[int]]:
-        """The epochs of every run's artifacts that have one."""
-        rows = self._connection.execute(
-            "SELECT run_id, list(DISTINCT epoch ORDER BY epoch) FROM artifact WHERE epoch IS NOT NULL GROUP BY run_id"
-        ).fetchall()
-        return dict(rows)
+    def _replace_artifacts(self, entries: Sequence[Entry]) -> None:
+        """One row for each name and epoch of a run; a run that is done keeps nothing to go on from."""
+        rows: dict[_ArtifactPlace, tuple[object, ...] | None] = {}
+        for entry in entries:
+            for own in entry.artifacts:
+                rows[entry.run_id, own.name, own.replaces] = None
+                place = (entry.run_id, own.name, own.epoch)
+                rows[place] = (entry.run_id, own.name, own.path, own.sha256, own.bytes, own.epoch)
+        if rows:
+            self._connection.execute(
+                "DELETE FROM artifact USING (SELECT unnest(?::VARCHAR[]) AS run_id, unnest(?::VARCHAR[]) AS name, "
+                "unnest(?::BIGINT[]) AS epoch) AS new WHERE artifact.run_id = new.run_id AND artifact.name = new.name "
+                "AND artifact.epoch IS NOT DISTINCT FROM new.epoch",
+                [list(column) for column in zip(*rows, strict=True)],
+            )
+        self._insert("artifact", [row for row in rows.values() if row is not None])
+        if done := [entry.run_id for entry in entries if entry.is_done]:
+            self._connection.execute(
+                "DELETE FROM artifact WHERE name = ? AND run_id IN (SELECT unnest(?::VARCHAR[]))", [RESUME, done]
+            )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._connection.execute("BEGIN")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            self._roll_back()
             raise
-        self._connection.execute("COMMIT")
         self.revision += 1
 
-    def _claim(self, batch_id: str) -> bool:
-        claimed = self._connection.execute(
-            "INSERT INTO batch VALUES (?) ON CONFLICT DO NOTHING RETURNING batch_id", [batch_id]
-        ).fetchall()
-        return bool(claimed)
+    def _roll_back(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK")
+        except duckdb.Error:
+            return  # a commit that failed has ended its transaction already
 
-    def _replace_artifacts(self, rows: Sequence[ArtifactRow]) -> None:
-        for run_id, artifact in rows:
-            self._connection.execute(
-                "DELETE FROM artifact WHERE run_id = ? AND name = ? AND epoch IS NOT DISTINCT FROM ?",
-                [run_id, artifact.name, artifact.epoch],
-            )
-        self._insert("artifact", [(run_id, *artifact) for run_id, artifact in rows])
-
-    def _insert(self, table: str, rows: Sequence[tuple[object, ...]], verb: str = "INSERT") -> None:
+    def _insert(
+        self, table: str, rows: Sequence[tuple[object, ...]], verb: str = "INSERT", columns: Sequence[str] = ()
+    ) -> None:
         # One list a column: executemany is a hundred times slower.
         if not rows:
             return
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        unnested = ", ".join(f"unnest(?::{type_}[])" for type_ in self._types[table])
-        self._connection.execute(f"{verb} INTO {table} SELECT {unnested}", columns)
+        types = self._types[table]
+        names = columns or tuple(types)
+        lists = [list(column) for column in zip(*rows, strict=True)]
+        unnested = ", ".join(f"unnest(?::{types[name]}[])" for name in names)
+        self._connection.execute(f"{verb} INTO {table} ({', '.join(names)}) SELECT {unnested}", lists)
 
 
-def _check_names(batch: Batch) -> None:
-    for shape, rows in (("scalar", batch.metrics), ("vector", batch.vectors)):
-        known = {metric.name for metric in METRICS.values() if metric.shape == shape}
-        if unknown := {row.name for row in rows} - known:
-            raise ValueError(
-                f"{sorted(unknown)} is no {shape} metric. Declared are {', '.join(sorted(known))}; "
-                "declare a new one in linstudy/metrics.py"
-            )
+_ArtifactPlace = tuple[str, str, int | None]
+
+_STARTED = ("attempt_id", "run_id", "status", "started", *ENVIRONMENT)
+
+_UNWRITABLE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.OutOfMemoryException)
 
 
-def _column_types(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    rows: Iterable[tuple[str, list[str]]] = connection.execute(
-        "SELECT table_name, list(data_type ORDER BY column_index) FROM duckdb_columns() "
-        "WHERE database_name = 'ledger' GROUP BY table_name"
+def _unwritable(error: Exception) -> str:
+    return (
+        f"the ledger cannot be written: {error}. Nothing that was published is lost. Free some space in the workspace, "
+        "and give the same command again"
+    )
+
+
+def _column_types(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = 'ledger' "
+        "ORDER BY table_name, column_index"
     ).fetchall()
-    return dict(rows)
+    types: dict[str, dict[str, str]] = {}
+    for table, column, type_ in rows:
+        types.setdefault(table, {})[column] = type_
+    return types
 
 
 def _json(value: object) -> str | None:

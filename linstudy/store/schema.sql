@@ -42,7 +42,8 @@ CREATE TABLE dependency (
 
 -- One row a try. A run's status is that of its last attempt, or 'planned'. Attempts that one worker was given at once share
 -- a `fused_group`, and their times are the group's. `fingerprint` is that of the arrays it loaded; `methods` maps what it
--- could compute in several ways to the way that it took.
+-- could compute in several ways to the way that it took. `log` is what it printed, relative to the workspace; `notices` are
+-- warnings about the result.
 CREATE TABLE attempt (
     attempt_id BIGINT PRIMARY KEY,
     run_id VARCHAR NOT NULL,
@@ -58,7 +59,9 @@ CREATE TABLE attempt (
     fingerprint VARCHAR,
     error VARCHAR,
     traceback VARCHAR,
-    methods JSON
+    methods JSON,
+    log VARCHAR,
+    notices VARCHAR[]
 );
 
 -- `path` is relative to the workspace.
@@ -78,7 +81,7 @@ CREATE TABLE metric_def (
     meaning VARCHAR NOT NULL
 );
 
--- No key: it would nearly double the file. `batch` keeps rows from being written twice.
+-- No key: it would nearly double the file. A number that is not finite leaves no row.
 CREATE TABLE metric (
     run_id VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
@@ -89,6 +92,7 @@ CREATE TABLE metric (
     value DOUBLE NOT NULL
 );
 
+-- An entry that is not finite is NULL.
 CREATE TABLE vector (
     run_id VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
@@ -97,6 +101,3 @@ CREATE TABLE vector (
     epoch BIGINT,
     value DOUBLE[] NOT NULL
 );
-
--- The batches written since the ledger was opened.
-CREATE TABLE batch (batch_id VARCHAR PRIMARY KEY);

@@ -1,8 +1,11 @@
 """Publishing: a copy of the ledger that readers can hold open without disturbing anybody."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import duckdb
 
 from linstudy.store.database import attach, discard, log
 from linstudy.store.files import install
@@ -17,20 +20,44 @@ def publish(ledger: Ledger, path: Path) -> None:
     """
     temporary = path.with_name(f"{path.name}.publishing")
     discard(temporary)
-    with ledger.session() as session:
-        attach(session, temporary, "snapshot")
-        session.execute("COPY FROM DATABASE ledger TO snapshot")
-        session.execute("USE snapshot")
-        create_views(session)
-        session.execute("USE ledger")
-        session.execute("DETACH snapshot")
+    try:
+        with ledger.session() as session:
+            attach(session, temporary, "snapshot")
+            try:
+                _copy(session)
+            finally:
+                with contextlib.suppress(duckdb.Error):  # as it is after a full disk
+                    session.execute("USE ledger")
+                    session.execute("DETACH snapshot")
+    except (OSError, duckdb.Error):
+        discard(temporary)
+        raise
     # Left by someone who wrote into the published file; beside another file it would make that one unreadable.
     log(path).unlink(missing_ok=True)
     install(temporary, path)
 
 
+def _copy(session: duckdb.DuckDBPyConnection) -> None:
+    session.execute("COPY FROM DATABASE ledger TO snapshot")
+    session.execute("USE snapshot")
+    create_views(session)
+    session.execute("CHECKPOINT snapshot")
+
+
+SECONDS_BETWEEN_TRIALS = 30.0
+
+_PROBLEM = (
+    "{path}: cannot be replaced: {error}. The ledger has everything; it is published as soon as that is possible, "
+    "which is tried every {seconds:g} s and at the end"
+)
+
+
 class Publisher:
-    """Publishes a ledger as often as it may: not twice within `interval` seconds, and within `share` of the time."""
+    """Publishes a ledger as often as it may: not twice within `interval` seconds, and within `share` of the time.
+
+    Attributes:
+        problem: Why the last trial failed; empty if it did not. What was published before stays, and nothing is lost.
+    """
 
     def __init__(
         self,
@@ -48,6 +75,7 @@ class Publisher:
         self._clock = clock
         self._next = clock()
         self._published: int | None = None
+        self.problem = ""
 
     def publish(self, *, force: bool = False) -> bool:
         """Publish what is new, or wait: call it after every run and now and then, and with `force` at the end.
@@ -58,8 +86,13 @@ class Publisher:
         revision, start = self._ledger.revision, self._clock()
         if not force and (revision == self._published or start < self._next):
             return False
-        publish(self._ledger, self._path)
+        try:
+            publish(self._ledger, self._path)
+        except (OSError, duckdb.Error) as error:
+            self.problem = _PROBLEM.format(path=self._path, error=error, seconds=SECONDS_BETWEEN_TRIALS)
+            self._next = self._clock() + SECONDS_BETWEEN_TRIALS
+            return False
         end = self._clock()
         self._next = end + max(self._interval, (end - start) / self._share)
-        self._published = revision
+        self._published, self.problem = revision, ""
         return True

@@ -47,6 +47,11 @@ class Workspace:
         return self.private / "logs"
 
     @property
+    def seals(self) -> Path:
+        """Which stored files were seen to be right."""
+        return self.private / "seals.json"
+
+    @property
     def compile_cache(self) -> Path:
         """Compiled programs, kept between studies."""
         return self.private / "compile_cache"

@@ -1,0 +1,165 @@
+"""What a worker does for its coordinator: attempts at runs, and their reports."""
+
+import importlib.metadata
+import logging
+import math
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Queue
+
+import jax
+import numpy as np
+from pydantic import TypeAdapter
+
+from linstudy.execute.logs import mark
+from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Sender, Start
+from linstudy.execute.sources import sources
+from linstudy.execute.worker import Settings
+from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
+from linstudy.plan import source_of
+from linstudy.runs.job import Job, Stopped
+from linstudy.runs.kinds import KINDS, TOGETHER
+from linstudy.spec.errors import LinstudyError
+from linstudy.spec.run import RunSpec
+from linstudy.store.artifacts import ArtifactError, ArtifactStore
+
+SECONDS_BETWEEN_PROGRESS = 0.1
+"""A person sees no more of it, and a short epoch costs less than telling of it."""
+
+_SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
+
+
+def serve(settings: Settings, starts: "Queue[Start]", stopping: threading.Event, sender: Sender) -> None:
+    """Make attempts, one command after another, for ever."""
+    logging.basicConfig(stream=sys.stderr)
+    store = ArtifactStore(Path(settings.artifacts))
+    sender.send(_hello())
+    while True:
+        start = starts.get()
+        _print_to(start.log)
+        _attempt(start.attempts, settings, store, stopping.is_set, sender)
+        _print_to("")
+
+
+def _hello() -> Hello:
+    device = jax.devices()[0]
+    names = ("linstudy", "jax", "equinox", "optax", "numpy", "scipy")
+    return Hello(f"{device.platform}: {device.device_kind}", {name: importlib.metadata.version(name) for name in names})
+
+
+def _print_to(log: str) -> None:
+    """Let all that is printed from here on belong to a log."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.stdout.buffer.write(mark(log))
+    sys.stdout.flush()
+
+
+def _attempt(
+    assignments: Sequence[Assignment],
+    settings: Settings,
+    store: ArtifactStore,
+    stop: Callable[[], bool],
+    sender: Sender,
+) -> None:
+    tellers = [Teller(assignment.attempt, sender) for assignment in assignments]
+    try:
+        _check_sources(assignments, settings)
+        pairs = zip(assignments, tellers, strict=True)
+        _compute([_job(assignment, teller, settings, store, stop) for assignment, teller in pairs])
+        ending = Ending("done")
+    except Stopped:
+        ending = Ending("interrupted", "stopped on request")
+    except ArtifactError as error:
+        ending = Ending("failed", str(error), damaged=error.paths)
+    except LinstudyError as error:
+        ending = Ending("failed", str(error))
+    except SystemExit as error:
+        ending = Ending("failed", f"the run's own code ended the process, with exit status {error.code}")
+    except Exception as error:
+        ending = Ending("failed", f"{type(error).__name__}: {error}", traceback.format_exc())
+    sys.stdout.flush()
+    for teller in tellers:
+        teller.end(ending)
+
+
+def _compute(jobs: Sequence[Job]) -> None:
+    [kind] = {job.spec.kind for job in jobs}
+    if len(jobs) == 1:
+        KINDS[kind](jobs[0])
+    else:
+        TOGETHER[kind](jobs)
+
+
+def _check_sources(assignments: Sequence[Assignment], settings: Settings) -> None:
+    """See that what lies outside the study is still what was planned: the id of a run says what it was made of.
+
+    Raises:
+        LinstudyError: If it is not.
+    """
+    identify = sources(Path(settings.data_folder) if settings.data_folder else None)
+    for assignment in assignments:
+        if assignment.source and source_of(_spec(assignment), identify) != assignment.source:
+            raise LinstudyError(
+                "the model's code, the data or the labels changed after this run was planned. "
+                "Give the same command again: it makes a run of what is there now"
+            )
+
+
+def _spec(assignment: Assignment) -> RunSpec:
+    return _SPEC.validate_python(assignment.spec, strict=False)
+
+
+def _job(
+    assignment: Assignment, teller: "Teller", settings: Settings, store: ArtifactStore, stop: Callable[[], bool]
+) -> Job:
+    def save(name: str, arrays: dict[str, np.ndarray], epoch: int | None, replaces: int | None) -> Artifact:
+        owner = assignment.run_id if name == RESUME else ""
+        return store.save(name, arrays, epoch, replaces=replaces, owner=owner)
+
+    return Job(
+        spec=_spec(assignment),
+        kept=assignment.kept,
+        legs=assignment.legs,
+        artifacts={(item.role, item.name, item.epoch): _loader(store, item) for item in assignment.artifacts},
+        fingerprints=assignment.fingerprints,
+        data_folder=Path(settings.data_folder) if settings.data_folder else None,
+        scratch=store.scratch,
+        tell=teller.tell,
+        store=save,
+        stop=stop,
+    )
+
+
+def _loader(store: ArtifactStore, item: ArtifactReference) -> Callable[[], dict[str, np.ndarray]]:
+    return lambda: store.load(item.path, sha256=item.sha256)
+
+
+class Teller:
+    """Reports the facts of one attempt, until it ends."""
+
+    def __init__(self, attempt: int, sender: Sender):
+        self._attempt, self._sender = attempt, sender
+        self._ended = False
+        self._progressed = -math.inf
+
+    def tell(self, *facts: Fact) -> None:
+        """Report facts that belong together."""
+        kept = tuple(fact for fact in facts if not (isinstance(fact, Progress) and self._too_soon(fact)))
+        if kept and not self._ended:
+            self._ended = any(isinstance(fact, Ending) for fact in kept)
+            self._sender.send(Report(self._attempt, kept))
+
+    def end(self, ending: Ending) -> None:
+        """Report the ending, once: of several attempts that go together, one can end before the others."""
+        self.tell(ending)
+
+    def _too_soon(self, progress: Progress) -> bool:
+        if progress.fraction < 1 and time.monotonic() - self._progressed < SECONDS_BETWEEN_PROGRESS:
+            return True
+        self._progressed = time.monotonic()
+        return False

@@ -1,0 +1,71 @@
+"""The seam between what runs next and where it runs: start a worker, tell it, hear it, end it.
+
+Nothing above this interface knows a process or a pipe. `local` starts children of this process.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from queue import Queue
+from typing import Protocol
+
+from linstudy.execute.messages import Command, Garbled, Hello, Interrupt
+from linstudy.facts import Report
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one of several workers may use.
+
+    Attributes:
+        environment: Variables that say which devices.
+        memory: Bytes; None for all there are.
+        cpus: The numbers of its processors; None for all.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    memory: int | None = None
+    cpus: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The worker is gone, or cannot be heard any more.
+
+    Attributes:
+        reason: What is known of it.
+        last_words: The end of what it printed.
+    """
+
+    reason: str
+    last_words: str = ""
+
+
+Event = Hello | Report | Interrupt | Garbled | Lost
+
+
+class Worker(Protocol):
+    """A started worker. Its events arrive in the inbox; `Lost` is the last one, and always comes."""
+
+    @abstractmethod
+    def send(self, command: Command) -> None:
+        """Tell it something; does nothing for a worker that is gone."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End it now, whatever it is at."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let it go: it ends by itself, or is killed after some seconds."""
+
+
+Inbox = Queue[tuple[Worker, Event]]
+
+
+class Workers(Protocol):
+    """Where workers can be started."""
+
+    @abstractmethod
+    def start(self, share: Share, inbox: Inbox) -> Worker:
+        """Start one, which says `Hello` once it is ready."""

@@ -1,0 +1,57 @@
+"""Whether stored files are what was recorded, without reading each of them every time."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from linstudy.facts import Artifact
+from linstudy.store.artifacts import ArtifactStore
+
+Seal = tuple[int, int]
+"""Size and time of change, in nanoseconds."""
+
+
+class Seals:
+    """The sizes and times of files whose bytes were once seen to be right.
+
+    A file that has another size or time is read and compared with its hash; one that was damaged without either is
+    noticed when it is loaded.
+    """
+
+    def __init__(self, path: Path, store: ArtifactStore):
+        self._path, self._store = path, store
+        self._known: dict[str, Seal] = {}
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            self._known = {name: (size, time) for name, (size, time) in json.loads(path.read_text()).items()}
+
+    def broken(self, artifacts: Iterable[Artifact]) -> set[str]:
+        """The paths of those that are missing or damaged."""
+        return {artifact.path for artifact in artifacts if not self._is_sound(artifact)}
+
+    def write(self, artifacts: Iterable[Artifact]) -> None:
+        """Seal the files of all recorded artifacts, for the next time."""
+        found = {artifact.path: seal for artifact in artifacts if (seal := self._seal(artifact))}
+        with contextlib.suppress(OSError):  # it only saves time
+            self._path.write_text(json.dumps(found))
+
+    def _is_sound(self, artifact: Artifact) -> bool:
+        seal = self._seal(artifact)
+        if seal is None or seal[0] != artifact.bytes:
+            return False
+        return self._known.get(artifact.path) == seal or self._has_hash(artifact)
+
+    def _has_hash(self, artifact: Artifact) -> bool:
+        try:
+            with self._store.file(artifact.path).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
+        except OSError:
+            return False
+
+    def _seal(self, artifact: Artifact) -> Seal | None:
+        try:
+            status = self._store.file(artifact.path).stat()
+        except OSError:
+            return None
+        return status.st_size, status.st_mtime_ns
