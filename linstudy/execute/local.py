@@ -28,11 +28,10 @@ _CHUNK = 2**16
 
 def local_workers(workspace: Workspace, study: Study, data_folder: Path | None) -> "LocalWorkers":
     """Workers that compute for a workspace on this machine."""
-    folders = (study.folder.resolve(), Path.cwd())
     settings = {
         "artifacts": str(workspace.artifacts.absolute()),
-        "import_folders": list(map(str, folders)),
-        "data_folder": str(data_folder) if data_folder else None,
+        "study_folder": str(study.folder.absolute()),
+        "data_folder": str(data_folder.absolute()) if data_folder else None,
     }
     return LocalWorkers(settings, compilation_cache(workspace), workspace.logs)
 
@@ -56,7 +55,7 @@ class LocalWorkers(Workers):
         their_read, own_write = os.pipe()
         settings = {**self.settings, "memory": share.memory, "cpus": share.cpus, "channel": [their_read, their_write]}
         process = subprocess.Popen(
-            [sys.executable, "-m", "linstudy.execute.worker", json.dumps(settings)],
+            [sys.executable, "-P", "-m", "linstudy.execute.worker", json.dumps(settings)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

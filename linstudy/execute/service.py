@@ -101,7 +101,7 @@ def _check_sources(assignments: Sequence[Assignment], settings: Settings) -> Non
     Raises:
         LinstudyError: If it is not.
     """
-    identify = sources(Path(settings.data_folder) if settings.data_folder else None)
+    identify = sources(settings.places)
     for assignment in assignments:
         if assignment.source and source_of(_spec(assignment), identify) != assignment.source:
             raise LinstudyError(
@@ -127,7 +127,7 @@ def _job(
         legs=assignment.legs,
         artifacts={(item.role, item.name, item.epoch): _loader(store, item) for item in assignment.artifacts},
         fingerprints=assignment.fingerprints,
-        data_folder=Path(settings.data_folder) if settings.data_folder else None,
+        places=settings.places,
         scratch=store.scratch,
         tell=teller.tell,
         store=save,

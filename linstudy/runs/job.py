@@ -3,12 +3,12 @@
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Any, Protocol
 
 import numpy as np
 
-from linstudy.data import Dataset, load
+from linstudy.data import Dataset, Places, load
+from linstudy.data.places import HERE
 from linstudy.facts import Artifact, Fact, Fingerprint
 from linstudy.history import Leg
 from linstudy.spec.errors import LinstudyError
@@ -45,6 +45,7 @@ class Job:
         legs: What is to be made, in order.
         artifacts: How to load every artifact of this run's earlier attempts and of the runs it needs.
         fingerprints: Of the arrays that those had loaded, by role.
+        places: Where the paths of the spec are looked for.
         scratch: Opens a file without a name, for what exceeds memory; it is gone once nothing holds it.
         tell: Reports what happens.
         stop: Whether the run should stop at its next safe point.
@@ -55,7 +56,7 @@ class Job:
     legs: tuple[Leg, ...] = ()
     artifacts: Mapping[ArtifactKey, Callable[[], Arrays]] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
-    data_folder: Path | None = None
+    places: Places = HERE
     scratch: Callable[[], IO[bytes]] = tempfile.TemporaryFile
     tell: Tell = lambda *facts: None
     store: Store = _nowhere
@@ -91,7 +92,7 @@ class Job:
         Raises:
             LinstudyError: If its arrays are not those that the runs it needs had loaded.
         """
-        data = _dataset(self.spec.data, self.data_folder)
+        data = _dataset(self.spec.data, self.places)
         self.tell(Fingerprint(data.fingerprint))
         for role, known in self.fingerprints.items():
             if known != data.fingerprint:
@@ -106,9 +107,9 @@ class Job:
 _LAST: dict[Any, Dataset] = {}
 
 
-def _dataset(spec: Any, folder: Path | None) -> Dataset:
-    key = (spec.model_dump_json(), folder)
+def _dataset(spec: Any, places: Places) -> Dataset:
+    key = (spec.model_dump_json(), places)
     if key not in _LAST:
         _LAST.clear()
-        _LAST[key] = load(spec, folder)
+        _LAST[key] = load(spec, places)
     return _LAST[key]

@@ -1,12 +1,12 @@
 """Labels from an eigenvector of the NTK Gram."""
 
-from linstudy.data import Dataset
+from linstudy.data import Dataset, Places
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.task import EigenfunctionTask
 from linstudy.tasks.labelled import Labelled, Needed, signs
 
 
-def label(task: EigenfunctionTask, data: Dataset, needed: Needed) -> Labelled:
+def label(task: EigenfunctionTask, data: Dataset, needed: Needed, places: Places) -> Labelled:
     """sign φ_j: its first entries for the training samples, the remaining ones for the test samples."""
     eigenvectors = needed("spectrum")["eigenvectors"]
     if task.index > len(eigenvectors):
