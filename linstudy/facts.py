@@ -25,6 +25,11 @@ RESUME = "resume"
 """The artifact that a training leaves to go on from: the same, one at a time, gone once the training is done."""
 
 
+ERROR_LENGTH = 2000
+TRACEBACK_LENGTH = 20_000
+"""Characters of an error and of its traceback that are stored."""
+
+
 class FactError(ValueError):
     """A fact that says what no fact can say: a mistake of the code that made it."""
 
@@ -131,6 +136,16 @@ class Ending:
     def __post_init__(self) -> None:
         if self.outcome not in get_args(Outcome):
             raise FactError(f'an attempt cannot end as "{self.outcome}". Allowed: {", ".join(get_args(Outcome))}')
+        object.__setattr__(self, "error", _shortened(self.error, ERROR_LENGTH))
+        object.__setattr__(self, "traceback", _shortened(self.traceback, TRACEBACK_LENGTH))
+
+
+def _shortened(text: str | None, length: int) -> str | None:
+    """The beginning and the end of a text that is too long; the log of the attempt has all of it."""
+    if text is None or len(text) <= length:
+        return text
+    left_out = f"\n[{len(text) - length:,} characters are left out here; the log of the run has more]\n"
+    return text[: 3 * length // 4] + left_out + text[-(length // 4) :]
 
 
 Fact = Number | Vector | Artifact | Progress | Fingerprint | Method | Notice | Ending

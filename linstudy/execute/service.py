@@ -16,12 +16,13 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from linstudy.execute.logs import mark
+from linstudy.execute.memory import Programs
 from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Sender, Start
 from linstudy.execute.sources import sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
 from linstudy.plan import source_of
-from linstudy.runs.job import Job, Stopped
+from linstudy.runs.job import Arrays, Job, Stopped
 from linstudy.runs.kinds import KINDS, TOGETHER
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec
@@ -37,12 +38,14 @@ def serve(settings: Settings, starts: "Queue[Start]", stopping: threading.Event,
     """Make attempts, one command after another, for ever."""
     logging.basicConfig(stream=sys.stderr)
     store = ArtifactStore(Path(settings.artifacts))
+    programs = Programs()
     sender.send(_hello())
     while True:
         start = starts.get()
         _print_to(start.log)
         _attempt(start.attempts, settings, store, stopping.is_set, sender)
         _print_to("")
+        programs.drop_if_large()
 
 
 def _hello() -> Hello:
@@ -81,6 +84,7 @@ def _attempt(
     except SystemExit as error:
         ending = Ending("failed", f"the run's own code ended the process, with exit status {error.code}")
     except Exception as error:
+        traceback.print_exc()
         ending = Ending("failed", f"{type(error).__name__}: {error}", traceback.format_exc())
     sys.stdout.flush()
     for teller in tellers:
@@ -117,7 +121,7 @@ def _spec(assignment: Assignment) -> RunSpec:
 def _job(
     assignment: Assignment, teller: "Teller", settings: Settings, store: ArtifactStore, stop: Callable[[], bool]
 ) -> Job:
-    def save(name: str, arrays: dict[str, np.ndarray], epoch: int | None, replaces: int | None) -> Artifact:
+    def save(name: str, arrays: Arrays, epoch: int | None, replaces: int | None) -> Artifact:
         owner = assignment.run_id if name == RESUME else ""
         return store.save(name, arrays, epoch, replaces=replaces, owner=owner)
 
