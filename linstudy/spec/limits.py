@@ -12,11 +12,14 @@ VALUES = 50_000
 DEPTH = 50
 """Lists and mappings within one another, and names in a dotted path."""
 
-POINTS = 50_000
-"""Points of a study and its profiles together, each seed counted."""
+POINTS = 20_000
+"""Points of a study, or of it with a profile, each seed counted."""
 
-RUNS = 100_000
+ALL_POINTS = 60_000
+"""Points of a study and all its profiles together."""
+
+RUNS = 50_000
 """Trainings and probes of all points together."""
 
-POINT_VALUES = 10_000_000
+POINT_VALUES = 1_000_000
 """Values of all points together, and comparisons with the entries of `exclude`."""

@@ -100,15 +100,15 @@ def load_study(
 def _versions(file: Tree, asked: str | None, changes: Sequence[Override]) -> dict[str | None, _Version]:
     """The version that is asked for, with its changes, then the other profiles."""
     reader = Reader(Frame)
-    frame = _each({None: partial(_frame, file, reader)})[None]
+    frame = _each({None: partial(_file_frame, file, reader)})[None]
     if asked is not None and asked not in frame.profiles:
         allowed = nearest(asked, frame.profiles) if frame.profiles else "The study has none"
         raise StudyError(f'{file.document.source}: there is no profile "{asked}". {allowed}')
     names = dict.fromkeys([asked, *frame.profiles])
     versions = _each({name: partial(_version, file, name, changes if name == asked else (), reader) for name in names})
     total = sum(count_points(version.frame) for version in versions.values())
-    if total > limits.POINTS:
-        message = f"make {total:,} points with the study's own. Allowed: {limits.POINTS:,}"
+    if total > limits.ALL_POINTS:
+        message = f"make {total:,} points with the study's own. Allowed: {limits.ALL_POINTS:,}"
         raise study_error([invalid(file, Problem(("profiles",), message, at_key=True))])
     return versions
 
@@ -131,6 +131,8 @@ def _version(file: Tree, profile: str | None, changes: Sequence[Override], reade
     tree = file if profile is None else _with_profile(file, profile)
     for change in changes:
         tree = apply(change, tree)
+        if problems := list(_infinite_numbers(change.document.tree, change.path)):
+            raise invalid(tree, *problems)
     return _Version(profile, tree, _frame(tree, reader))
 
 
@@ -145,10 +147,17 @@ def _with_profile(file: Tree, name: str) -> Tree:
     return tree
 
 
+def _file_frame(file: Tree, reader: Reader[Frame]) -> Frame:
+    """The frame of the file as it stands, whose every number is looked at, those of the profiles too."""
+    if problems := list(_infinite_numbers(file.value, ())):
+        raise invalid(file, *problems)
+    return _frame(file, reader)
+
+
 def _frame(tree: Tree, reader: Reader[Frame]) -> Frame:
     own = tree.only(set(Frame.model_fields))
     reading = reader.read(own.value)
-    problems = [*_unknown_keys(tree), *reading.problems, *_unfinished_numbers(tree)]
+    problems = [*_unknown_keys(tree), *reading.problems]
     if problems or reading.spec is None:
         raise invalid(tree, *problems)
     if large := [*_repeated_seeds(reading.spec), *size_problems(tree, reading.spec)]:
@@ -162,19 +171,13 @@ def _unknown_keys(tree: Tree) -> Iterator[Problem]:
             yield Problem((key,), f'"{key}" is not a key of a study. {nearest(key, STUDY_KEYS)}', at_key=True)
 
 
-def _unfinished_numbers(tree: Tree) -> Iterator[Problem]:
-    for path, value in _values(tree.value, ()):
-        if isinstance(value, float) and not isfinite(value):
-            yield Problem(path, f"expected a finite number, found {shown(value)}")
-
-
-def _values(value: Any, path: TreePath) -> Iterator[tuple[TreePath, Any]]:
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
-    if entries is None:
-        yield path, value
-        return
+def _infinite_numbers(value: Any, path: TreePath) -> Iterator[Problem]:
+    """The numbers, at a path or within what is there, that are no numbers: no field takes them."""
+    if isinstance(value, float) and not isfinite(value):
+        yield Problem(path, f"expected a finite number, found {shown(value)}")
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in entries:
-        yield from _values(part, (*path, key))
+        yield from _infinite_numbers(part, (*path, key))
 
 
 def _repeated_seeds(frame: Frame) -> Iterator[Problem]:
