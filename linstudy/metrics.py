@@ -46,15 +46,30 @@ GAPS = Metric(
     "vector",
     "distance of λ_j to its nearest neighbour, over λ_j; eigenvectors with a small gap are defined up to a rotation",
 )
+LABEL_GAP = Metric("label_gap", "1", "scalar", "the gap of λ_j whose eigenvector φ_j gives the labels, as in gaps")
+LABEL_RESIDUAL = Metric(
+    "label_residual", "1", "scalar", "the residual of the eigenpair whose eigenvector φ_j gives the labels"
+)
+LABEL_ROTATION = Metric(
+    "label_rotation",
+    "radians",
+    "scalar",
+    "estimate of the angle by which rounding of the Gram turned φ_j; over 0.03 the labels are not well defined",
+)
 TRACE = Metric("trace", "Gram", "scalar", "sum of the Gram's eigenvalues")
 EIGENVALUE_MAX = Metric("eigenvalue_max", "Gram", "scalar", "the Gram's largest eigenvalue λ_1")
 EFFECTIVE_RANK = Metric(
     "effective_rank", "1", "scalar", "(Σλ)² / Σλ², the participation ratio of the Gram's eigenvalues"
 )
 RKHS_NORM = Metric(
-    "rkhs_norm", "1/Gram", "scalar", "yᵀΘ⁻¹y of the labels over the full spectrum above the cut-off, in float64"
+    "rkhs_norm",
+    "1/Gram",
+    "scalar",
+    "yᵀΘ⁻¹y of the labels over the full spectrum above the cut-off, in float64; 0 if rkhs_remainder is 1",
 )
-RKHS_NORM_BOUND = Metric("rkhs_norm_bound", "1/Gram", "scalar", "‖y‖² / α(y) ≤ yᵀΘ⁻¹y, the lower bound of Lemma 1")
+RKHS_NORM_BOUND = Metric(
+    "rkhs_norm_bound", "1/Gram", "scalar", "‖y‖² / α(y) ≤ yᵀΘ⁻¹y, the lower bound of Lemma 1; NULL if α(y) is 0"
+)
 RKHS_REMAINDER = Metric(
     "rkhs_remainder", "1", "scalar", "share of ‖y‖² on eigenvectors below the cut-off, left out of rkhs_norm"
 )

@@ -30,8 +30,8 @@ LEVELS = [
     {"models", "tasks"},
     {"data"},
     {"store"},
-    {"plan"},
-    {"tangent", "spec", "metrics", "__init__"},
+    {"plan", "resources"},
+    {"tangent", "spec", "metrics", "machine", "__init__"},
 ]
 """The rooms from the top; those on one level do not import one another."""
 

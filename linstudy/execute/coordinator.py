@@ -154,8 +154,9 @@ class Coordinator:
     def _stop_workers(self) -> None:
         if not self._stop_at:
             self._stop_at = time.monotonic() + self.options.grace
+            asked = {"SIGINT": "Ctrl-C"}.get(self.interrupts.first, self.interrupts.first)
             self.display.note(
-                f"{self.interrupts.first}: stopping at the next safe point, within {self.options.grace:g} s, and "
+                f"{asked}: stopping at the next safe point, within {self.options.grace:g} s, and "
                 "publishing. Ctrl-C again stops at once"
             )
             for hand in self.hands.values():
@@ -255,7 +256,8 @@ class Coordinator:
     @_receive.register
     def _(self, event: Report, hand: Hand) -> None:
         attempt = hand.attempts.get(event.attempt)
-        if attempt is None or hand.end:
+        if attempt is None or hand.end:  # over already; its worker may be free again
+            hand.is_idle |= not hand.attempts and any(isinstance(fact, Ending) for fact in event.facts)
             return
         for fact in event.facts:
             if isinstance(fact, Progress):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 from linstudy.execute.workers import Share
+from linstudy.machine import available_memory
 
 MEMORY_SHARE = 0.9
 """Of an accelerator's memory, divided among the workers on it; the rest is for the driver and other programs."""
@@ -26,7 +27,7 @@ def _has_cuda_plugin() -> bool:
     return bool({"jax-cuda12-plugin", "jax-cuda13-plugin"} & names)
 
 
-def worker_shares(workers: int | None, device: str | None) -> list[Share]:
+def worker_shares(workers: int | None, device: str | None, memory: int | None = None) -> list[Share]:
     """What each worker may use.
 
     The accelerators are dealt out evenly; without any, the processors are. Of fewer workers each has several
@@ -35,16 +36,20 @@ def worker_shares(workers: int | None, device: str | None) -> list[Share]:
     Args:
         workers: Their number; one per accelerator, or one, if None.
         device: `cpu`, `gpu` or another platform of JAX; the best there is if None.
+        memory: Bytes of the host's memory that all workers may use; what the machine, a container and a queue allow if
+            None.
     """
     platform = {} if device is None else {"JAX_PLATFORMS": {"gpu": "cuda"}.get(device, device)}
     accelerators = [] if device == "cpu" else visible_accelerators()
     count = workers or max(len(accelerators), 1)
+    total = available_memory() if memory is None else memory
+    each = None if total is None else total // count
     if not accelerators:
-        return [Share(platform, cpus=cpus) for cpus in _dealt_processors(count)]
+        return [Share(platform, each, cpus) for cpus in _dealt_processors(count)]
     per_accelerator = -(-count // len(accelerators))
-    memory = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY_SHARE / per_accelerator:.3f}"}
+    fraction = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY_SHARE / per_accelerator:.3f}"}
     own = [",".join(accelerators[worker % len(accelerators) :: count]) for worker in range(count)]
-    return [Share({**platform, **memory, "CUDA_VISIBLE_DEVICES": devices}) for devices in own]
+    return [Share({**platform, **fraction, "CUDA_VISIBLE_DEVICES": devices}, each) for devices in own]
 
 
 def _dealt_processors(workers: int) -> list[tuple[int, ...] | None]:

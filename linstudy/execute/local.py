@@ -26,12 +26,19 @@ SECONDS_TO_LEAVE = 10
 _CHUNK = 2**16
 
 
-def local_workers(workspace: Workspace, study: Study, data_folder: Path | None) -> "LocalWorkers":
-    """Workers that compute for a workspace on this machine."""
+def local_workers(
+    workspace: Workspace, study: Study, data_folder: Path | None, scratch: Path | None = None
+) -> "LocalWorkers":
+    """Workers that compute for a workspace on this machine.
+
+    Args:
+        scratch: Where files go that exceed memory; beside the artifacts if None.
+    """
     settings = {
         "artifacts": str(workspace.artifacts.absolute()),
         "study_folder": str(study.folder.absolute()),
         "data_folder": str(data_folder.absolute()) if data_folder else None,
+        "scratch": str(scratch.absolute()) if scratch else None,
     }
     return LocalWorkers(settings, compilation_cache(workspace), workspace.logs)
 

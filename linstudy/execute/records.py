@@ -22,10 +22,10 @@ class Records:
     def __init__(self, ledger: Ledger, workspace: Workspace, plan: Plan):
         self._ledger, self._workspace = ledger, workspace
         self._store = ArtifactStore(workspace.artifacts)
-        self._store.sweep(ledger.paths())
         self._seals = Seals(workspace.seals, self._store)
         self._garbled = Log(workspace.logs / "garbled.log")
         self._stored = ledger.stored()
+        self._store.sweep(ledger.paths(), {one for one, its in self._stored.items() if its.status != "done"})
         self._superfluous: list[str] = []
         own = [self.of(run_id) for run_id in plan.runs]
         self.forget(self._seals.broken(artifact for one in own for artifact in one.artifacts.values()))

@@ -4,10 +4,12 @@ import importlib.metadata
 import logging
 import math
 import sys
+import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from queue import Queue
 
@@ -21,7 +23,9 @@ from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Send
 from linstudy.execute.sources import sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
+from linstudy.machine import available_memory, available_threads
 from linstudy.plan import source_of
+from linstudy.resources import Resources
 from linstudy.runs.job import Arrays, Job, Stopped
 from linstudy.runs.kinds import KINDS, TOGETHER
 from linstudy.spec.errors import LinstudyError
@@ -38,14 +42,22 @@ def serve(settings: Settings, starts: "Queue[Start]", stopping: threading.Event,
     """Make attempts, one command after another, for ever."""
     logging.basicConfig(stream=sys.stderr)
     store = ArtifactStore(Path(settings.artifacts))
+    resources = _resources(settings, store)
     programs = Programs()
     sender.send(_hello())
     while True:
         start = starts.get()
         _print_to(start.log)
-        _attempt(start.attempts, settings, store, stopping.is_set, sender)
+        _attempt(start.attempts, settings, store, resources, stopping.is_set, sender)
         _print_to("")
         programs.drop_if_large()
+
+
+def _resources(settings: Settings, store: ArtifactStore) -> Resources:
+    threads = len(settings.cpus) if settings.cpus else available_threads()
+    scratch = partial(tempfile.TemporaryFile, dir=settings.scratch) if settings.scratch else store.scratch
+    folder = Path(settings.scratch) if settings.scratch else store.scratch_folder
+    return Resources(settings.memory or available_memory(), threads, scratch, folder)
 
 
 def _hello() -> Hello:
@@ -66,6 +78,7 @@ def _attempt(
     assignments: Sequence[Assignment],
     settings: Settings,
     store: ArtifactStore,
+    resources: Resources,
     stop: Callable[[], bool],
     sender: Sender,
 ) -> None:
@@ -73,7 +86,7 @@ def _attempt(
     try:
         _check_sources(assignments, settings)
         pairs = zip(assignments, tellers, strict=True)
-        _compute([_job(assignment, teller, settings, store, stop) for assignment, teller in pairs])
+        _compute([_job(assignment, teller, settings, store, resources, stop) for assignment, teller in pairs])
         ending = Ending("done")
     except Stopped:
         ending = Ending("interrupted", "stopped on request")
@@ -119,7 +132,12 @@ def _spec(assignment: Assignment) -> RunSpec:
 
 
 def _job(
-    assignment: Assignment, teller: "Teller", settings: Settings, store: ArtifactStore, stop: Callable[[], bool]
+    assignment: Assignment,
+    teller: "Teller",
+    settings: Settings,
+    store: ArtifactStore,
+    resources: Resources,
+    stop: Callable[[], bool],
 ) -> Job:
     def save(name: str, arrays: Arrays, epoch: int | None, replaces: int | None) -> Artifact:
         owner = assignment.run_id if name == RESUME else ""
@@ -127,12 +145,13 @@ def _job(
 
     return Job(
         spec=_spec(assignment),
+        name=assignment.run_id,
         kept=assignment.kept,
         legs=assignment.legs,
         artifacts={(item.role, item.name, item.epoch): _loader(store, item) for item in assignment.artifacts},
         fingerprints=assignment.fingerprints,
         places=settings.places,
-        scratch=store.scratch,
+        resources=resources,
         tell=teller.tell,
         store=save,
         stop=stop,

@@ -21,6 +21,7 @@ def measure(probe: AlignmentProbe, subject: Subject) -> Iterator[Found]:
         subject.model,
         inputs,
         np.concatenate([eigenvectors, labels]),
+        memory_budget=subject.budget,
         progress=subject.report,
         chose=partial(subject.chose, "alignment"),
     )

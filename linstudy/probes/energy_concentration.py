@@ -10,6 +10,6 @@ from linstudy.tangent import energy_concentration, spectrum
 
 def measure(probe: EnergyConcentrationProbe, subject: Subject) -> Iterator[Found]:
     """‖Φ_K y‖ / ‖y‖ on the Gram of the model at this epoch."""
-    gram, labels = gram_and_labels(subject, probe.samples)
-    found = spectrum(gram, probe.top)
+    gram, labels = gram_and_labels(probe, subject)
+    found = spectrum(gram, probe.top, memory_budget=subject.resources.basis)
     yield Found(metrics.ENERGY_CONCENTRATION, float(energy_concentration(found.eigenvectors, labels)), "train")

@@ -10,7 +10,7 @@ from linstudy.tangent import generalization_bound, rkhs_norm, rkhs_norm_bound, s
 
 def measure(probe: RkhsNormProbe, subject: Subject) -> Iterator[Found]:
     """The norm of the labels in the tangent space, its lower bound, and the bound on the risk that it gives."""
-    gram, labels = gram_and_labels(subject, probe.samples)
+    gram, labels = gram_and_labels(probe, subject)
     norm, remainder = rkhs_norm(spectrum(gram, len(gram)), labels, cutoff=probe.cutoff)
     yield Found(metrics.RKHS_NORM, float(norm), "train")
     yield Found(metrics.RKHS_REMAINDER, float(remainder), "train")

@@ -7,13 +7,15 @@ import numpy as np
 from linstudy import metrics
 from linstudy.probes.subject import Found, Subject, gram_and_labels
 from linstudy.spec.probe import SpectrumSummaryProbe
+from linstudy.tangent import all_eigenvalues, effective_rank
 
 
 def measure(probe: SpectrumSummaryProbe, subject: Subject) -> Iterator[Found]:
     """All eigenvalues, and what sums them up."""
-    gram, _ = gram_and_labels(subject, probe.samples)
-    eigenvalues = np.linalg.eigvalsh(gram.astype(np.float64))[::-1]
+    # held in float64 from the start, to be decomposed where it is
+    gram, _ = gram_and_labels(probe, subject, np.dtype(np.float64))
+    eigenvalues = all_eigenvalues(gram, overwrite=True)
     yield Found(metrics.EIGENVALUES, eigenvalues, "train")
     yield Found(metrics.EIGENVALUE_MAX, float(eigenvalues[0]), "train")
     yield Found(metrics.TRACE, float(eigenvalues.sum()), "train")
-    yield Found(metrics.EFFECTIVE_RANK, float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum()), "train")
+    yield Found(metrics.EFFECTIVE_RANK, effective_rank(eigenvalues), "train")

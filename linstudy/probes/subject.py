@@ -7,7 +7,10 @@ from functools import partial
 import numpy as np
 
 from linstudy.metrics import Metric
+from linstudy.resources import Resources
+from linstudy.spec.probe import GramProbe
 from linstudy.tangent import FrozenState, ntk_gram
+from linstudy.tangent.placement import default_budget
 from linstudy.tasks.labelled import Labelled, Needed
 
 
@@ -17,6 +20,7 @@ class Subject:
 
     Attributes:
         model: `model(x) -> logit`, batch norm frozen.
+        resources: The memory that it may take, and where what exceeds it goes.
         needed: The arrays of the runs that the probe needs, by role.
         report: Called with the fraction done; it may raise to stop.
         chose: Called with what was computed in one of several ways, and how.
@@ -24,9 +28,15 @@ class Subject:
 
     model: FrozenState
     data: Labelled
+    resources: Resources
     needed: Needed
     report: Callable[[float], None]
     chose: Callable[[str, str], None]
+
+    @property
+    def budget(self) -> int:
+        """Bytes of tangent features to hold at a time."""
+        return default_budget(self.resources.features)
 
 
 @dataclass(frozen=True)
@@ -38,8 +48,25 @@ class Found:
     split: str = ""
 
 
-def gram_and_labels(subject: Subject, samples: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The Gram and the labels of the first training samples."""
-    inputs, labels = subject.data.train_inputs[:samples], subject.data.train_labels[:samples]
-    gram = ntk_gram(subject.model, inputs, progress=subject.report, chose=partial(subject.chose, "gram"))
+def gram_and_labels(probe: GramProbe, subject: Subject, dtype: np.dtype | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The Gram and the labels of the probe's samples, the first of the training.
+
+    Args:
+        dtype: Of the array that holds the Gram; the precision of the inputs if None.
+
+    Raises:
+        LinstudyError: If the memory is not enough to decompose it, or the disk to hold it.
+    """
+    inputs, labels = subject.data.train_inputs[: probe.samples], subject.data.train_labels[: probe.samples]
+    samples = len(inputs)
+    purpose = f"{probe.kind} decomposes the Gram of {samples:,} samples fully, which"
+    subject.resources.require(samples**2 * probe.bytes_per_pair, purpose, "Write fewer, as in samples: 10000")
+    gram = ntk_gram(
+        subject.model,
+        inputs,
+        memory_budget=subject.budget,
+        out=subject.resources.array((samples, samples), dtype or inputs.dtype),
+        progress=subject.report,
+        chose=partial(subject.chose, "gram"),
+    )
     return gram, labels

@@ -10,27 +10,33 @@ import numpy as np
 from jaxtyping import Array
 
 from linstudy.models.network import Stateless
+from linstudy.runs.job import Job
 from linstudy.tangent import Linearized
+from linstudy.tangent.placement import default_budget
 from linstudy.train.function_space import Span, SpanLearner, make_span
 from linstudy.train.learner import Course
 
-_LAST: dict[str, Span] = {}
+SPAN = "span"
+"""Its name in a cache."""
 
 
-def span_learner(model: Any, inputs: Array, course: Course, progress: Callable[[float], None]) -> SpanLearner:
+def span_learner(model: Any, inputs: Array, course: Course, job: Job, progress: Callable[[float], None]) -> SpanLearner:
     """The training in function space of a linearization, as `starting_point` gives it."""
     assert isinstance(model, Stateless)
     assert isinstance(model.model, Linearized)
-    return SpanLearner(course, span_of(model.model.anchor.value, inputs, course.train, progress), model.model.centred)
+    return SpanLearner(
+        course, span_of(model.model.anchor.value, inputs, course.train, job, progress), model.model.centred
+    )
 
 
-def span_of(anchor: Any, inputs: Array, train: int, progress: Callable[[float], None]) -> Span:
-    """The span of the tangent features at an anchor; the last one is kept, since the next run mostly has the same."""
-    key = _digest((anchor, inputs, train))
-    if key not in _LAST:
-        _LAST.clear()
-        _LAST[key] = make_span(anchor, inputs, train, progress=progress)
-    return _LAST[key]
+def span_of(anchor: Any, inputs: Array, train: int, job: Job, progress: Callable[[float], None]) -> Span:
+    """The span of the tangent features at an anchor, from the job's cache: the next run mostly has the same."""
+    budget = default_budget(job.resources.features)
+
+    def make() -> Span:
+        return make_span(anchor, inputs, train, memory_budget=budget, progress=progress)
+
+    return job.resources.cache.of(SPAN, _digest((anchor, inputs, train)), make)
 
 
 def _digest(tree: Any) -> str:

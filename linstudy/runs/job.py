@@ -1,9 +1,8 @@
 """What a run is given to work with."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from linstudy.data import Dataset, Places, load
 from linstudy.data.places import HERE
 from linstudy.facts import Artifact, Fact, Fingerprint
 from linstudy.history import Leg
+from linstudy.resources import Resources
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec
 
@@ -41,23 +41,25 @@ class Job:
     """One attempt at one run.
 
     Attributes:
+        name: That of files which the next attempt at this run goes on with.
         kept: Numbers up to this epoch are stored already, and are not told again; None: none are.
         legs: What is to be made, in order.
         artifacts: How to load every artifact of this run's earlier attempts and of the runs it needs.
         fingerprints: Of the arrays that those had loaded, by role.
         places: Where the paths of the spec are looked for.
-        scratch: Opens a file without a name, for what exceeds memory; it is gone once nothing holds it.
+        resources: The memory of the worker, where what exceeds it goes, and what is kept between runs.
         tell: Reports what happens.
         stop: Whether the run should stop at its next safe point.
     """
 
     spec: RunSpec
+    name: str = "run"
     kept: int | None = None
     legs: tuple[Leg, ...] = ()
     artifacts: Mapping[ArtifactKey, Callable[[], Arrays]] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     places: Places = HERE
-    scratch: Callable[[], IO[bytes]] = tempfile.TemporaryFile
+    resources: Resources = field(default_factory=Resources)
     tell: Tell = lambda *facts: None
     store: Store = _nowhere
     stop: Callable[[], bool] = lambda: False
@@ -92,7 +94,9 @@ class Job:
         Raises:
             LinstudyError: If its arrays are not those that the runs it needs had loaded.
         """
-        data = _dataset(self.spec.data, self.places)
+        spec: Any = self.spec.data
+        key = (spec.model_dump_json(), self.places)
+        data = self.resources.cache.of("dataset", key, lambda: load(spec, self.places))
         self.tell(Fingerprint(data.fingerprint))
         for role, known in self.fingerprints.items():
             if known != data.fingerprint:
@@ -102,14 +106,3 @@ class Job:
                     "Pillow. Make all of it again: linstudy run STUDY --again"
                 )
         return data
-
-
-_LAST: dict[Any, Dataset] = {}
-
-
-def _dataset(spec: Any, places: Places) -> Dataset:
-    key = (spec.model_dump_json(), places)
-    if key not in _LAST:
-        _LAST.clear()
-        _LAST[key] = load(spec, places)
-    return _LAST[key]

@@ -10,6 +10,7 @@ from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import precision
 from linstudy.spec.run import NadsRun
 from linstudy.tangent import freeze, nads
+from linstudy.tangent.placement import default_budget
 
 
 def run(job: Job) -> None:
@@ -18,6 +19,7 @@ def run(job: Job) -> None:
     with precision("float64"):
         shape = job.dataset().train_inputs.shape[1:]
         model = freeze(*initial_network(job, shape))
-        found = nads(model, jnp.zeros((1, *shape)), progress=progress_of(job, "directions"))
+        budget, report = default_budget(job.resources.features), progress_of(job, "directions")
+        found = nads(model, jnp.zeros((1, *shape)), memory_budget=budget, progress=report)
     artifact = job.save("nads", {"directions": found.directions, "singular_values": found.singular_values})
     job.tell(artifact, Vector(metrics.SINGULAR_VALUES, found.singular_values))

@@ -6,7 +6,7 @@ from linstudy.probes.subject import Found, Subject
 from linstudy.runs.context import labelled, progress_of
 from linstudy.runs.job import Job
 from linstudy.runs.networks import starting_point, stored_state, with_state
-from linstudy.runs.precision import precision
+from linstudy.runs.precision import measuring, precision
 from linstudy.spec.run import ProbeRun
 from linstudy.tangent import freeze
 
@@ -20,15 +20,16 @@ def run(job: Job) -> None:
     def chose(what: str, how: str) -> None:
         job.tell(Method(what, how))
 
-    with precision(spec.train.precision):
-        data = labelled(job, spec.train.precision)
+    chosen = measuring(spec.train.precision)
+    with precision(chosen):
+        data = labelled(job, chosen)
         model, statistics = starting_point(job, spec, data)
         for position, epoch in enumerate(epochs):
             arrays = job.load("training", CHECKPOINT, epoch)
             state = stored_state(arrays, model, statistics, spec.train, data)
             share = [(position + part) / len(epochs) for part in (0, 1)]
             report = progress_of(job, f"epoch {epoch}", *share)
-            subject = Subject(freeze(*with_state(model, state)), data, job.needed, report, chose)
+            subject = Subject(freeze(*with_state(model, state)), data, job.resources, job.needed, report, chose)
             found = PROBES[spec.probe.kind](spec.probe, subject)
             job.tell(*[_fact(one, epoch, int(state.step), spec.probe.label) for one in found])
 

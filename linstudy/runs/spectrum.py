@@ -1,21 +1,24 @@
 """The run `spectrum`: the NTK Gram at initialization, decomposed."""
 
-import os
 from collections.abc import Callable
-from typing import IO
+from functools import partial
 
 import numpy as np
 
 from linstudy import metrics
 from linstudy.facts import Method, Number, Vector
 from linstudy.runs.context import inputs_of, progress_of
+from linstudy.runs.gram_file import GramFile, discard
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
-from linstudy.runs.precision import precision
+from linstudy.runs.precision import ROUNDING, precision
 from linstudy.spec.checks import DEFAULT_TOP
-from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import SpectrumRun
-from linstudy.tangent import freeze, infinite_width, ntk_gram, spectrum
+from linstudy.spec.spectrum import BYTES_PER_PAIR
+from linstudy.spec.train import Precision
+from linstudy.tangent import Spectrum, freeze, infinite_width, ntk_gram, spectrum
+from linstudy.tangent.placement import default_budget
+from linstudy.tangent.spectrum import is_full
 
 Gram = Callable[[SpectrumRun, Job, np.ndarray], np.ndarray]
 
@@ -23,43 +26,40 @@ SHARE_OF_GRAM = 0.7
 """Of the progress shown; the decomposition takes the rest."""
 
 
-IN_MEMORY = 2**32
-"""Bytes; a larger Gram is held in a file, whose pages the system takes back when memory is short. How much there is of
-it cannot be known: other workers run beside this one, and a queue may allow less than the machine has."""
+def _place(job: Job, inputs: np.ndarray) -> np.ndarray:
+    """Where the Gram goes."""
+    place = job.resources.array((len(inputs), len(inputs)), inputs.dtype)
+    if isinstance(place, np.memmap):
+        job.tell(_IN_FILE)
+    return place
 
 
-def _held(samples: int, dtype: np.dtype, job: Job) -> np.ndarray | None:
-    """Where the Gram goes: a memory-mapped file, or new memory if None."""
-    size = samples**2 * dtype.itemsize
-    if size <= IN_MEMORY:
-        return None
-    job.tell(Method("gram storage", "memory-mapped file"))
-    file = job.scratch()
-    _reserve(file, size)
-    return np.memmap(file, dtype, "w+", shape=(samples, samples))
-
-
-def _reserve(file: IO[bytes], size: int) -> None:
-    """Claim the space on the disk now: where it ran out later, writing to the mapped file would kill the process."""
-    if hasattr(os, "posix_fallocate"):  # all but macOS
-        try:
-            os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as error:
-            raise LinstudyError(
-                f"the Gram needs {size / 2**30:,.1f} GiB of disk in the workspace, which has no room for them "
-                f"({error.strerror}): free some, choose another folder with --workspace, or take fewer samples"
-            ) from error
+_IN_FILE = Method("gram storage", "memory-mapped file")
 
 
 def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
-    model = freeze(*initial_network(job, inputs.shape[1:]))
-    out = _held(len(inputs), inputs.dtype, job)
-    return ntk_gram(model, inputs, out=out, progress=_report(job), chose=lambda how: job.tell(Method("gram", how)))
+    compute = partial(
+        ntk_gram,
+        freeze(*initial_network(job, inputs.shape[1:])),
+        inputs,
+        memory_budget=default_budget(job.resources.features),
+        progress=_report(job),
+        chose=lambda how: job.tell(Method("gram", how)),
+    )
+    folder = job.resources.folder
+    if folder is None or len(inputs) ** 2 * inputs.itemsize <= job.resources.gram:
+        return compute(out=_place(job, inputs))
+    job.tell(_IN_FILE)
+    file = GramFile(folder, job.name, (len(inputs), len(inputs)), inputs.dtype)
+    try:
+        return compute(out=file.array, finished=file.finished, keep=file.keep)
+    finally:
+        file.note()
 
 
 def _infinite_width(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
-    kernel = INFINITE_WIDTH[spec.model.kind](spec.model)
-    return infinite_width.infinite_width_gram(kernel, inputs, progress=_report(job))
+    kernel, place = INFINITE_WIDTH[spec.model.kind](spec.model), _place(job, inputs)
+    return infinite_width.infinite_width_gram(kernel, inputs, out=place, progress=_report(job))
 
 
 def _report(job: Job) -> Callable[[float], None]:
@@ -74,25 +74,47 @@ INFINITE_WIDTH: dict[str, Callable] = {
 }
 
 
+def _require(job: Job, samples: int, top: int) -> None:
+    if is_full(samples, top):
+        purpose = f"the decomposition of the Gram of {samples:,} samples, training and test,"
+        job.resources.require(samples**2 * BYTES_PER_PAIR, purpose, "Take fewer, as in data: {train: 5000, test: 1000}")
+
+
+def _arrays(found: Spectrum, precision: Precision) -> dict[str, np.ndarray]:
+    """What labels are made of, and what tells how well they are defined."""
+    return {
+        "eigenvalues": found.eigenvalues,
+        "eigenvectors": found.eigenvectors,
+        "gaps": found.gaps,
+        "residuals": found.residuals,
+        "rounding": np.array([ROUNDING[precision]]),
+    }
+
+
 def run(job: Job) -> None:
-    """Leaves the artifact `spectrum`: eigenvalues and eigenvectors, one a row, over training then test samples."""
+    """Leaves the artifact `spectrum`: eigenvectors, one a row, over training then test samples, and their eigenvalues,
+    gaps and residuals.
+    """
     spec = job.spec
     assert isinstance(spec, SpectrumRun)
     with precision(spec.spectrum.precision):
         inputs = inputs_of(job, spec.spectrum.precision)
+        top = min(spec.spectrum.top or DEFAULT_TOP, len(inputs))
+        _require(job, len(inputs), top)
         gram = KERNELS[spec.spectrum.kernel](spec, job, inputs)
-    trace, top = float(np.trace(gram, dtype=np.float64)), min(spec.spectrum.top or DEFAULT_TOP, len(inputs))
+    trace = float(np.trace(gram, dtype=np.float64))
     del inputs
     report = progress_of(job, "eigenvectors", start=SHARE_OF_GRAM)
     report(0.0)
-    found = spectrum(gram, top, progress=report)
+    found = spectrum(gram, top, memory_budget=job.resources.basis, progress=report)
     del gram
     every = found.all_eigenvalues if found.all_eigenvalues is not None else found.eigenvalues
     job.tell(
-        job.save("spectrum", {"eigenvalues": found.eigenvalues, "eigenvectors": found.eigenvectors}),
+        job.save("spectrum", _arrays(found, spec.spectrum.precision)),
         Vector(metrics.EIGENVALUES, every),
         Vector(metrics.RESIDUALS, found.residuals),
         Vector(metrics.GAPS, found.gaps),
         Number(metrics.EIGENVALUE_MAX, float(found.eigenvalues[0])),
         Number(metrics.TRACE, trace),
     )
+    discard(job.resources.folder, job.name)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from linstudy import metrics
-from linstudy.facts import CHECKPOINT, RESUME, Ending, Fact, Method, Number, Progress
+from linstudy.facts import CHECKPOINT, RESUME, Ending, Fact, Method, Notice, Number, Progress
 from linstudy.history import Leg
 from linstudy.runs.context import labelled, progress_of
 from linstudy.runs.function_space import span_learner
@@ -19,7 +19,7 @@ from linstudy.runs.networks import starting_point
 from linstudy.runs.precision import precision
 from linstudy.spec.run import TrainingRun
 from linstudy.spec.train import in_function_space
-from linstudy.tasks.labelled import Labelled
+from linstudy.tasks.labelled import Labelled, LabelQuality
 from linstudy.train.checkpoint import in_span
 from linstudy.train.choice import stacking_pays
 from linstudy.train.fit import EpochResult, fit
@@ -33,8 +33,6 @@ SECONDS_BETWEEN_STATES = 300.0
 
 MOST_TOGETHER = 16
 MOST_COLUMNS = 64
-OWN_BYTES = 2**32
-"""Held by a group's networks beyond what they share; their states and gradients are a few times their parameters."""
 
 
 def run(job: Job) -> None:
@@ -86,6 +84,7 @@ class _Stretch:
 
     Attributes:
         start: The state of the leg's first epoch; None for the initialization.
+        quality: Of the run's labels, to be told on its first leg.
         rolling: The epoch of the state that the run would go on from now, if that is no checkpoint.
     """
 
@@ -93,6 +92,7 @@ class _Stretch:
     learner: Learner
     leg: Leg
     start: Arrays | None
+    quality: LabelQuality | None = None
     rolling: int | None = None
     done: bool = False
     saved_at: float = 0.0
@@ -103,7 +103,7 @@ class _Stretch:
 
     def begin(self, how: str) -> None:
         self.saved_at = time.monotonic()
-        self.job.tell(Method("training", how))
+        self.job.tell(Method("training", how), *_quality_facts(self.quality))
 
     def take(self, result: EpochResult, stop: bool) -> None:
         """Report a result, with the state after it where one is due: all of it is stored at once."""
@@ -133,13 +133,13 @@ def _prepare(job: Job, leg: Leg, shared: _SharedInputs) -> _Stretch:
     data = labelled(job, spec.train.precision)
     model, statistics = starting_point(job, spec, data)
     inputs, course = shared.of(data), Course(data, spec.train, spec.seed)
-    spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels))
+    spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels), job.resources.span)
     # a state that was made through the parameters says nothing of the coefficients, but goes on as it began
     if spans and (start is None or in_span(start)):
-        learner = span_learner(model, inputs, course, progress_of(job, "Gram"))
+        learner = span_learner(model, inputs, course, job, progress_of(job, "Gram"))
     else:
         learner = NetworkLearner(model, statistics, inputs, course)
-    stretch = _Stretch(job, learner, leg, start, rolling)
+    stretch = _Stretch(job, learner, leg, start, data.quality if leg is job.legs[0] else None, rolling)
     if start is not None and leg.start in leg.make:
         job.tell(job.save(CHECKPOINT, start, leg.start))
         stretch.done = leg.make == (leg.start,)
@@ -170,7 +170,7 @@ def _joins(stretch: _Stretch, group: Sequence[_Stretch]) -> bool:
     if isinstance(first.learner, SpanLearner) and isinstance(stretch.learner, SpanLearner):
         return stretch.learner.span is first.learner.span and len(group) < MOST_COLUMNS
     more = own_bytes(stretch.learner, first.learner)
-    return len(group) < MOST_TOGETHER and (len(group) + 1) * more <= OWN_BYTES
+    return len(group) < MOST_TOGETHER and (len(group) + 1) * more <= stretch.job.resources.networks
 
 
 def _train(group: Sequence[_Stretch]) -> None:
@@ -196,6 +196,14 @@ def _how(stretch: _Stretch, together: int) -> str:
     if together > 1:
         return "stacked"
     return "alone" if _spec(stretch.job).train.linearize is None else "parameters"
+
+
+def _quality_facts(quality: LabelQuality | None) -> Iterator[Fact]:
+    if quality is not None:
+        yield Number(metrics.LABEL_GAP, quality.gap)
+        yield Number(metrics.LABEL_RESIDUAL, quality.residual)
+        if quality.warning:
+            yield Notice(quality.warning)
 
 
 def numbers(result: EpochResult) -> Iterator[Number]:

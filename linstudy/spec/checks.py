@@ -6,11 +6,15 @@ from linstudy.spec.data import Data
 from linstudy.spec.document import TreePath
 from linstudy.spec.probe import AnyProbe, GramProbe
 from linstudy.spec.problems import Problem
+from linstudy.spec.spectrum import BYTES_PER_PAIR, FULL_BYTES
 from linstudy.spec.study import Point
 from linstudy.spec.task import DirectionTask, EigenfunctionTask
 from linstudy.spec.train import AnchorEpoch
 
 DEFAULT_TOP = 1000
+FEW_SAMPLES = 10_000
+"""What a message proposes where a full decomposition is too large: 2.2 GiB, and minutes."""
+
 INFINITELY_WIDE = ("mlp", "lenet")
 NEEDS_CLASSES = ("binary_classes",)
 Sizes = Callable[[Data], tuple[int | None, int | None]]
@@ -56,6 +60,8 @@ def _spectrum(point: Point, samples: int | None) -> Iterator[Problem]:
         yield Problem(
             ("spectrum", "top"), f"{top} eigenvectors of a Gram of {samples} samples. Allowed: 1 to {samples}"
         )
+    elif top is not None and samples is not None and top + 1 >= samples:
+        yield from _too_large(("spectrum", "top"), samples, BYTES_PER_PAIR, "top: 1000")
     if point.spectrum.kernel == "infinite_width" and point.model.kind not in INFINITELY_WIDE:
         yield Problem(
             ("spectrum", "kernel"),
@@ -114,6 +120,18 @@ def _probe(probe: AnyProbe, point: Point, train: int | None, samples: int | None
     asked, top = getattr(probe, "samples", None), getattr(probe, "top", None)
     if asked is not None and train is not None and asked > train:
         yield Problem(("samples",), f"{asked} of {train} training samples. Allowed: 1 to {train}")
+    if isinstance(probe, GramProbe) and (taken := asked or train) is not None:
+        yield from _too_large(("samples",), taken, probe.bytes_per_pair, f"samples: {FEW_SAMPLES}")
     limit = asked or train if isinstance(probe, GramProbe) else kept_eigenvectors(point, samples)
     if top is not None and limit is not None and top > limit:
         yield Problem(("top",), f"{top} eigenvectors, where there are {limit}. Allowed: 1 to {limit}")
+
+
+def _too_large(path: TreePath, samples: int, bytes_per_pair: int, remedy: str) -> Iterator[Problem]:
+    size = samples**2 * bytes_per_pair
+    if size > FULL_BYTES:
+        yield Problem(
+            path,
+            f"a full decomposition of a Gram of {samples:,} samples takes {size / 2**30:,.0f} GiB of memory. "
+            f"Allowed: {FULL_BYTES / 2**30:,.0f} GiB. Write {remedy}",
+        )

@@ -79,6 +79,7 @@ def load_study(
         profile: Name of the profile to apply.
         overrides: Texts `path=value`, applied after the profile.
         sizes: See `point_problems`.
+        outside: Asked of every part of a point; what it tells is a mistake of the study like any other.
 
     Raises:
         StudyError: With every mistake of the keys and axes, or else every mistake of the points, in the file's order.

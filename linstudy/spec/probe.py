@@ -1,10 +1,11 @@
 """What is measured on a training's checkpoints."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from linstudy.spec.base import Spec
+from linstudy.spec.spectrum import BYTES_PER_PAIR, BYTES_PER_PAIR_OF_VALUES
 
 Count = Annotated[int, Field(ge=1)]
 Epoch = Annotated[int, Field(ge=0)]
@@ -43,7 +44,13 @@ class AlignmentProbe(Probe):
 
 
 class GramProbe(Probe):
-    """A probe of the Gram of the first training samples at the epoch."""
+    """A probe of the Gram of the first training samples at the epoch.
+
+    Attributes:
+        bytes_per_pair: Of samples, in memory, if the Gram is decomposed fully; 0 if it is not.
+    """
+
+    bytes_per_pair: ClassVar[int] = 0
 
     samples: Count | None = Field(default=None, description="How many; all training samples when left out.")
 
@@ -59,12 +66,14 @@ class SpectrumSummaryProbe(GramProbe):
     """The Gram's eigenvalues, their sum, the largest and the effective rank."""
 
     kind: Literal["spectrum_summary"]
+    bytes_per_pair: ClassVar[int] = BYTES_PER_PAIR_OF_VALUES
 
 
 class RkhsNormProbe(GramProbe):
     """yᵀΘ⁻¹y of the labels, its lower bound of Lemma 1, and the generalization bound of the paper's equation 2."""
 
     kind: Literal["rkhs_norm"]
+    bytes_per_pair: ClassVar[int] = BYTES_PER_PAIR
     cutoff: float = Field(default=1e-6, gt=0, lt=1, description="Eigenvalues under cutoff·λ_1 are left out.")
 
 

@@ -7,6 +7,17 @@ from pydantic import Field
 from linstudy.spec.base import Spec
 from linstudy.spec.train import Precision
 
+BYTES_PER_PAIR = 24
+"""Of samples, in memory, while all eigenpairs of a Gram are computed: in float64 the matrix, of which the eigenvectors
+are made, and LAPACK's workspace of twice its size."""
+
+BYTES_PER_PAIR_OF_VALUES = 8
+"""The same for eigenvalues alone."""
+
+FULL_BYTES = 2**35
+"""For a full decomposition. A larger one is refused: it takes many hours, more memory than most machines have, and
+says little that fewer samples do not."""
+
 
 class Spectrum(Spec):
     """The eigendecomposition over the training samples, then the test samples."""

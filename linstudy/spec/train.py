@@ -77,8 +77,14 @@ def _is_sgd(train: Train) -> bool:
     return isinstance(train.optimizer, SgdOptimizer)
 
 
-def in_function_space(train: Train, train_samples: int | None, test_samples: int | None) -> bool | None:
-    """Whether a training goes through the Gram of its tangent features; None if that depends on a size not given."""
+def in_function_space(
+    train: Train, train_samples: int | None, test_samples: int | None, limit: int = FUNCTION_SPACE_BYTES
+) -> bool | None:
+    """Whether a training goes through the Gram of its tangent features; None if that depends on a size not given.
+
+    Args:
+        limit: Bytes of the Gram up to which it does so by itself.
+    """
     how = train.linearize
     if how is None or how.space == "parameters" or not _is_sgd(train):
         return False
@@ -87,4 +93,4 @@ def in_function_space(train: Train, train_samples: int | None, test_samples: int
     if train_samples is None or test_samples is None:
         return None
     entry = 8 if train.precision == "float64" else 4
-    return (train_samples + test_samples) * train_samples * entry <= FUNCTION_SPACE_BYTES
+    return (train_samples + test_samples) * train_samples * entry <= limit

@@ -20,6 +20,8 @@ FOLDER = "artifacts"
 PASSING = "resume"
 """The subfolder of states that are deleted once they are superfluous; each file is one run's own."""
 
+SCRATCH = "scratch"
+
 _SUFFIX = ".incoming"
 
 
@@ -67,12 +69,16 @@ class ArtifactStore:
         with contextlib.suppress(OSError):
             self.file(path).unlink()
 
-    def sweep(self, named: Collection[str]) -> None:
-        """Remove what killed processes left: files that were never complete, and states that no run names.
+    def sweep(self, named: Collection[str], unfinished: Collection[str]) -> None:
+        """Remove what killed processes left: files that were never complete, and states that nobody goes on from.
 
         Args:
             named: The paths of all recorded artifacts.
+            unfinished: The runs that may have left a file in the scratch folder to go on from.
         """
+        for file in self.scratch_folder.glob("*"):
+            if file.stem not in unfinished:
+                file.unlink(missing_ok=True)
         for file in self._folder.glob(f"*/.*{_SUFFIX}"):
             file.unlink(missing_ok=True)
         for file in self._folder.glob(f"{PASSING}/*.safetensors"):
@@ -83,6 +89,11 @@ class ArtifactStore:
         """A file without a name beside the stored ones: not even a killed process leaves anything of it."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryFile(dir=self._folder)
+
+    @property
+    def scratch_folder(self) -> Path:
+        """For named files that an attempt leaves to the next one."""
+        return self._folder / SCRATCH
 
     def load(self, path: str, sha256: str | None = None) -> dict[str, np.ndarray]:
         """The arrays of a stored file, checked against the hash that was recorded.

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from linstudy.facts import Artifact, Ending, Fingerprint, Method, Notice, Number, Vector
 
+CHANGING = ("attempt_id", "fingerprint", "methods", "notices", "status", "finished", "error", "traceback")
+"""The columns of an attempt that its facts fill in."""
+
 
 class Rejected(NamedTuple):
     """An attempt whose facts the database does not take, and why."""
@@ -85,22 +88,9 @@ class Entry:
         """Whether the run has reached its end."""
         return self.ending is not None and self.ending.outcome == "done"
 
-    def changes(self) -> dict[str, object]:
-        """What the attempt's row gets, by column."""
-        found: dict[str, object] = {}
-        if not self.has_changed:
-            return found
-        if self.fingerprint is not None:
-            found["fingerprint"] = self.fingerprint
-        if self.methods:
-            found["methods"] = json.dumps(self.methods)
-        if self.notices:
-            found["notices"] = self.notices
-        if self.ending is not None:
-            found |= {
-                "status": self.ending.outcome,
-                "finished": self.finished,
-                "error": self.ending.error,
-                "traceback": self.ending.traceback,
-            }
-        return found
+    def changes(self) -> tuple[object, ...]:
+        """The columns `CHANGING` of the attempt's row; None leaves one as it is."""
+        end = self.ending
+        methods = json.dumps(self.methods) if self.methods else None
+        known = (self.attempt, self.fingerprint, methods, self.notices or None)
+        return (*known, *((end.outcome, self.finished, end.error, end.traceback) if end else (None,) * 4))

@@ -15,7 +15,7 @@ from linstudy.history import Stored
 from linstudy.metrics import METRICS
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.database import open_ledger
-from linstudy.store.entries import Entry, Rejected
+from linstudy.store.entries import CHANGING, Entry, Rejected
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.stored import read_stored
 from linstudy.store.vectors import insert_vectors
@@ -212,14 +212,17 @@ class Ledger:
             self._insert("metric", [row for entry in entries for row in entry.numbers])
             insert_vectors(self._connection, [vector for entry in entries for vector in entry.vectors])
             self._replace_artifacts(entries)
-            for entry in entries:
-                self._update(entry)
+            self._update(entries)
 
-    def _update(self, entry: Entry) -> None:
-        if changes := entry.changes():
-            assignments = ", ".join(f"{name} = ?" for name in changes)
+    def _update(self, entries: Sequence[Entry]) -> None:
+        rows = [entry.changes() for entry in entries if entry.has_changed]
+        if rows:
+            types = self._types["attempt"]
+            lists = ", ".join(f"unnest(?::{types[name]}[]) AS {name}" for name in CHANGING)
+            changes = ", ".join(f"{name} = coalesce(new.{name}, attempt.{name})" for name in CHANGING[1:])
             self._connection.execute(
-                f"UPDATE attempt SET {assignments} WHERE attempt_id = ?", [*changes.values(), entry.attempt]
+                f"UPDATE attempt SET {changes} FROM (SELECT {lists}) AS new WHERE attempt.attempt_id = new.attempt_id",
+                [list(column) for column in zip(*rows, strict=True)],
             )
 
     def _replace_artifacts(self, entries: Sequence[Entry]) -> None:

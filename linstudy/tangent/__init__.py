@@ -18,11 +18,13 @@ from linstudy.tangent.linearize import Linearized, linearize
 from linstudy.tangent.nads import Nads, nads
 from linstudy.tangent.neural_tangents_adapter import INSTALL_COMMAND, NeuralTangentsMissing, load_neural_tangents
 from linstudy.tangent.parameters import Frozen, merge, parameter_count, split
-from linstudy.tangent.spectrum import FULL_LIMIT, Spectrum, binarize, spectrum
+from linstudy.tangent.spectrum import FULL_LIMIT, Spectrum, all_eigenvalues, binarize, effective_rank, spectrum
+from linstudy.tangent.tiling import Finished
 
 __all__ = [
     "FULL_LIMIT",
     "INSTALL_COMMAND",
+    "Finished",
     "Frozen",
     "FrozenState",
     "GramOperator",
@@ -33,8 +35,10 @@ __all__ = [
     "RkhsNorm",
     "Spectrum",
     "alignment",
+    "all_eigenvalues",
     "binarize",
     "check_scalar_output",
+    "effective_rank",
     "energy_concentration",
     "freeze",
     "generalization_bound",

@@ -248,6 +248,9 @@ def rkhs_norm(
 ) -> RkhsNorm:
     """The squared norm of `target` in the kernel's function space, ‖y‖²_Θ = yᵀΘ⁻¹y, in float64.
 
+    Of a target without a part above the cut-off, such as opposite labels of equal samples, the value is 0 and the
+    remainder 1.
+
     Args:
         spectrum: With all its eigenvectors.
         target: Not zero.
@@ -270,6 +273,8 @@ def rkhs_norm_bound(
 ) -> float:
     """‖y‖² / α(y) ≤ yᵀΘ⁻¹y, the lower bound of Lemma 1, with α(y) = yᵀΘy / yᵀy.
 
+    Infinite where α(y) is 0, or no more than what the rounding of the entries makes of 0.
+
     Args:
         kernel: A Gram, or a spectrum with all its eigenvectors.
         target: Not zero.
@@ -278,13 +283,18 @@ def rkhs_norm_bound(
     """
     values = _as_target(target)
     if isinstance(kernel, Spectrum):
-        energies = np.square(_complete_eigenvectors(kernel) @ values)
-        return float((values @ values) ** 2 / (energies @ kernel.eigenvalues))
-    return float(values @ values) / alignment(kernel, values)
+        energies, scale = np.square(_complete_eigenvectors(kernel) @ values), kernel.eigenvalues[0]
+        found, rounding = energies @ kernel.eigenvalues / (values @ values), np.finfo(np.float64).eps * scale
+    else:
+        matrix = np.asarray(kernel)
+        found, rounding = alignment(matrix, values), np.finfo(matrix.dtype).eps * np.max(np.diagonal(matrix))
+    return float(values @ values / found) if found > rounding else math.inf
 
 
 def generalization_bound(gram: Float[Array | np.ndarray, "samples samples"], squared_norm: float) -> float:
     """sqrt(‖y‖²_Θ · mean Θ(x,x) / m): ranks tasks of one kernel, up to an unknown constant; it guarantees nothing.
+
+    Only of targets whose `RkhsNorm.remainder` is 0 or small: what the norm leaves out, this does too.
 
     Args:
         gram: Of the m samples of the target.

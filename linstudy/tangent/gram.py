@@ -13,14 +13,17 @@ from linstudy.tangent.factors import KERNEL_BLOCK, Factors, contract, squared_no
 from linstudy.tangent.kernel_features import KernelFeatures
 from linstudy.tangent.placement import device_count, everywhere, memory_budget_or_default, spread
 from linstudy.tangent.tiling import (
+    Finished,
     Progress,
     Tile,
     ahead,
     assemble,
+    keeper,
     padded_rows,
     report,
     tile_count,
     tile_slices,
+    tiles_to_skip,
     without_padding,
 )
 
@@ -50,6 +53,11 @@ class _Cut:
     tile: int
     batch: int
     held: int
+
+    @property
+    def order(self) -> str:
+        """What the order of the tiles follows from, with the numbers of samples."""
+        return f"tiles of {self.tile} by {self.batch}, {self.held} rows held"
 
 
 def _multiple(number: int, of: int) -> int:
@@ -88,21 +96,34 @@ def _tile_factors(features: KernelFeatures, inputs: np.ndarray, rows: slice, cut
     return batches[0] if len(batches) == 1 else jax.tree.map(lambda *parts: jnp.concatenate(parts), *batches)
 
 
-def _tiles(features: KernelFeatures, inputs: np.ndarray, others: np.ndarray | None, cut: _Cut) -> Iterator[Tile]:
-    """The tiles of the Gram, block by block of row tiles whose features are held."""
+def _order(rows: int, columns: int, held: int, symmetric: bool) -> Iterator[tuple[range, list[tuple[int, list[int]]]]]:
+    """Blocks of row tiles whose features are held, each with its columns, each with the rows of its tiles."""
+    for start in range(0, rows, held):
+        block = range(start, min(start + held, rows))
+        first = start if symmetric else 0
+        yield block, [(k, [row for row in block if not symmetric or row <= k]) for k in range(first, columns)]
+
+
+def _tiles(
+    features: KernelFeatures, inputs: np.ndarray, others: np.ndarray | None, cut: _Cut, skip: int = 0
+) -> Iterator[Tile]:
+    """The tiles of the Gram but the first ones, block by block of row tiles whose features are held."""
     across = inputs if others is None else others
     rows, columns = tile_slices(len(inputs), cut.tile), tile_slices(len(across), cut.tile)
-    for start in range(0, len(rows), cut.held):
-        block = range(start, min(start + cut.held, len(rows)))
+    for block, members in _order(len(rows), len(columns), cut.held, others is None):
+        count = sum(len(of_column) for _, of_column in members)
+        if skip >= count:
+            skip -= count
+            continue
         kept = {row: _tile_factors(features, inputs, rows[row], cut) for row in block}
-        for column in range(start if others is None else 0, len(columns)):
-            if others is None and column in kept:
-                right = everywhere(kept[column])
-            else:
-                right = everywhere(_tile_factors(features, across, columns[column], cut))
-            for row, left in kept.items():
-                if others is not None or row <= column:
-                    yield rows[row], columns[column], contract(left, right)
+        for column, of_column in members:
+            left, skip = of_column[skip:], max(0, skip - len(of_column))
+            if not left:
+                continue
+            own = kept.get(column) if others is None else None
+            right = everywhere(_tile_factors(features, across, columns[column], cut) if own is None else own)
+            for row in left:
+                yield rows[row], columns[column], contract(kept[row], right)
         features.confirm()
 
 
@@ -123,6 +144,8 @@ def ntk_gram(
     tile: int | None = None,
     memory_budget: int | None = None,
     out: Float[np.ndarray, "samples others"] | None = None,
+    finished: Finished | None = None,
+    keep: Callable[[Finished], object] | None = None,
     progress: Progress | None = None,
     chose: Callable[[str], object] | None = None,
 ) -> Float[np.ndarray, "samples others"]:
@@ -139,6 +162,9 @@ def ntk_gram(
         stored = np.lib.format.open_memmap("gram.npy", "w+", np.float32, (len(inputs), len(inputs)))
         ntk_gram(model, inputs, out=stored)
 
+    A Gram in a file survives an interruption: what `keep` was told last, once the file is flushed, is `finished` for
+    the next call with the same model and samples, which gives the same bits as one that was never interrupted.
+
     Args:
         structured: False takes explicit gradients for every parameter.
         tile: Samples contracted at once; chosen from the sizes and the budget if None.
@@ -146,6 +172,8 @@ def ntk_gram(
             Programs and what they compute with come on top: 0.3 to 0.6 GiB for an MLP, a LeNet and a ResNet18 on a
             CPU. Neither it nor `tile` changes the result beyond rounding.
         out: Where the result goes, such as a memory-mapped file; new memory of the host if None.
+        finished: The tiles that `out` holds already. All are computed where they would now come in another order.
+        keep: Called when a tile is in `out`, with what is finished.
         chose: Called with how the features were computed: `structured`, or `explicit gradients` with the reason.
 
     Raises:
@@ -163,8 +191,14 @@ def ntk_gram(
     def filled() -> np.ndarray:
         cut = _cut(features, max(len(inputs), columns), tile, budget)
         rows, others = (len(tile_slices(count, cut.tile)) for count in (len(inputs), columns))
-        done = report(progress, tile_count(rows, others, symmetric))
-        return assemble(whole, _tiles(features, inputs, across, cut), symmetric=symmetric, progress=done)
+        skip = tiles_to_skip(finished, cut.order)
+        return assemble(
+            whole,
+            _tiles(features, inputs, across, cut, skip),
+            symmetric=symmetric,
+            progress=report(progress, tile_count(rows, others, symmetric), skip),
+            written=keeper(keep, cut.order, skip, features.confirm),
+        )
 
     gram = features.settled(filled)
     if chose is not None:

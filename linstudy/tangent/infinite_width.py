@@ -28,7 +28,18 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from linstudy.tangent.neural_tangents_adapter import lenient_promotion, load_neural_tangents
-from linstudy.tangent.tiling import Progress, Tile, assemble, padded_rows, report, tile_count, tile_slices
+from linstudy.tangent.tiling import (
+    Finished,
+    Progress,
+    Tile,
+    assemble,
+    keeper,
+    padded_rows,
+    report,
+    tile_count,
+    tile_slices,
+    tiles_to_skip,
+)
 
 KernelFunction = Callable[[Float[Array, "tile *shape"], Float[Array, "tile *shape"]], Float[Array, "tile tile"]]
 """Θ of two blocks of channel-first inputs."""
@@ -126,12 +137,17 @@ def lenet(activation: str, *, widen: int = 1) -> KernelFunction:
     return _kernel_function(*convolutions, stax.Flatten(), *dense, _dense(1), double=False)
 
 
-def _tiles(kernel_function: KernelFunction, inputs: np.ndarray, others: np.ndarray | None, tile: int) -> Iterator[Tile]:
+def _tiles(
+    kernel_function: KernelFunction, inputs: np.ndarray, others: np.ndarray | None, tile: int, skip: int
+) -> Iterator[Tile]:
+    """The tiles of the Gram but the first ones."""
     across = inputs if others is None else others
     for row, rows in enumerate(tile_slices(len(inputs), tile)):
         left = padded_rows(inputs, rows, tile)
-        for columns in tile_slices(len(across), tile)[row if others is None else 0 :]:
+        of_row = tile_slices(len(across), tile)[row if others is None else 0 :]
+        for columns in of_row[skip:]:
             yield rows, columns, kernel_function(left, padded_rows(across, columns, tile))
+        skip = max(0, skip - len(of_row))
 
 
 def infinite_width_gram(
@@ -140,6 +156,9 @@ def infinite_width_gram(
     others: Float[Array | np.ndarray, "others *shape"] | None = None,
     *,
     tile: int = 32,
+    out: Float[np.ndarray, "samples others"] | None = None,
+    finished: Finished | None = None,
+    keep: Callable[[Finished], object] | None = None,
     progress: Progress | None = None,
 ) -> Float[np.ndarray, "samples others"]:
     """The Gram of an infinite-width kernel; the module's docstring says what it is the limit of.
@@ -150,15 +169,21 @@ def infinite_width_gram(
         kernel_function: From `mlp` or `lenet`. The Gram has the dtype of `inputs`.
         inputs: Channel first, or flat.
         tile: Samples on either side of a tile; memory grows with its square.
+        out: Where the result goes, such as a memory-mapped file; new memory if None.
+        finished: As of `ntk_gram`.
+        keep: As of `ntk_gram`.
     """
     inputs = np.asarray(inputs)
     across = inputs if others is None else np.asarray(others)
     symmetric = others is None
     tile = min(tile, max(len(inputs), len(across)))
+    order = f"tiles of {tile}"
+    skip = tiles_to_skip(finished, order)
     row_tiles, column_tiles = len(tile_slices(len(inputs), tile)), len(tile_slices(len(across), tile))
     return assemble(
-        np.empty((len(inputs), len(across)), jnp.asarray(inputs[:1]).dtype),
-        _tiles(kernel_function, inputs, None if symmetric else across, tile),
+        np.empty((len(inputs), len(across)), jnp.asarray(inputs[:1]).dtype) if out is None else out,
+        _tiles(kernel_function, inputs, None if symmetric else across, tile, skip),
         symmetric=symmetric,
-        progress=report(progress, tile_count(row_tiles, column_tiles, symmetric)),
+        progress=report(progress, tile_count(row_tiles, column_tiles, symmetric), skip),
+        written=keeper(keep, order, skip),
     )

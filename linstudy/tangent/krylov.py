@@ -14,6 +14,8 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
+from linstudy.tangent.decomposition import eigenpairs
+
 Apply = Callable[[Float[np.ndarray, "samples columns"]], Float[np.ndarray, "samples columns"]]
 """The product with the operator, float64 in and out."""
 
@@ -120,8 +122,7 @@ class Subspace:
         """Ritz values θ, decreasing, their vectors' coordinates in Q, one a column, and residuals ‖Θv − θv‖₂."""
         # Of H only the upper triangle is filled: the columns that a block gets when it is taken in.
         projection = self._projection[: self.size, : self.size]
-        values, coordinates = scipy.linalg.eigh(projection, lower=False, driver="evd", check_finite=False)
-        values, coordinates = values[::-1], coordinates[:, ::-1]
+        values, coordinates = eigenpairs(np.array(projection, order="F"), lower=False)
         last = coordinates[self.size - self.coupling.shape[1] :]
         return values, coordinates, np.linalg.norm(self.coupling @ last, axis=0)
 
@@ -136,8 +137,8 @@ class Subspace:
         joint[self.size :, self.size :] = other._projection[: other.size, : other.size]
         across = (other.basis @ self.following.T @ self.coupling).T
         joint[self.size - len(across) : self.size, self.size :] = across
-        values, coordinates = scipy.linalg.eigh(joint, lower=False, driver="evd", check_finite=False)
-        return values[::-1], coordinates[self.size :, ::-1]
+        values, coordinates = eigenpairs(joint, lower=False)
+        return values, coordinates[self.size :]
 
     def vectors(self, coordinates: Float[np.ndarray, "size count"]) -> Float[np.ndarray, "count samples"]:
         """Vectors given by their coordinates in Q, one a row."""

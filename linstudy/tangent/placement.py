@@ -24,12 +24,15 @@ def device_count() -> int:
 
 
 def memory_budget_or_default(chosen: int | None) -> int:
-    """Bytes to hold at a time: those chosen, else 2 GiB on CPUs and half of what is left of an accelerator."""
-    if chosen is not None:
-        return chosen
+    """Bytes to hold at a time: those chosen, else half of what is left of an accelerator, or 2 GiB on CPUs."""
+    return default_budget() if chosen is None else chosen
+
+
+def default_budget(on_cpus: int = MEMORY_ON_CPUS) -> int:
+    """Bytes to hold at a time where nothing was chosen: half of what is left of an accelerator, else `on_cpus`."""
     told = {} if jax.default_backend() == "cpu" else jax.local_devices()[0].memory_stats() or {}
     left = told.get("bytes_limit", 0) - told.get("bytes_in_use", 0)
-    return int(SHARE_OF_ACCELERATOR * left) if left > 0 else MEMORY_ON_CPUS
+    return int(SHARE_OF_ACCELERATOR * left) if left > 0 else on_cpus
 
 
 def _mesh(devices: int, axis: str) -> Mesh | None:

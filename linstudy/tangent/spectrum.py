@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 from jaxtyping import Float
 
+from linstudy.tangent import decomposition
 from linstudy.tangent.krylov import NotConverged, leading, required
 from linstudy.tangent.symmetric import (
     Gram,
@@ -114,9 +114,8 @@ def _leading(gram: Any, wanted: int, budget: int, progress: Progress) -> tuple[n
 
 def _full(gram: Any) -> tuple[np.ndarray, np.ndarray]:
     # One copy, of which LAPACK makes the eigenvectors: in its own order of columns, which is that of the transpose.
-    matrix = np.array(entries_of(gram), np.float64, order="C").T
-    values, vectors = scipy.linalg.eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)
-    return values[::-1], vectors.T[::-1]
+    values, vectors = decomposition.eigenpairs(np.array(entries_of(gram), np.float64, order="C").T)
+    return values, vectors.T
 
 
 def _residuals(
@@ -153,9 +152,56 @@ def _kept(samples: int, top: int | None, full_limit: int) -> int:
     return samples if top is None else top
 
 
-def _is_full(samples: int, kept: int, full_limit: int) -> bool:
+def is_full(samples: int, kept: int, full_limit: int = FULL_LIMIT) -> bool:
+    """Whether all eigenpairs are computed where the first ones are asked for."""
     cheap = samples <= FULL_ALWAYS or kept >= FULL_SHARE * samples
     return kept + 1 >= samples or (samples <= full_limit and cheap)
+
+
+def all_eigenvalues(gram: Gram, *, overwrite: bool = False) -> Float[np.ndarray, " samples"]:
+    """Every eigenvalue of a Gram, decreasing, in float64, by a full decomposition without eigenvectors.
+
+    Args:
+        overwrite: Decompose a Gram that is an array in float64 where it is, which destroys it; else a copy is made.
+
+    Raises:
+        ValueError: If `gram` is not square, symmetric and finite.
+    """
+    gram = held(gram)
+    check_symmetric(gram)
+    in_place = overwrite and isinstance(gram, np.ndarray) and gram.dtype == np.float64
+    return decomposition.eigenvalues((gram if in_place else np.array(entries_of(gram), np.float64, order="C")).T)
+
+
+def effective_rank(eigenvalues: Float[np.ndarray, " samples"]) -> float:
+    """(Σλ)² / Σλ², the participation ratio: m for m equal eigenvalues, 1 for a single one, 0 if all are 0."""
+    squares = float(np.sum(np.square(eigenvalues)))
+    return float(np.sum(eigenvalues)) ** 2 / squares if squares > 0 else 0.0
+
+
+def rotations(
+    eigenvalues: Float[np.ndarray, " top"],
+    gaps: Float[np.ndarray, " top"],
+    residuals: Float[np.ndarray, " top"],
+    *,
+    samples: int,
+    rounding: float,
+) -> Float[np.ndarray, " top"]:
+    """The angles, in radians, by which rounding turned each eigenvector of a `Spectrum`: an estimate, at most π/2.
+
+    Rounding adds some E to the Gram, whose entries are independent, of the size ε Θ̄ with Θ̄ = λ₁ / m the mean entry of m
+    samples. To first order it turns φ_j towards its neighbour φ_k by |φ_kᵀ E φ_j| / |λ_j − λ_k|, so ε λ₁ / m over the
+    gap; a residual r λ₁ turns it by r λ₁ over the gap at most (Davis and Kahan). For float32 Grams of MLPs and LeNet,
+    m = 100 and 400, eight of ten angles were between 0.3 and 1.7 times this; those of the first few eigenvectors, which
+    all others turn, are larger but below 1e-6.
+
+    Args:
+        rounding: ε, of the arithmetic in which the Gram was computed: 2⁻²³ for float32.
+    """
+    moved = eigenvalues[0] * (rounding / samples + residuals)
+    distances = gaps * np.abs(eigenvalues)
+    angles = np.divide(moved, distances, out=np.full(len(gaps), np.inf), where=distances > 0)
+    return np.minimum(angles, np.pi / 2)
 
 
 def _part(progress: Progress | None, start: float, end: float) -> Progress:
@@ -197,7 +243,7 @@ def spectrum(
     check_symmetric(gram)
     samples = gram.shape[0]
     kept = _kept(samples, top, full_limit)
-    full = _is_full(samples, kept, full_limit)
+    full = is_full(samples, kept, full_limit)
     # One eigenvalue more than asked for, for the gap of the last.
     search = _part(progress, 0.0, _SHARE_OF_SEARCH)
     known, vectors = _full(gram) if full else _leading(gram, kept + 1, memory_budget, search)

@@ -4,6 +4,7 @@ import functools
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
@@ -58,23 +59,65 @@ def _upper(size: int) -> Shaped[np.ndarray, "size size"]:
     return np.triu(np.ones((size, size), bool))
 
 
+@dataclass(frozen=True)
+class Finished:
+    """How much of a Gram is there, for `ntk_gram` to go on from.
+
+    Attributes:
+        order: Names the order of the tiles, which a budget, the number of devices, and samples choose.
+        tiles: How many, from the first.
+    """
+
+    order: str
+    tiles: int
+
+
+def tiles_to_skip(finished: Finished | None, order: str) -> int:
+    """How many tiles of an order are there: none of them if what is there came in another one."""
+    return finished.tiles if finished is not None and finished.order == order else 0
+
+
+def keeper(
+    keep: Callable[[Finished], object] | None, order: str, skip: int, confirm: Callable[[], object] = lambda: None
+) -> Callable[[], None]:
+    """What to call for every tile that is written: tells of it, once `confirm` did not raise."""
+    count = itertools.count(skip + 1)
+
+    def written() -> None:
+        if keep is not None:
+            confirm()
+            keep(Finished(order, next(count)))
+
+    return written
+
+
 def assemble(
-    gram: Float[np.ndarray, "samples others"], tiles: Iterable[Tile], *, symmetric: bool, progress: Iterator[float]
+    gram: Float[np.ndarray, "samples others"],
+    tiles: Iterable[Tile],
+    *,
+    symmetric: bool,
+    progress: Iterator[float],
+    written: Callable[[], object] = lambda: None,
 ) -> Float[np.ndarray, "samples others"]:
-    """Fill `gram` with computed tiles, and with their mirror images if `symmetric`."""
+    """Fill `gram` with computed tiles, and with their mirror images if `symmetric`.
+
+    Args:
+        written: Called when a tile is in `gram`.
+    """
     for rows, columns, values in ahead(tiles):
         block = without_padding((rows, columns, values))
         diagonal = symmetric and rows == columns
         gram[rows, columns] = np.where(_upper(len(block)), block, block.T) if diagonal else block
         if symmetric and not diagonal:
             gram[columns, rows] = block.T
+        written()
         next(progress, None)
     return gram
 
 
-def report(progress: Progress | None, total: int) -> Iterator[float]:
-    """Call `progress` with the fraction done, once for every item drawn."""
-    for done in itertools.islice(itertools.count(1), total):
+def report(progress: Progress | None, total: int, done_before: int = 0) -> Iterator[float]:
+    """Call `progress` with the fraction done, once for every item drawn, of those that were not done before."""
+    for done in range(done_before + 1, total + 1):
         if progress is not None:
             progress(done / total)
         yield done / total

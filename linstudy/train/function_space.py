@@ -10,6 +10,7 @@ product of |B| rows of the Gram with a in place of a forward and a backward pass
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, final
 
 import equinox as eqx
@@ -76,18 +77,21 @@ def make_span(
     inputs: Float[Array, "samples ..."],
     train: int,
     *,
+    memory_budget: int | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Span:
     """The span of the tangent features of `anchor`, a function of one sample.
 
     Args:
         train: How many of the inputs are training samples; these are the first.
+        memory_budget: As of `ntk_gram`.
         progress: Called with the fraction done of the Grams, which are the work.
     """
     share = train / len(inputs)
     learned, tested = inputs[:train], inputs[train:]
-    square = ntk_gram(anchor, learned, progress=lambda fraction: progress(share * fraction))
-    cross = ntk_gram(anchor, tested, learned, progress=lambda fraction: progress(share + (1 - share) * fraction))
+    gram = partial(ntk_gram, anchor, memory_budget=memory_budget)
+    square = gram(learned, progress=lambda fraction: progress(share * fraction))
+    cross = gram(tested, learned, progress=lambda fraction: progress(share + (1 - share) * fraction))
     values, scaling = _values_and_scaling(anchor, inputs)
     parameters, _ = split(anchor)
     norm = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(parameters)))

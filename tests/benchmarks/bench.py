@@ -21,6 +21,7 @@ import grams
 import jax
 import machine
 import projection
+import runner
 import spectra
 import start_up
 import store
@@ -43,6 +44,7 @@ PARTS: dict[str, Callable[[Settings], Section]] = {
     "nads": spectra.nads_section,
     "spectrum": spectra.spectrum_section,
     "store": store.section,
+    "runner": runner.section,
     "start": start_up.section,
     "projection": projection.section,
 }

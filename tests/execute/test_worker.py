@@ -8,6 +8,7 @@ import pytest
 from linstudy import metrics
 from linstudy.execute import worker
 from linstudy.execute.messages import Assignment, Chosen, Finished, Progressed, Row, RunCommand, Stored
+from linstudy.resources import Resources
 from linstudy.runs.events import Chose, Diverged, Measured, Produced, Progress, Stopped
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.artifacts import ArtifactStore
@@ -34,7 +35,7 @@ def serve(monkeypatch, tmp_path):
         monkeypatch.setitem(worker.TOGETHER, "training", together)
         told = []
         command = RunCommand(tuple(Assignment(f"r{seed}", {**SPEC, "seed": seed}, (), ()) for seed in seeds), None)
-        worker._serve(command, ArtifactStore(tmp_path / "artifacts"), threading.Event(), told.append)
+        worker._serve(command, ArtifactStore(tmp_path / "artifacts"), Resources(), threading.Event(), told.append)
         return told
 
     return served

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from linstudy.plan import make_plan
+from linstudy.resources import Resources
 from linstudy.runs.events import Measured, Produced, Stopped
 from linstudy.runs.job import Job
 from linstudy.runs.kinds import KINDS, TOGETHER
@@ -16,6 +17,7 @@ class Told:
     """What the runs of a study told, by run id."""
 
     plan: object
+    resources: Resources = field(default_factory=Resources)
     artifacts: dict = field(default_factory=dict)
     events: dict = field(default_factory=dict)
 
@@ -47,7 +49,7 @@ class Told:
             if isinstance(event, Produced):
                 self.artifacts[(run.run_id, event.name, event.epoch)] = event.arrays
 
-        return Job(run.spec, run.checkpoints, artifacts, stop=stop), emit
+        return Job(run.spec, run.checkpoints, artifacts, resources=self.resources, stop=stop), emit
 
     def execute(self, run, stop=lambda: False):
         """One attempt at a run."""
@@ -70,10 +72,10 @@ class Told:
 def told(tmp_path):
     """A function that runs all of a study, one run after another, or all trainings together."""
 
-    def run_all(text, together=False, only_plan=False):
+    def run_all(text, together=False, only_plan=False, resources=None):
         path = tmp_path / "study.yaml"
         path.write_text(text)
-        told = Told(make_plan(load_study(path).points, lambda part, spec: ""))
+        told = Told(make_plan(load_study(path).points, lambda part, spec: ""), resources or Resources())
         runs = [] if only_plan else list(told.plan.runs.values())
         if together:
             told.execute_together(runs)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -14,6 +15,7 @@ from linstudy import metrics
 from linstudy.data import load
 from linstudy.models.network import make_network
 from linstudy.plan import fusion_key
+from linstudy.resources import LIMITS, Resources
 from linstudy.runs import function_space
 from linstudy.runs.events import Chose, Measured, Produced, Progress, Restarted, Stopped
 from linstudy.runs.job import CHECKPOINT
@@ -114,7 +116,7 @@ def test_how_grams_and_alignments_were_computed_is_told(told):
 
 def test_a_gram_that_exceeds_memory_is_held_in_a_file(told, monkeypatch):
     held = told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
-    monkeypatch.setattr("linstudy.runs.spectrum.IN_MEMORY", 1000)
+    monkeypatch.setitem(LIMITS, "gram", 1000)
     mapped = told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
     [run] = held.of("spectrum")
     assert Chose("gram storage", "memory-mapped file") in mapped.events[run]
@@ -122,6 +124,112 @@ def test_a_gram_that_exceeds_memory_is_held_in_a_file(told, monkeypatch):
     [one], [other] = ([e.arrays for e in found.events[run] if isinstance(e, Produced)] for found in (held, mapped))
     for name, array in one.items():
         np.testing.assert_array_equal(other[name], array)
+
+
+def test_a_spectrum_leaves_what_tells_how_well_its_labels_are_defined(told):
+    for precision, rounding in (("float32", 2.0**-23), ("float64", 2.0**-52)):
+        found = told(SMALL + f"spectrum: {{precision: {precision}}}\ntask: {{kind: eigenfunction, index: 2}}\n")
+        [run] = found.of("spectrum")
+        arrays = found.artifacts[(run, "spectrum", None)]
+        assert np.array_equal(arrays["gaps"], found.values(run, metrics.GAPS)[None])
+        assert np.array_equal(arrays["residuals"], found.values(run, metrics.RESIDUALS)[None])
+        assert arrays["rounding"] == [rounding]
+
+
+def test_grams_of_probes_beyond_memory_are_held_in_files(told, monkeypatch):
+    study = (
+        SMALL
+        + "probes: [{kind: rkhs_norm, at: [0]}, {kind: spectrum_summary, at: [0]}, "
+        + ("{kind: energy_concentration, top: 4, at: [0]}]\n")
+    )
+    files = []
+
+    def scratch_file():
+        files.append(1)
+        return tempfile.TemporaryFile()
+
+    scratch = Resources(scratch=scratch_file)
+    held = told(study, resources=scratch)
+    assert files == []
+    monkeypatch.setitem(LIMITS, "gram", 1000)
+    mapped = told(study, resources=scratch)
+    assert len(files) == 3
+    for run in held.of("probe"):
+        of_run = [[e.value for e in found.events[run] if isinstance(e, Measured)] for found in (held, mapped)]
+        for one, other in zip(*of_run, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_probe_for_whose_decomposition_memory_is_short_is_refused(told):
+    study = SMALL + "probes: [{kind: rkhs_norm, at: [0]}]\n"
+    with pytest.raises(LinstudyError, match=r"rkhs_norm decomposes the Gram of 24 samples fully.*samples: 10000"):
+        told(study, resources=Resources(24**2 * 24 - 1))
+    assert told(study, resources=Resources(24**2 * 24 + 2**20)).of("probe")
+
+
+def test_what_trains_in_tf32_is_measured_in_float32(told, monkeypatch):
+    seen = []
+
+    def recorded(*arguments, **options):
+        seen.append(jax.config.jax_default_matmul_precision)
+        return ntk_gram(*arguments, **options)
+
+    monkeypatch.setattr("linstudy.probes.subject.ntk_gram", recorded)
+    study = "probes: [{kind: energy_concentration, top: 4, at: [start]}]\n"
+    found = {word: told(SMALL.replace("float64", word) + study) for word in ("float32", "tf32", "float64")}
+    assert seen == ["highest"] * 3
+    numbers = {word: f.values(f.of("probe")[0], metrics.ENERGY_CONCENTRATION)[0] for word, f in found.items()}
+    assert numbers["tf32"] == numbers["float32"] != numbers["float64"]
+
+
+@pytest.mark.parametrize("labels", ["column", "opposite"])
+def test_degenerate_data_are_measured_without_nan(told, tmp_path, labels):
+    """Copies with opposite labels, a sample of zeros, a constant channel; or copies alone."""
+    draws = np.random.default_rng(0).standard_normal((12, 2, 3, 3)).astype(np.float32)
+    draws[:, 1], draws[0] = 0.5, 0.0
+    signs = np.where(np.arange(12) % 3 == 0, 1.0, -1.0)
+    inputs, targets = np.concatenate([draws, draws]), np.concatenate([signs, -signs])
+    if labels == "column":
+        inputs, targets = np.concatenate([draws, draws[:4]]), np.concatenate([signs, -signs[:4]])
+    np.savez(tmp_path / "data.npz", x_train=inputs, y_train=targets > 0, x_test=draws, y_test=signs > 0)
+    np.save(tmp_path / "labels.npy", np.concatenate([targets, signs]))
+    found = told(
+        f"""
+study: degenerate
+data: {{kind: npz, path: {tmp_path / "data.npz"}}}
+model: {{kind: mlp, hidden: [6]}}
+task: {{kind: column, path: {tmp_path / "labels.npy"}}}
+train: {{epochs: 1, precision: float64}}
+probes:
+  - {{kind: rkhs_norm, at: [start, end]}}
+  - {{kind: spectrum_summary, at: [end]}}
+  - {{kind: energy_concentration, top: 4, at: [end]}}
+  - {{kind: alignment, top: 2, at: [end]}}
+"""
+    )
+    for run in found.of("probe"):
+        for event in found.events[run]:
+            if isinstance(event, Measured):
+                assert not np.isnan(event.value).any(), event
+    rkhs = found.of("probe")[0]
+    remainder, bound = (found.values(rkhs, m)[0] for m in (metrics.RKHS_REMAINDER, metrics.RKHS_NORM_BOUND))
+    assert 0.1 < remainder <= 1 + 1e-12
+    assert (bound == np.inf) is (labels == "opposite")
+    assert np.isclose(remainder, 1) == (labels == "opposite")
+
+
+def test_a_deep_network_in_float32_has_the_eigenvalues_that_it_has_in_float64(told):
+    """google/neural-tangents#197: a kernel of many layers overflowed in float32."""
+    deep = SMALL.replace("[6]", f"{[100] * 30}").replace("train: 24", "train: 12")
+
+    def eigenvalues(precision):
+        task = "task: {kind: eigenfunction, index: 1}\n"
+        found = told(deep + task + f"spectrum: {{precision: {precision}}}\n", only_plan=True)
+        [run] = found.of("spectrum")
+        found.execute(found.plan.runs[run])
+        return found.values(run, metrics.EIGENVALUES)[None]
+
+    assert np.max(np.abs(eigenvalues("float32") / eigenvalues("float64") - 1)) < 1e-4
 
 
 def test_a_spectrum_tells_how_far_it_is_and_stops_between_its_parts(told):
@@ -217,7 +325,7 @@ def test_a_gram_for_which_the_disk_has_no_room_says_so(told, monkeypatch):
     def full(descriptor, start, size):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("linstudy.runs.spectrum.IN_MEMORY", 1000)
+    monkeypatch.setitem(LIMITS, "gram", 1000)
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     with pytest.raises(LinstudyError, match=r"0\.0 GiB of disk .* \(No space left on device\)"):
         told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
@@ -355,8 +463,10 @@ def test_a_gram_is_made_once_for_the_runs_that_share_it(told, monkeypatch):
         return make_span(*arguments, **options)
 
     monkeypatch.setattr(function_space, "make_span", counted)
-    monkeypatch.setattr(function_space, "_LAST", {})
-    told(LINEAR)
+    resources = Resources()
+    told(LINEAR, resources=resources)
     assert len(made) == 1
-    told(LINEAR + "seeds: [0, 1]\n")
+    told(LINEAR + "seeds: [0, 1]\n", resources=resources)
     assert len(made) == 4, "the Gram of seed 1, then by turns"
+    told(LINEAR)
+    assert len(made) == 5, "another worker has a cache of its own"

@@ -90,3 +90,39 @@ def test_what_only_the_data_can_tell_is_no_problem():
     assert paths(**npz, spectrum={"top": 10**9}, task=eigenfunction(10**9)) == set()
     assert paths(unknown_sizes, data={"kind": "digits", "train": 10**9}) == set()
     assert paths(**npz, task=eigenfunction(1001)) == {("task", "index")}
+
+
+GIGABYTES = {"kind": "gaussian", "train": 60_000, "test": 1}
+
+
+@pytest.mark.parametrize(
+    ("parts", "path", "message"),
+    [
+        (
+            {"probes": [{"kind": "rkhs_norm", "at": ["end"]}]},
+            ("probes", 0, "samples"),
+            "a full decomposition of a Gram of 60,000 samples takes 80 GiB of memory. Allowed: 32 GiB. "
+            "Write samples: 10000",
+        ),
+        (
+            {"spectrum": {"top": 60_000}},
+            ("spectrum", "top"),
+            "a full decomposition of a Gram of 60,001 samples takes 80 GiB of memory. Allowed: 32 GiB. Write top: 1000",
+        ),
+    ],
+)
+def test_a_full_decomposition_that_is_too_large_is_refused(parts, path, message):
+    assert found(data=GIGABYTES, task={"kind": "random_labels"}, **parts) == {(path, message)}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"probes": [{"kind": "rkhs_norm", "at": ["end"], "samples": 10_000}]},
+        {"probes": [{"kind": "energy_concentration", "at": ["end"]}]},
+        {"probes": [{"kind": "spectrum_summary", "at": ["end"]}]},
+        {"spectrum": {"top": 1000}},
+    ],
+)
+def test_a_decomposition_of_parts_or_of_fewer_samples_is_not(parts):
+    assert found(data=GIGABYTES, task={"kind": "random_labels"}, **parts) == set()

@@ -191,3 +191,32 @@ def test_a_zero_target_is_rejected(gram, measure):
 def test_one_zero_row_of_targets_is_rejected(mlp, inputs, target):
     with pytest.raises(ValueError, match="target is zero"):
         matrix_free_alignment(mlp, inputs, np.stack([target, np.zeros(12)]))
+
+
+@pytest.fixture
+def duplicates(gram):
+    """A Gram of 24 samples, each of the 12 twice, and opposite labels of the two."""
+    return np.tile(gram, (2, 2)), np.repeat([1.0, -1.0], 12)
+
+
+def test_labels_without_a_part_above_the_cutoff_have_norm_0_and_remainder_1(duplicates):
+    gram, labels = duplicates
+    norm = rkhs_norm(spectrum(gram), labels)
+    assert_close(norm.value, 0.0)
+    assert_close(norm.remainder, 1.0)
+    assert rkhs_norm_bound(gram, labels) == rkhs_norm_bound(spectrum(gram), labels) == np.inf
+    assert_close(generalization_bound(gram, norm.value), 0.0)
+    mixed = labels + np.tile(spectrum(gram[:12, :12]).eigenvectors[0], 2)
+    assert 0 < rkhs_norm(spectrum(gram), mixed).remainder < 1
+    assert np.isfinite(rkhs_norm_bound(gram, mixed))
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_zero_gram_has_norm_0_and_remainder_1(target):
+    zero = np.zeros((12, 12))
+    norm = rkhs_norm(spectrum(zero), target)
+    assert norm.value == 0
+    assert_close(norm.remainder, 1.0)
+    assert rkhs_norm_bound(zero, target) == rkhs_norm_bound(spectrum(zero), target) == np.inf
+    assert generalization_bound(zero, norm.value) == 0
+    assert alignment(zero, target) == 0

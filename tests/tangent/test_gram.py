@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tolerance import assert_close
 
-from linstudy.tangent import gram, ntk_gram
+from linstudy.tangent import Finished, gram, ntk_gram
 from linstudy.tangent.factors import batch_factors
 from linstudy.tangent.features import feature_bytes
 from linstudy.tangent.kernel_features import KernelFeatures
@@ -95,3 +95,62 @@ def test_gram_without_samples_is_rejected(mlp):
 def test_a_tile_without_samples_is_rejected(mlp):
     with pytest.raises(ValueError, match="tile of 0 samples"):
         ntk_gram(mlp, jnp.zeros((2, 4)), tile=0)
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupted(model, inputs, others, after, **options):
+    """A Gram of which some tiles were made, as a file would hold it, and what was told of them."""
+    out, told = np.full((len(inputs), len(inputs if others is None else others)), np.nan), []
+
+    def keep(finished):
+        told.append(finished)
+        if len(told) == after:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        ntk_gram(model, inputs, others, out=out, keep=keep, **options)
+    return out, told
+
+
+@pytest.mark.parametrize("after", [1, 7, 14])
+@pytest.mark.parametrize("samples_in_budget", [0, 8, 1000])
+@pytest.mark.parametrize("columns", [None, 9])
+def test_an_interrupted_gram_goes_on_to_the_same_bits(mlp, getkey, after, samples_in_budget, columns):
+    inputs = jax.random.normal(getkey(), (19, 4))
+    others = None if columns is None else jax.random.normal(getkey(), (columns, 4))
+    options = {"tile": 4 if columns is None else 2, "memory_budget": samples_in_budget * 4 * feature_bytes(mlp)}
+    every, rest, fractions = [], [], []
+    whole = ntk_gram(mlp, inputs, others, keep=every.append, **options)
+    out, told = interrupted(mlp, inputs, others, after, **options)
+    assert np.isnan(out).any()
+    ntk_gram(mlp, inputs, others, out=out, finished=told[-1], keep=rest.append, progress=fractions.append, **options)
+    assert np.array_equal(out, whole)
+    assert told + rest == every
+    assert [finished.tiles for finished in every] == list(range(1, len(every) + 1))
+    assert fractions == [finished.tiles / len(every) for finished in rest]
+
+
+def test_tiles_that_are_there_are_not_computed(mlp, getkey):
+    inputs = jax.random.normal(getkey(), (8, 4))
+    out, told = interrupted(mlp, inputs, None, 2, tile=2)
+    out[:2, :2] = 7.0
+    ntk_gram(mlp, inputs, out=out, finished=told[-1], tile=2)
+    assert np.all(out[:2, :2] == 7.0)
+
+
+def test_tiles_of_another_order_are_computed_anew(mlp, getkey):
+    inputs = jax.random.normal(getkey(), (19, 4))
+    out, told = interrupted(mlp, inputs, None, 3, tile=4)
+    out[:] = np.nan
+    ntk_gram(mlp, inputs, out=out, finished=told[-1], tile=5)
+    assert_close(out, ntk_gram(mlp, inputs))
+
+
+def test_a_finished_gram_is_left_as_it_is(mlp, getkey):
+    inputs, told = jax.random.normal(getkey(), (6, 4)), []
+    whole = ntk_gram(mlp, inputs, keep=told.append, tile=2)
+    assert told[-1] == Finished(told[0].order, 6)
+    assert np.array_equal(ntk_gram(mlp, inputs, out=whole.copy(), finished=told[-1], tile=2), whole)

@@ -1,3 +1,5 @@
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -130,6 +132,31 @@ def test_the_gram_depends_on_neither_tile_nor_side(getkey, tile):
     gram = infinite_width_gram(kernel, inputs, tile=tile)
     assert np.array_equal(gram, gram.T)
     assert_close(gram[:, :3], infinite_width_gram(kernel, inputs, inputs[:3], tile=tile))
+
+
+@pytest.mark.parametrize("after", [1, 4, 5])
+@pytest.mark.parametrize("columns", [None, 3])
+def test_an_interrupted_gram_goes_on_to_the_same_bits(getkey, after, columns):
+    class Interrupted(Exception):
+        pass
+
+    def keep(finished):
+        told.append(finished)
+        if finished.tiles == after:
+            raise Interrupted
+
+    inputs = np.asarray(jax.random.normal(getkey(), (5, 4)))
+    others, told = None if columns is None else inputs[:columns], []
+    gram = functools.partial(infinite_width_gram, infinite_width.mlp((10,), "gelu"), inputs, others, tile=2)
+    whole = gram()
+    out = np.full(whole.shape, np.nan)
+    with pytest.raises(Interrupted):
+        gram(out=out, keep=keep)
+    assert np.isnan(out).any()
+    rest = []
+    gram(out=out, finished=told[-1], keep=rest.append)
+    assert np.array_equal(out, whole)
+    assert [finished.tiles for finished in told + rest] == list(range(1, 7))
 
 
 def test_the_order_of_pixels_matters_to_lenet_only(getkey):

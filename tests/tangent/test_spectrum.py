@@ -1,8 +1,12 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from tolerance import assert_close
 
-from linstudy.tangent import binarize, spectrum
+from linstudy.tangent import binarize, ntk_gram, spectrum
+from linstudy.tangent.spectrum import rotations
 
 
 @pytest.fixture
@@ -88,3 +92,26 @@ def test_what_has_no_spectrum_is_rejected(matrix, top, words):
 def test_all_eigenpairs_of_a_large_gram_are_rejected(gram):
     with pytest.raises(ValueError, match="give `top`"):
         spectrum(gram, full_limit=10)
+
+
+def test_rotations_in_closed_form():
+    """Eigenvalues 1 apart, a perturbation ε λ₁ / m off the diagonal: turns by that. Null spaces turn freely."""
+    found = rotations(np.array([4.0, 3.0, 0.0]), np.array([0.25, 1 / 3, 0.0]), np.zeros(3), samples=2, rounding=1e-6)
+    assert_close(found, np.array([2e-6, 2e-6, np.pi / 2]))
+    turned = np.linalg.eigh(np.diag([3.0, 4.0]) + 2e-6 * np.array([[0, 1], [1, 0]]))[1]
+    assert_close(np.abs(turned[0, 1]), found[0], rtol=1e-5)  # first order
+    unsolved = rotations(np.array([4.0]), np.array([0.25]), np.array([1e-3]), samples=2, rounding=0.0)
+    assert_close(unsolved, np.array([4e-3]))
+
+
+def test_rotations_tell_how_far_float32_turns_the_eigenvectors_of_a_network(make_mlp, getkey):
+    model, inputs = make_mlp((6, 30, 30, 30), getkey(), jax.nn.relu), jax.random.normal(getkey(), (60, 6))
+    single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32) if eqx.is_array(leaf) else leaf, model)
+    double = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if eqx.is_array(leaf) else leaf, single)
+    inputs = inputs.astype(jnp.float32)
+    found, exact = spectrum(ntk_gram(single, inputs)), spectrum(ntk_gram(double, inputs.astype(jnp.float64)))
+    expected = rotations(found.eigenvalues, found.gaps, found.residuals, samples=60, rounding=2.0**-23)
+    cosines = np.sum(found.eigenvectors * exact.eigenvectors, axis=1, keepdims=True)
+    turned = np.linalg.norm(found.eigenvectors - np.sign(cosines) * exact.eigenvectors, axis=1)
+    assert np.max(turned / (expected + 1e-6)) < 5
+    assert 0.2 < np.median(turned / expected) < 5

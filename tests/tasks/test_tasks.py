@@ -85,10 +85,45 @@ def test_data_without_two_classes_are_rejected(classes, count):
 
 def test_an_eigenfunction_labels_training_samples_then_test_samples():
     data = dataset(3, 2)
-    vectors = np.array([[9.0, 9, 9, 9, 9], [0.5, -0.1, 0.0, -2.0, 1e-9]])
-    made = label(EigenfunctionTask(kind="eigenfunction", index=2), data, giving("spectrum", eigenvectors=vectors))
+    made = label(EigenfunctionTask(kind="eigenfunction", index=2), data, giving("spectrum", **pairs()))
     assert made.train_labels.tolist() == [1, -1, 1]
     assert made.test_labels.tolist() == [-1, 1]
+
+
+def pairs(rounding=2.0**-23, gap=0.5):
+    """Two eigenpairs over five samples, λ = 4 and 2."""
+    return {
+        "eigenvectors": np.array([[9.0, 9, 9, 9, 9], [0.5, -0.1, 0.0, -2.0, 1e-9]]),
+        "eigenvalues": np.array([4.0, 2.0]),
+        "gaps": np.array([0.5, gap]),
+        "residuals": np.array([1e-15, 3e-15]),
+        "rounding": np.array([rounding]),
+    }
+
+
+def test_labels_of_an_eigenfunction_say_how_well_it_is_defined():
+    task = EigenfunctionTask(kind="eigenfunction", index=2)
+    quality = label(task, dataset(3, 2), giving("spectrum", **pairs())).astype(np.dtype(np.float32)).quality
+    assert (quality.gap, quality.residual) == (0.5, 3e-15)
+    assert np.isclose(quality.rotation, 4 * (2.0**-23 / 5 + 3e-15) / (0.5 * 2))
+    assert quality.warning is None
+
+
+@pytest.mark.parametrize(("gap", "share"), [(1e-6, "2%"), (0.0, "50%")])
+def test_labels_of_an_eigenfunction_without_a_gap_are_warned_of(gap, share):
+    task = EigenfunctionTask(kind="eigenfunction", index=2)
+    quality = label(task, dataset(3, 2), giving("spectrum", **pairs(gap=gap))).quality
+    assert quality.warning == (
+        f"the label sign φ_2 is not well defined: its eigenvalue is {gap:.2g} of itself away from the next, "
+        f"so rounding of the Gram decides about {share} of the signs. "
+        "Take a smaller task.index, or write spectrum: {precision: float64}"
+    )
+    exact = label(task, dataset(3, 2), giving("spectrum", **pairs(2.0**-52, gap=gap))).quality
+    assert (exact.warning is None) is (gap > 0), "float64 tells eigenvalues apart that float32 does not"
+
+
+def test_labels_of_no_eigenfunction_have_no_quality(digits):
+    assert label(BinaryClassesTask(kind="binary_classes"), digits, nothing).quality is None
 
 
 @pytest.mark.parametrize(
