@@ -3,7 +3,7 @@
 Measured on one core: a text at its limit is read in 2 s, and a study at its limits is planned in 10 s and 1 GB.
 """
 
-TEXT = 1_000_000
+TEXT = 400_000
 """Bytes of a study file."""
 
 VALUES = 50_000
