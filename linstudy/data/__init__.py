@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from linstudy.data.errors import DataError
 from linstudy.data.identity import source_identity
 from linstudy.data.kinds import KINDS, input_shape, sizes
+from linstudy.data.places import Places
 
 if TYPE_CHECKING:
     from linstudy.data.dataset import Dataset, load
 
-__all__ = ["KINDS", "DataError", "Dataset", "input_shape", "load", "sizes", "source_identity"]
+__all__ = ["KINDS", "DataError", "Dataset", "Places", "input_shape", "load", "sizes", "source_identity"]
 
 
 def __getattr__(name: str) -> object:

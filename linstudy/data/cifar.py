@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from linstudy.data.archive import read_published
+from linstudy.data.places import Places
 from linstudy.data.source import Source, Split, pixel_split
 from linstudy.spec.data import Cifar10Data, Cifar100Data
 
@@ -34,10 +35,10 @@ _LAYOUTS = {
 }
 
 
-def open_source(spec: Cifar10Data | Cifar100Data, folder: Path | None) -> Source:
+def open_source(spec: Cifar10Data | Cifar100Data, places: Places) -> Source:
     """The official training and test split."""
     layout = _LAYOUTS[spec.kind]
-    (archive,) = read_published(spec.kind, folder).values()
+    (archive,) = read_published(spec.kind, places.data_folder).values()
     members = _read_members(archive)
     return Source(
         train=_split(members, layout.train, layout.label_bytes),

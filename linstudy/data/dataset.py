@@ -4,13 +4,13 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
 from linstudy.data.kinds import KINDS
 from linstudy.data.normalize import channel_statistics, normalize
+from linstudy.data.places import HERE, Places
 from linstudy.data.source import Source, Split
 from linstudy.data.subsets import checked_count, stratified_order
 from linstudy.spec.data import Data
@@ -54,17 +54,17 @@ class Dataset:
         return digest.hexdigest()
 
 
-def load(spec: Data, folder: Path | None = None) -> Dataset:
+def load(spec: Data, places: Places = HERE) -> Dataset:
     """The data set of a spec.
 
     Args:
-        folder: The data folder, where published archives and relative paths are looked for; the platform's cache if
-            None. What is published and found in neither is downloaded.
+        places: Where relative paths are looked for, and published archives, in the data folder and the platform's
+            cache. What is published and found in neither is downloaded.
 
     Raises:
         DataError: If the data are missing, damaged, or fewer than asked for.
     """
-    source: Source = import_module(f"linstudy.data.{KINDS[spec.kind].module}").open_source(spec, folder)
+    source: Source = import_module(f"linstudy.data.{KINDS[spec.kind].module}").open_source(spec, places)
     train = _chosen(source, source.train, spec.train, spec, "train", stream=0)
     test = _chosen(source, source.test, spec.test, spec, "test", stream=1)
     train_inputs, test_inputs = source.train.read(train), source.test.read(test)

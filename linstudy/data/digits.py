@@ -1,14 +1,13 @@
 """The handwritten digits of the UCI repository, embedded in scikit-learn."""
 
-from pathlib import Path
-
 import numpy as np
 
+from linstudy.data.places import Places
 from linstudy.data.source import Labels, Source, Split
 from linstudy.spec.data import DigitsData
 
 
-def open_source(spec: DigitsData, folder: Path | None) -> Source:
+def open_source(spec: DigitsData, places: Places) -> Source:
     """The 1,797 digits, of which every fifth of a class is for testing: scikit-learn publishes no split of its own."""
     from sklearn.datasets import load_digits
 

@@ -1,14 +1,13 @@
 """Standard normal draws."""
 
-from pathlib import Path
-
 import numpy as np
 
+from linstudy.data.places import Places
 from linstudy.data.source import Source, Split
 from linstudy.spec.data import GaussianData
 
 
-def open_source(spec: GaussianData, folder: Path | None) -> Source:
+def open_source(spec: GaussianData, places: Places) -> Source:
     """Draws from N(0, I), the first of which do not depend on how many there are."""
     return Source(_draws(spec, spec.train, stream=0), _draws(spec, spec.test, stream=1), drawn=True)
 

@@ -4,12 +4,12 @@ Source: the page of MNIST, "The IDX file format".
 """
 
 import struct
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
 from linstudy.data.archive import read_published
+from linstudy.data.places import Places
 from linstudy.data.source import Source, Split, pixel_split
 from linstudy.spec.data import FashionMnistData, MnistData
 
@@ -30,9 +30,9 @@ _CLASSES = {
 }
 
 
-def open_source(spec: MnistData | FashionMnistData, folder: Path | None) -> Source:
+def open_source(spec: MnistData | FashionMnistData, places: Places) -> Source:
     """The official training and test split."""
-    files = {name: parse_idx(content) for name, content in read_published(spec.kind, folder).items()}
+    files = {name: parse_idx(content) for name, content in read_published(spec.kind, places.data_folder).items()}
     return Source(_split(files, "train"), _split(files, "t10k"), _CLASSES[spec.kind])
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int64, UInt8
 
 from linstudy.data.errors import DataError
 from linstudy.data.listing import ClassFolder, class_folders
-from linstudy.data.places import resolve
+from linstudy.data.places import Places
 from linstudy.data.source import Source, Split, unit_range
 from linstudy.spec.data import ImageFolderData
 
@@ -28,9 +28,9 @@ class _Form:
         return f"{self.width}×{self.height} {self.mode}"
 
 
-def open_source(spec: ImageFolderData, folder: Path | None) -> Source:
+def open_source(spec: ImageFolderData, places: Places) -> Source:
     """The images below train/ and test/; classes are the folders of train/, in the order of their names."""
-    root = resolve(spec.path, folder)
+    root = places.resolve(spec.path)
     train, test = class_folders(root, "train"), class_folders(root, "test")
     classes = tuple(each.name for each in train)
     _check_classes(root, classes, test)

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from linstudy.data.content import file_hash, image_folder_hash
-from linstudy.data.places import resolve
+from linstudy.data.places import Places
 from linstudy.data.published import PUBLISHED
 from linstudy.spec.data import Data
 
@@ -19,14 +18,14 @@ class Kind:
     """What is known of a kind of data before any is loaded.
 
     Attributes:
-        module: The module of this room whose `open_source(spec, folder)` opens the data.
+        module: The module of this room whose `open_source(spec, places)` opens the data.
         identity: Names the bytes behind a spec of this kind.
         sizes: Training and test samples if nothing smaller is asked for.
         input_shape: Shape of one input.
     """
 
     module: str
-    identity: Callable[[Any, Path | None], str]
+    identity: Callable[[Any, Places], str]
     sizes: Sizes = (None, None)
     input_shape: Callable[[Any], Shape | None] = lambda spec: None
 
@@ -43,16 +42,16 @@ def input_shape(spec: Data) -> Shape | None:
 
 
 def _published(module: str, kind: str, sizes: Sizes, shape: Shape) -> Kind:
-    return Kind(module, lambda spec, folder: PUBLISHED[kind].identity, sizes, lambda spec: shape)
+    return Kind(module, lambda spec, places: PUBLISHED[kind].identity, sizes, lambda spec: shape)
 
 
 KINDS = {
-    "digits": Kind("digits", lambda spec, folder: "digits-sklearn-1", (1442, 355), lambda spec: (1, 8, 8)),
+    "digits": Kind("digits", lambda spec, places: "digits-sklearn-1", (1442, 355), lambda spec: (1, 8, 8)),
     "mnist": _published("idx", "mnist", (60_000, 10_000), (1, 28, 28)),
     "fashion_mnist": _published("idx", "fashion_mnist", (60_000, 10_000), (1, 28, 28)),
     "cifar10": _published("cifar", "cifar10", (50_000, 10_000), (3, 32, 32)),
     "cifar100": _published("cifar", "cifar100", (50_000, 10_000), (3, 32, 32)),
-    "image_folder": Kind("image_folder", lambda spec, folder: image_folder_hash(resolve(spec.path, folder))),
-    "npz": Kind("npz", lambda spec, folder: file_hash(resolve(spec.path, folder))),
-    "gaussian": Kind("gaussian", lambda spec, folder: "", input_shape=lambda spec: spec.shape),
+    "image_folder": Kind("image_folder", lambda spec, places: image_folder_hash(places.resolve(spec.path))),
+    "npz": Kind("npz", lambda spec, places: file_hash(places.resolve(spec.path))),
+    "gaussian": Kind("gaussian", lambda spec, places: "", input_shape=lambda spec: spec.shape),
 }

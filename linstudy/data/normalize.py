@@ -9,12 +9,14 @@ def channel_statistics(
 ) -> tuple[Float32[np.ndarray, " channels"], Float32[np.ndarray, " channels"]]:
     """Mean and deviation of each channel over samples and positions, accumulated in float64.
 
-    Images have their channels on axis 1; vectors count as one channel. A constant channel has the deviation 1.
+    Images have their channels on axis 1; vectors count as one channel. A constant channel has the deviation 1, and so
+    has one whose deviation is 0 in float32.
     """
     channels = np.moveaxis(_with_channels(inputs), 1, 0)
-    means = [channel.mean(dtype=np.float64) for channel in channels]
-    deviations = [channel.std(dtype=np.float64) if np.ptp(channel) > 0 else 1.0 for channel in channels]
-    return np.array(means, np.float32), np.array(deviations, np.float32)
+    means = np.array([channel.mean(dtype=np.float64) for channel in channels], np.float32)
+    deviations = np.array([channel.std(dtype=np.float64) for channel in channels], np.float32)
+    is_constant = np.array([np.ptp(channel) == 0 for channel in channels]) | (deviations == 0)
+    return means, np.where(is_constant, np.float32(1), deviations)
 
 
 def normalize(

@@ -7,16 +7,16 @@ import numpy as np
 from jaxtyping import Float32
 
 from linstudy.data.errors import DataError
-from linstudy.data.places import resolve
+from linstudy.data.places import Places
 from linstudy.data.source import Labels, Source, Split, unit_range
 from linstudy.spec.data import NpzData
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
-def open_source(spec: NpzData, folder: Path | None) -> Source:
+def open_source(spec: NpzData, places: Places) -> Source:
     """Vectors (n, d), grey images (n, h, w) or images (n, h, w, c); bytes are taken as pixels of 0 to 255."""
-    path = resolve(spec.path, folder)
+    path = places.resolve(spec.path)
     arrays = _read_arrays(path)
     train, test = (_split(path, arrays, split) for split in ("train", "test"))
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:

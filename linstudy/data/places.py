@@ -1,12 +1,76 @@
-"""Where data are looked for, and where downloads go."""
+"""Where the files that a study names are looked for, and where downloads go.
 
+One rule for data, labels and factories: an absolute path is itself (`~` is the home folder); a relative one lies beside
+the study file, or else in the data folder.
+"""
+
+import json
 import os
 import stat
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
 
 from linstudy.data.errors import DataError
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders of a study's relative paths.
+
+    Attributes:
+        study_folder: That of the study file; the current one where there is no study.
+        data_folder: As named by `--data` or LINSTUDY_DATA.
+    """
+
+    study_folder: Path = Path()
+    data_folder: Path | None = None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders, absolute, in the order in which they are searched."""
+        given = (self.study_folder, self.data_folder)
+        return tuple(Path(os.path.abspath(_at_home(str(folder)))) for folder in given if folder is not None)
+
+    def resolve(self, path: str) -> Path:
+        """The file or folder that a study calls `path`.
+
+        Raises:
+            DataError: If there is none.
+        """
+        given = _at_home(path)
+        candidates = [given] if given.is_absolute() else [folder / given for folder in self.folders]
+        for candidate in candidates:
+            if os.path.exists(candidate):  # also says no to a path that the system cannot have
+                return candidate
+        if given.is_absolute():
+            raise DataError(f"there is no {_quoted(given)}; correct the path")
+        raise DataError(
+            f"there is no {_quoted(path)} {self.described}; correct the path, or name its folder with --data"
+        )
+
+    @property
+    def described(self) -> str:
+        """The folders in words: `beside the study file ("/a") or in the data folder ("/b")`."""
+        names = ("beside the study file", "in the data folder")
+        return " or ".join(f"{name} ({_quoted(folder)})" for name, folder in zip(names, self.folders, strict=False))
+
+
+HERE = Places()
+"""For paths that no study names."""
+
+
+def _at_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # the home of a user who does not exist
+        return Path(path)
+
+
+def _quoted(path: str | Path) -> str:
+    """A path on one line, whatever characters its names have."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def cache_folder() -> Path:
@@ -42,15 +106,3 @@ def download_place(kind: str, folder: Path | None) -> Path:
 def _is_writable(folder: Path) -> bool:
     # os.access says yes to root everywhere, but a folder without a write bit is meant to be left alone.
     return os.access(folder, os.W_OK) and bool(stat.S_IMODE(folder.stat().st_mode) & 0o222)
-
-
-def resolve(path: str, folder: Path | None) -> Path:
-    """The file or folder that a study calls `path`: in the data folder, else in the current one."""
-    given = Path(path).expanduser()
-    bases = [Path.cwd()] if folder is None or given.is_absolute() else [folder, Path.cwd()]
-    tried = [base / given for base in bases]
-    for candidate in tried:
-        if candidate.exists():
-            return candidate
-    looked = " or ".join(f'"{candidate}"' for candidate in tried)
-    raise DataError(f'data path "{path}": there is no {looked}; correct the path, or name its folder with --data')

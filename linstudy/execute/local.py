@@ -34,11 +34,10 @@ def local_workers(
     Args:
         scratch: Where files go that exceed memory; beside the artifacts if None.
     """
-    folders = (study.folder.resolve(), Path.cwd())
     settings = {
         "artifacts": str(workspace.artifacts.absolute()),
-        "import_folders": list(map(str, folders)),
-        "data_folder": str(data_folder) if data_folder else None,
+        "study_folder": str(study.folder.absolute()),
+        "data_folder": str(data_folder.absolute()) if data_folder else None,
         "scratch": str(scratch.absolute()) if scratch else None,
     }
     return LocalWorkers(settings, compilation_cache(workspace), workspace.logs)
@@ -63,7 +62,7 @@ class LocalWorkers(Workers):
         their_read, own_write = os.pipe()
         settings = {**self.settings, "memory": share.memory, "cpus": share.cpus, "channel": [their_read, their_write]}
         process = subprocess.Popen(
-            [sys.executable, "-m", "linstudy.execute.worker", json.dumps(settings)],
+            [sys.executable, "-P", "-m", "linstudy.execute.worker", json.dumps(settings)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from linstudy.data.kinds import sizes
-from linstudy.execute.sources import sources
+from linstudy.data.places import Places
+from linstudy.execute.sources import missing_sources, sources
 from linstudy.history import Stored, is_complete
 from linstudy.plan import Plan, Run, describe, make_plan
 from linstudy.spec.points import Study, load_study
@@ -20,12 +21,12 @@ ABANDONED = "running: their process is gone. The next `linstudy run` goes on fro
 
 
 def planned(path: Path, profile: str | None, overrides: Sequence[str], data_folder: Path | None) -> tuple[Study, Plan]:
-    """Load a study and plan its runs. A user's own model is looked for beside the study file and here."""
-    for folder in (Path.cwd(), path.parent.resolve()):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
-    study = load_study(path, profile=profile, overrides=overrides, sizes=sizes)
-    return study, make_plan(study.points, sources(data_folder))
+    """Load a study and plan its runs."""
+    places = Places(path.parent, data_folder)
+    sys.path += [str(folder) for folder in places.folders if str(folder) not in sys.path]
+    identify = sources(places)
+    study = load_study(path, profile=profile, overrides=overrides, sizes=sizes, outside=missing_sources(identify))
+    return study, make_plan(study.points, identify)
 
 
 def told(plan: Plan, workspace: Workspace) -> Iterator[str]:

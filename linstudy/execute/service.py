@@ -118,7 +118,7 @@ def _check_sources(assignments: Sequence[Assignment], settings: Settings) -> Non
     Raises:
         LinstudyError: If it is not.
     """
-    identify = sources(Path(settings.data_folder) if settings.data_folder else None)
+    identify = sources(settings.places)
     for assignment in assignments:
         if assignment.source and source_of(_spec(assignment), identify) != assignment.source:
             raise LinstudyError(
@@ -150,7 +150,7 @@ def _job(
         legs=assignment.legs,
         artifacts={(item.role, item.name, item.epoch): _loader(store, item) for item in assignment.artifacts},
         fingerprints=assignment.fingerprints,
-        data_folder=Path(settings.data_folder) if settings.data_folder else None,
+        places=settings.places,
         resources=resources,
         tell=teller.tell,
         store=save,

@@ -9,9 +9,11 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Queue
 from typing import TextIO
 
+from linstudy.data.places import Places
 from linstudy.execute.messages import Interrupt, Sender, Start, Stop, receive
 from linstudy.execute.signals import STOPPING
 
@@ -25,7 +27,7 @@ class Settings:
     Attributes:
         channel: The descriptors from which it hears its coordinator, and to which it speaks.
         artifacts: The folder of stored arrays.
-        import_folders: Where a user's own modules lie.
+        study_folder: Where the study file lies, and what it names.
         data_folder: Where data sets lie; the platform's cache if None.
         memory: Bytes that it may use; those there are if None.
         cpus: The processors that it may use; all if None.
@@ -34,11 +36,16 @@ class Settings:
 
     channel: tuple[int, int]
     artifacts: str
-    import_folders: Sequence[str] = ()
+    study_folder: str = ""
     data_folder: str | None = None
     memory: int | None = None
     cpus: Sequence[int] | None = None
     scratch: str | None = None
+
+    @property
+    def places(self) -> Places:
+        """Where the paths of specs are looked for."""
+        return Places(Path(self.study_folder), Path(self.data_folder) if self.data_folder else None)
 
 
 def main(argument: str) -> None:
@@ -48,7 +55,7 @@ def main(argument: str) -> None:
     _tell_signals(sender)
     _die_with_parent()
     _use_processors(settings.cpus)
-    sys.path += settings.import_folders  # last: a file beside a study must not take a standard module's place
+    sys.path += map(str, settings.places.folders)  # last: a file beside a study must not take a standard module's place
     starts: Queue[Start] = Queue()
     stopping = threading.Event()
     threading.Thread(target=_listen, args=(commands, starts, stopping), daemon=True).start()

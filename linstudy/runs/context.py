@@ -18,7 +18,7 @@ def dtype_of(precision: Precision) -> np.dtype:
 
 def labelled(job: Job, precision: Precision) -> Labelled:
     """The inputs and labels of a run's task, in the run's precision."""
-    return label(job.spec.task, job.dataset(), job.needed).astype(dtype_of(precision))  # type: ignore[union-attr]
+    return label(job.spec.task, job.dataset(), job.needed, job.places).astype(dtype_of(precision))  # type: ignore[union-attr]
 
 
 def inputs_of(job: Job, precision: Precision) -> np.ndarray:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from linstudy.data import Dataset, load
+from linstudy.data import Dataset, Places, load
+from linstudy.data.places import HERE
 from linstudy.facts import Artifact, Fact, Fingerprint
 from linstudy.history import Leg
 from linstudy.resources import Resources
@@ -46,6 +46,7 @@ class Job:
         legs: What is to be made, in order.
         artifacts: How to load every artifact of this run's earlier attempts and of the runs it needs.
         fingerprints: Of the arrays that those had loaded, by role.
+        places: Where the paths of the spec are looked for.
         resources: The memory of the worker, where what exceeds it goes, and what is kept between runs.
         tell: Reports what happens.
         stop: Whether the run should stop at its next safe point.
@@ -57,7 +58,7 @@ class Job:
     legs: tuple[Leg, ...] = ()
     artifacts: Mapping[ArtifactKey, Callable[[], Arrays]] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
-    data_folder: Path | None = None
+    places: Places = HERE
     resources: Resources = field(default_factory=Resources)
     tell: Tell = lambda *facts: None
     store: Store = _nowhere
@@ -94,8 +95,8 @@ class Job:
             LinstudyError: If its arrays are not those that the runs it needs had loaded.
         """
         spec: Any = self.spec.data
-        key = (spec.model_dump_json(), self.data_folder)
-        data = self.resources.cache.of("dataset", key, lambda: load(spec, self.data_folder))
+        key = (spec.model_dump_json(), self.places)
+        data = self.resources.cache.of("dataset", key, lambda: load(spec, self.places))
         self.tell(Fingerprint(data.fingerprint))
         for role, known in self.fingerprints.items():
             if known != data.fingerprint:

@@ -81,7 +81,7 @@ class ImageFolderData(_Subsets):
 
     kind: Literal["image_folder"] = Field(description="A folder of JPEG or PNG files.")
     path: Annotated[str, AfterValidator(_check_path)] = Field(
-        description="Holds train/ and test/; a relative one is looked for in the data folder, then in the current one."
+        description="Holds train/ and test/; a relative one lies beside the study file, or else in the data folder."
     )
 
 
@@ -90,7 +90,7 @@ class NpzData(_Subsets):
 
     kind: Literal["npz"] = Field(description="A NumPy archive.")
     path: Annotated[str, AfterValidator(_check_path), AfterValidator(_check_npz)] = Field(
-        description="The .npz file; a relative one is looked for in the data folder, then in the current one."
+        description="The .npz file; a relative one lies beside the study file, or else in the data folder."
     )
 
 

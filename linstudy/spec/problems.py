@@ -1,5 +1,6 @@
 """Pydantic's errors in the words of a study: what was found, what is allowed, what to write."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from linstudy.spec.document import TreePath
-from linstudy.spec.tree import Tree, existing_part
+from linstudy.spec.scalars import plain_value
+from linstudy.spec.tree import existing_part
 from linstudy.spec.vocabulary import description_at, fields_at, kinds_at, kinds_of, nearest, specs_at
 
 _EXPECTED = {
@@ -24,8 +26,11 @@ _EXPECTED = {
     "less_than_equal": "at most {le:g}",
     "too_short": "one entry or more",
 }
+_WITHOUT_QUOTES = {"int_type": (int,), "float_type": (int, float), "bool_type": (bool,)}
 _MAPPING = ("model_type", "model_attributes_type", "dict_type")
 _NOUNS = {"data": "data set", "probes": "probe"}
+_LONGEST = 60
+"""Characters of a value that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +42,25 @@ class Problem:
     at_key: bool = False
 
 
-def problems_of(error: ValidationError, root: type[BaseModel], tree: Tree) -> Iterator[Problem]:
-    """The problems behind a validation error of `root` on `tree`, one for each place."""
+def problems_of(error: ValidationError, root: type[BaseModel], written: Any) -> Iterator[Problem]:
+    """The problems behind a validation error of `root` on what was written, one for each place."""
     by_place: dict[TreePath, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         if not _is_beside_the_point(details):
-            by_place.setdefault(_place(details, tree), []).append(details)
+            by_place.setdefault(_place(details, written), []).append(details)
     for path, (details, *others) in by_place.items():
         at_key = details["type"] == "extra_forbidden"
         yield Problem(path, _message(details, root, path) + _alternatives(details, others, root), at_key)
 
 
-def _place(details: ErrorDetails, tree: Tree) -> TreePath:
+def missing(root: type[BaseModel], name: str) -> Problem:
+    """The problem that a required part was not written."""
+    return Problem((name,), _missing(root, (name,)))
+
+
+def _place(details: ErrorDetails, written: Any) -> TreePath:
     location: TreePath = tuple(details["loc"])
-    path = existing_part(tree.value, location)
+    path = existing_part(written, location)
     if details["type"] == "missing":
         return (*path, location[-1])
     return (*path, "kind") if details["type"] == "union_tag_invalid" else path
@@ -86,7 +96,20 @@ def _message(details: ErrorDetails, root: type[BaseModel], path: TreePath) -> st
         case "value_error":
             return str(context["error"])
         case _:
-            return f"expected {_expected(details, root)}, found {shown(value)}"
+            return f"expected {_expected(details, root)}, found {shown(value)}{_about_quotes(details)}"
+
+
+def _about_quotes(details: ErrorDetails) -> str:
+    """What to do where a value is right but for its quotes."""
+    value, kind = details["input"], details["type"]
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return ". Put it in quotes"
+    if not isinstance(value, str) or kind not in _WITHOUT_QUOTES:
+        return ""
+    try:
+        return ". Drop the quotes" if type(plain_value(value)) in _WITHOUT_QUOTES[kind] else ""
+    except ValueError:
+        return ""
 
 
 def _unknown_field(root: type[BaseModel], location: TreePath, path: TreePath) -> str:
@@ -113,7 +136,8 @@ def _expected(details: ErrorDetails, root: type[BaseModel]) -> str:
         example = _mapping_like(value, root, tuple(details["loc"]))
         return f"a mapping, as in {example}" if example else "a mapping"
     if kind == "tuple_type":
-        return "a list" if value is None else f"a list, as in [{shown(value, quoted=False)}]"
+        is_entry = value is not None and not (isinstance(value, str) and re.search(r"\W", value))
+        return f"a list, as in [{shown(value, quoted=False)}]" if is_entry else "a list, as in [0, 1]"
     return _EXPECTED[kind].format(**details.get("ctx", {})) if kind in _EXPECTED else details["msg"]
 
 
@@ -146,15 +170,32 @@ def _with_article(noun: str) -> str:
 
 def shown(value: Any, *, quoted: bool = True) -> str:
     """A value as YAML on one line, short enough for a message."""
-    text = _inline(value, quoted)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    text = ""
+    for piece in _pieces(value, quoted):  # no further than is shown, however large the value
+        text += piece[: _LONGEST + 1]
+        if len(text) > _LONGEST:
+            return f"{text[: _LONGEST - 3]}..."
+    return text
 
 
-def _inline(value: Any, quoted: bool) -> str:
+def _pieces(value: Any, quoted: bool) -> Iterator[str]:
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {_inline(part, False)}' for key, part in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_inline(part, False) for part in value)}]"
+        yield "{"
+        for index, (key, part) in enumerate(value.items()):
+            yield f"{', ' if index else ''}{key}: "
+            yield from _pieces(part, False)
+        yield "}"
+    elif isinstance(value, list | tuple):
+        yield "["
+        for index, part in enumerate(value):
+            yield ", " if index else ""
+            yield from _pieces(part, False)
+        yield "]"
+    else:
+        yield _scalar(value, quoted)
+
+
+def _scalar(value: Any, quoted: bool) -> str:
     if value is None:
         return "nothing" if quoted else "null"
     if isinstance(value, bool):

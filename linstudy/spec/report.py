@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from linstudy.spec.document import Position
-from linstudy.spec.errors import StudyError
+from linstudy.spec.errors import StudyError, capped
 from linstudy.spec.problems import Problem
 from linstudy.spec.tree import Origin, Tree, display
+
+_MOST = 30
+"""Mistakes that are told; whoever mends these meets the rest."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Mistake:
 
     def text(self, share: str) -> str:
         """The mistake in one line, and `share`, if any, in a second one below the path."""
-        line = f"{self.place}  {self.path}: {self.message}"
+        line = capped(f"{self.place}  {self.path}: {self.message}")
         return f"{line}\n{' ' * len(self.place)}  {share}" if share else line
 
 
@@ -54,9 +57,13 @@ def study_error(found: Iterable[Invalid]) -> StudyError:
     """All mistakes, each once, in the order of the file; those of the command line and of no line come first."""
     shares: dict[Mistake, str] = {}
     for one in found:
-        shares = {**shares, **{mistake: share for mistake, share in one.shares.items() if mistake not in shares}}
+        for mistake, share in one.shares.items():
+            shares.setdefault(mistake, share)
     ordered = sorted(shares, key=lambda mistake: mistake.position or (0, 0))
-    return StudyError("\n".join(mistake.text(shares[mistake]) for mistake in ordered))
+    lines = [mistake.text(shares[mistake]) for mistake in ordered[:_MOST]]
+    if len(ordered) > _MOST:
+        lines.append(f"and {len(ordered) - _MOST:,} more mistakes")
+    return StudyError("\n".join(lines))
 
 
 def _mistake(problem: Problem, tree: Tree) -> Mistake:

@@ -1,15 +1,18 @@
 """A study's values, each with the text it came from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from linstudy.spec import limits
 from linstudy.spec.document import Document, TreePath
 
 _MISSING = object()
+_POSITION = re.compile("[0-9]{1,9}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """A path of a document, and whether the key there is meant or the value.
 
@@ -22,7 +25,7 @@ class Origin:
     is_axis: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Replacement:
     """What was put at a path: its value came from `origin`, the path itself was written at `axis`.
 
@@ -47,7 +50,7 @@ class _Replacement:
         return Origin(self.document, self.origin + path[len(self.path) :], at_key)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tree:
     """Plain values, and which document's path each replaced part came from; the last replacement wins."""
 
@@ -65,8 +68,10 @@ class Tree:
             axis: Where in `document` the path is written.
 
         Raises:
-            LookupError: If the path leads into something that is no mapping, or beyond the end of a list.
+            LookupError: If the path leads into something that is no mapping, beyond the end of a list, or too deep.
         """
+        if len(path) > limits.DEPTH:
+            raise LookupError
         replacement = _Replacement(path, _existing(self.value, path), document, origin, axis)
         return Tree(_replaced(self.value, path, value), self.document, (*self.replacements, replacement))
 
@@ -109,7 +114,7 @@ def matches(pattern: Any, value: Any) -> bool:
 
 def dotted(text: str) -> TreePath:
     """`probes.0.top` as a path: whole numbers are positions in a list."""
-    return tuple(int(part) if part.isdecimal() else part for part in text.split("."))
+    return tuple(int(part) if _POSITION.fullmatch(part) else part for part in text.split("."))
 
 
 def display(path: TreePath) -> str:

@@ -3,6 +3,7 @@
 import difflib
 import types
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -11,11 +12,14 @@ from linstudy.spec.document import TreePath
 
 Spec = type[BaseModel]
 
+_LONGEST = 100
+"""Characters of a word that are compared with others: the comparison takes their square."""
+
 
 def nearest(word: object, allowed: Iterable[str]) -> str:
     """`Did you mean "lenet"? Allowed: …`, with the question left out where nothing is near."""
     by_lower_case = {name.lower(): name for name in allowed}
-    close = difflib.get_close_matches(str(word).lower(), by_lower_case, n=1)
+    close = difflib.get_close_matches(str(word)[:_LONGEST].lower(), by_lower_case, n=1)
     question = f'Did you mean "{by_lower_case[close[0]]}"? ' if close else ""
     return f"{question}Allowed: {', '.join(by_lower_case.values())}"
 
@@ -56,6 +60,7 @@ def description_at(root: Spec, location: TreePath) -> str:
     return fields[0].description or "" if fields else ""
 
 
+@cache
 def default_kind(root: Spec, path: TreePath) -> str | None:
     """The kind that a part of a study has when it is left out."""
     value: Any = None

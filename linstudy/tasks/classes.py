@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from linstudy.data import Dataset
+from linstudy.data import Dataset, Places
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.task import BinaryClassesTask
 from linstudy.tasks.labelled import Labelled, Needed, signs
 
 
-def label(task: BinaryClassesTask, data: Dataset, needed: Needed) -> Labelled:
+def label(task: BinaryClassesTask, data: Dataset, needed: Needed, places: Places) -> Labelled:
     """+1 for the positive classes (the first half unless said), −1 for the others."""
     count = len(data.classes)
     if count < 2:

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
-from linstudy.data import Dataset
+from linstudy.data import Dataset, Places
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.task import ColumnTask
 from linstudy.tasks.labelled import Labelled, Needed
 
 
-def label(task: ColumnTask, data: Dataset, needed: Needed) -> Labelled:
+def label(task: ColumnTask, data: Dataset, needed: Needed, places: Places) -> Labelled:
     """The file's label of each sample.
 
     One of ±1 a line, or a `.npy` vector: for the source's whole training split, then its whole test split, each in the
     source's own order.
     """
-    values = _read(Path(task.path).expanduser())
+    values = _read(places.resolve(task.path))
     total = data.train_total + data.test_total
     if values.shape != (total,):
         raise LinstudyError(

@@ -8,13 +8,13 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from linstudy.data import Dataset
+from linstudy.data import Dataset, Places
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.task import DirectionTask, LinearPredictorTask, NadTask
 from linstudy.tasks.labelled import Labelled, Needed, coin_flips
 
 
-def label_nad(task: NadTask, data: Dataset, needed: Needed) -> Labelled:
+def label_nad(task: NadTask, data: Dataset, needed: Needed, places: Places) -> Labelled:
     """The linear predictor along the j-th neural anisotropy direction."""
     directions = needed("nads")["directions"]
     if task.index > len(directions):
@@ -22,7 +22,7 @@ def label_nad(task: NadTask, data: Dataset, needed: Needed) -> Labelled:
     return _along(directions[task.index - 1], task, data)
 
 
-def label_linear_predictor(task: LinearPredictorTask, data: Dataset, needed: Needed) -> Labelled:
+def label_linear_predictor(task: LinearPredictorTask, data: Dataset, needed: Needed, places: Places) -> Labelled:
     """The linear predictor along the direction of the task."""
     size = math.prod(data.train_inputs.shape[1:])
     if len(task.direction) != size:

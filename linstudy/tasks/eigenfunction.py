@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from linstudy.data import Dataset
+from linstudy.data import Dataset, Places
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.task import EigenfunctionTask
 from linstudy.tangent.spectrum import rotations
 from linstudy.tasks.labelled import Labelled, LabelQuality, Needed, signs
 
 
-def label(task: EigenfunctionTask, data: Dataset, needed: Needed) -> Labelled:
+def label(task: EigenfunctionTask, data: Dataset, needed: Needed, places: Places) -> Labelled:
     """sign φ_j: its first entries for the training samples, the remaining ones for the test samples."""
     arrays = needed("spectrum")
     eigenvectors = arrays["eigenvectors"]

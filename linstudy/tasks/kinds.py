@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from linstudy.data import Dataset
+from linstudy.data import Dataset, Places
+from linstudy.data.places import HERE
 from linstudy.spec.task import Task
 from linstudy.tasks import classes, column, direction, eigenfunction, random_labels
 from linstudy.tasks.labelled import Labelled, Needed
@@ -17,6 +18,6 @@ KINDS: dict[str, Callable[..., Labelled]] = {
 }
 
 
-def label(task: Task, data: Dataset, needed: Needed) -> Labelled:
+def label(task: Task, data: Dataset, needed: Needed, places: Places = HERE) -> Labelled:
     """The inputs and labels of a task on a data set."""
-    return KINDS[task.kind](task, data, needed)
+    return KINDS[task.kind](task, data, needed, places)

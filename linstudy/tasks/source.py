@@ -1,20 +1,14 @@
 """What identifies a file of labels."""
 
-from pathlib import Path
-
 from linstudy.data.content import file_hash
-from linstudy.spec.errors import LinstudyError
+from linstudy.data.places import Places
 from linstudy.spec.task import ColumnTask
 
 
-def task_source(spec: ColumnTask) -> str:
+def task_source(spec: ColumnTask, places: Places) -> str:
     """SHA-256 of the file.
 
     Raises:
-        LinstudyError: If it cannot be read.
+        DataError: If it is missing or cannot be read.
     """
-    path = Path(spec.path).expanduser()
-    try:
-        return file_hash(path)
-    except OSError as error:
-        raise LinstudyError(f"task.path {path}: cannot be read: {error.strerror}") from None
+    return file_hash(places.resolve(spec.path))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from linstudy.data import DataError, load
+from linstudy.data import DataError, Places, load
 from linstudy.data.cifar import open_source
 from linstudy.spec.data import Cifar10Data, Cifar100Data
 
@@ -26,7 +26,7 @@ def cifar10(tar):
 def test_cifar10_joins_its_five_batches_in_order(tmp_path, cifar10, publish, write):
     files, images = cifar10
     publish("cifar10", files)
-    source = open_source(Cifar10Data(kind="cifar10"), write(tmp_path / "data", files))
+    source = open_source(Cifar10Data(kind="cifar10"), Places(data_folder=write(tmp_path / "data", files)))
     expected = np.concatenate([images[f"data_batch_{i}.bin"] for i in (1, 2, 3, 4, 5)])
     assert np.array_equal(source.train.read(np.arange(20)), expected.astype(np.float32) / 255)
     assert np.array_equal(source.test.read(np.arange(4)), images["test_batch.bin"].astype(np.float32) / 255)
@@ -44,7 +44,7 @@ def test_cifar100_takes_the_fine_label_of_the_two(tmp_path, tar, publish, write)
     members = {"coarse_label_names.txt": b"a\nb\n", "fine_label_names.txt": names, "train.bin": train, "test.bin": test}
     files = {"cifar-100-binary.tar.gz": tar("cifar-100-binary", members)}
     publish("cifar100", files)
-    source = open_source(Cifar100Data(kind="cifar100"), write(tmp_path / "data", files))
+    source = open_source(Cifar100Data(kind="cifar100"), Places(data_folder=write(tmp_path / "data", files)))
     assert source.train.labels.tolist() == [40, 99]
     assert np.array_equal(source.train.read(np.array([1])), images[1:].astype(np.float32) / 255)
     assert len(source.classes) == 100
@@ -55,11 +55,11 @@ def test_a_changed_archive_is_refused(tmp_path, cifar10, publish, write):
     publish("cifar10", files)
     changed = {name: content + b"\0" for name, content in files.items()}
     with pytest.raises(DataError, match=r"cifar-10-binary.tar.gz\" has the MD5 .*, but the published .* has"):
-        load(Cifar10Data(kind="cifar10"), write(tmp_path / "data", changed))
+        load(Cifar10Data(kind="cifar10"), Places(data_folder=write(tmp_path / "data", changed)))
 
 
 def test_a_subset_over_the_archives_size_is_an_error(tmp_path, cifar10, publish, write):
     files, _ = cifar10
     publish("cifar10", files)
     with pytest.raises(DataError, match="data.test: 5 samples are asked for, but the test split of this cifar10 has 4"):
-        load(Cifar10Data(kind="cifar10", test=5), write(tmp_path / "data", files))
+        load(Cifar10Data(kind="cifar10", test=5), Places(data_folder=write(tmp_path / "data", files)))

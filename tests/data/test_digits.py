@@ -1,6 +1,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
+from linstudy.data import Places
 from linstudy.data.digits import every_fifth, open_source
 from linstudy.spec.data import DigitsData
 
@@ -11,7 +12,7 @@ def test_every_fifth_sample_of_a_class_is_marked():
 
 
 def test_the_splits_part_the_embedded_digits():
-    source = open_source(DigitsData(kind="digits"), None)
+    source = open_source(DigitsData(kind="digits"), Places())
     train, test = (split.read(np.arange(len(split.labels))) for split in (source.train, source.test))
     assert train.shape[1:] == (1, 8, 8)
     assert len(train) + len(test) == 1797
@@ -22,7 +23,7 @@ def test_the_splits_part_the_embedded_digits():
 
 
 def test_every_class_is_in_both_splits():
-    source = open_source(DigitsData(kind="digits"), None)
+    source = open_source(DigitsData(kind="digits"), Places())
     assert np.bincount(source.test.labels).tolist() == [
         count // 5 for count in np.bincount(load_digits(return_X_y=True)[1])
     ]

@@ -6,7 +6,7 @@ from linstudy.spec.data import GaussianData
 
 
 def draws(**fields):
-    return load(GaussianData(kind="gaussian", **fields), None)
+    return load(GaussianData(kind="gaussian", **fields))
 
 
 def test_shapes_sizes_and_labels():

@@ -127,12 +127,30 @@ def test_a_cache_that_cannot_be_written_is_done_without(npz, cache, hashed):
     assert len(hashed) == 2
 
 
-def test_a_missing_path_is_an_error_with_the_places_looked_at(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    with pytest.raises(DataError) as error:
-        source_identity(NpzData(kind="npz", path="no.npz"), tmp_path / "data")
-    looked = f'"{tmp_path / "data" / "no.npz"}" or "{tmp_path / "no.npz"}"'
-    assert str(error.value) == (
-        f'data path "no.npz": there is no {looked}; correct the path, or name its folder with --data'
-    )
+def test_a_change_that_keeps_size_and_time_is_noticed(npz, hashed):
+    """As `rsync --times` and `touch -r` make it."""
+    path = npz()
+    before, times = npz_identity(path), path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (times.st_size, times.st_mtime_ns)
+    assert npz_identity(path) != before
+
+
+def test_another_file_of_the_same_size_and_time_is_noticed(image_folder, tmp_path):
+    root = image_folder()
+    before = folder_identity(root)
+    image = root / "train" / "cat" / "00.png"
+    times, other = image.stat(), tmp_path / "other.png"
+    other.write_bytes(image.read_bytes()[:-1] + b"x")
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(image)
+    assert folder_identity(root) != before
+
+
+def test_what_cannot_be_read_is_an_error(tmp_path):
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(DataError, match=r"folder\.npz cannot be read: Is a directory"):
+        npz_identity(tmp_path / "folder.npz")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from linstudy.data import load
+from linstudy.data import Places, load
 from linstudy.data.idx import open_source, parse_idx
 from linstudy.spec.data import FashionMnistData, MnistData
 
@@ -20,7 +20,7 @@ def test_arrays_of_any_rank_are_parsed(shape):
 def test_images_and_labels_are_read_in_the_official_order(tmp_path, mnist, publish, write, spec, names):
     files, arrays = mnist
     publish(spec.kind, files)
-    source = open_source(spec, write(tmp_path / "data", files))
+    source = open_source(spec, Places(data_folder=write(tmp_path / "data", files)))
     chosen = np.array([3, 0])
     assert np.array_equal(source.train.labels, arrays["train-labels-idx1-ubyte.gz"])
     assert np.array_equal(source.test.labels, arrays["t10k-labels-idx1-ubyte.gz"])
@@ -32,7 +32,7 @@ def test_images_and_labels_are_read_in_the_official_order(tmp_path, mnist, publi
 def test_a_subset_is_loaded_normalized(tmp_path, mnist, publish, write):
     files, _ = mnist
     publish("mnist", files)
-    data = load(MnistData(kind="mnist", train=20, test=10), write(tmp_path / "data", files))
+    data = load(MnistData(kind="mnist", train=20, test=10), Places(data_folder=write(tmp_path / "data", files)))
     assert data.train_inputs.shape == (20, 1, 28, 28)
     assert np.bincount(data.train_labels).tolist() == [2] * 10
     assert np.bincount(data.test_labels).tolist() == [1] * 10

@@ -35,6 +35,13 @@ def test_a_constant_channel_becomes_zero_and_nothing_is_infinite(images):
     assert not normalized[:, -1].any()
 
 
+def test_a_range_below_the_smallest_float32_deviation_is_constant():
+    images = np.zeros((4, 1, 4, 4), np.float32)
+    images[0, 0, 0, 0] = 1e-45
+    assert channel_statistics(images)[1].tolist() == [1]
+    assert np.isfinite(normalize(images, *channel_statistics(images))).all()
+
+
 def test_statistics_of_many_float32_samples_are_accumulated_in_float64():
     images = np.full((200, 1, 64, 64), np.float32(1000.1))
     images[::2] += np.float32(0.5)

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from linstudy.data import DataError, load
+from linstudy.data import DataError, Places, load
 from linstudy.data.npz import open_source
 from linstudy.spec.data import NpzData
 
 
 def source(path):
-    return open_source(NpzData(kind="npz", path=str(path)), None)
+    return open_source(NpzData(kind="npz", path=str(path)), Places())
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_subsets_over_the_size_are_an_error(npz):
     with pytest.raises(
         DataError, match="data.train: 31 samples are asked for, but the train split of this npz has 30;"
     ):
-        load(NpzData(kind="npz", path=str(npz()), train=31), None)
+        load(NpzData(kind="npz", path=str(npz()), train=31))

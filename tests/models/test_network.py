@@ -8,6 +8,8 @@ import pytest
 from scipy.signal import correlate2d
 from tolerance import assert_close
 
+from linstudy.data import Places
+from linstudy.data.places import HERE
 from linstudy.models.layers import BATCH_AXIS, BatchNorm
 from linstudy.models.network import KINDS, Stateless, make_network
 from linstudy.models.resnet import Block
@@ -278,14 +280,24 @@ def test_a_module_that_is_not_there_is_named():
 
 def test_the_source_of_an_imported_model_follows_its_file_and_does_not_import_it(users_module, tmp_path):
     spec = imported(f"{users_module}:stateless")
-    before = model_source(spec)
+    before = model_source(spec, HERE)
     assert users_module not in sys.modules
-    assert model_source(imported(f"{users_module}:stateful")) == before
+    assert model_source(imported(f"{users_module}:stateful"), HERE) == before
     (tmp_path / f"{users_module}.py").write_text(USERS_MODULE + "# changed\n")
-    assert model_source(spec) != before
+    assert model_source(spec, HERE) != before
 
 
 @pytest.mark.parametrize("factory", ["nowhere:make", "nowhere.at_all:make", "sys:exit"])
 def test_a_source_that_is_not_there_says_where_it_was_looked_for(factory):
-    with pytest.raises(LinstudyError, match="looked for beside the study file"):
-        model_source(imported(factory))
+    with pytest.raises(LinstudyError, match=r"there is no module .* with a source file beside the study file"):
+        model_source(imported(factory), HERE)
+
+
+def test_a_module_beside_the_study_that_another_hides_is_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    for folder in ("installed", "study"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own_nets.py").write_text(USERS_MODULE)
+    with pytest.raises(LinstudyError, match=r"study/own_nets\.py is hidden by .*installed/own_nets\.py.* Rename yours"):
+        model_source(imported("own_nets:stateless"), Places(tmp_path / "study"))
+    assert model_source(imported("own_nets:stateless"), Places(tmp_path / "installed"))

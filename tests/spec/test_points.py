@@ -1,18 +1,22 @@
+import contextlib
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from linstudy.data.kinds import sizes
 from linstudy.plan import make_plan
 from linstudy.spec.data import Cifar10Data, DigitsData
 from linstudy.spec.model import LenetModel, MlpModel
-from linstudy.spec.points import load_study, unknown_sizes
+from linstudy.spec.points import StudyError, load_study, unknown_sizes
 from linstudy.spec.task import BinaryClassesTask, EigenfunctionTask
 from linstudy.spec.train import AdamOptimizer, Linearize, SgdOptimizer, Train
 
+HEAD = "study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\n"
 STUDIES = Path(__file__).parents[2] / "studies"
 
 
@@ -111,7 +115,6 @@ def test_exclude_can_drop_points_that_would_be_invalid(load):
     "text",
     [
         "sweep: {train.epochs: [5, 5]}\n",
-        "seeds: [0, 0]\n",
         "sweep: {model: [{kind: mlp}, {kind: mlp, activation: relu}]}\n",
         "include: [{train.epochs: 100}]\n",
     ],
@@ -137,7 +140,46 @@ def test_overrides_come_after_the_profile_in_their_order(load):
     text = "profiles: {paper: {train: {epochs: 4}}}\n"
     study = load(text, "train.epochs=5", "train.batch_size=9", "train.epochs=6", profile="paper")
     assert [point.train for point in study.points] == [Train(epochs=6, batch_size=9)]
-    assert study.variant == "paper train.epochs=5 train.batch_size=9 train.epochs=6"
+    assert study.variant == "paper train.batch_size=9 train.epochs=6"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "variant"),
+    [
+        (["train.epochs=5", "seeds=[1]"], "seeds=[1] train.epochs=5"),
+        (["seeds=[1]", "train.epochs=5"], "seeds=[1] train.epochs=5"),
+        (["train.epochs=05"], "train.epochs=5"),
+        (["train.epochs= 5"], "train.epochs=5"),
+        ([" train.epochs =5"], "train.epochs=5"),
+        (["train.epochs=3", "train.epochs=5"], "train.epochs=5"),
+        (["title=another"], ""),
+        (["title=another", "seeds=[1]"], "seeds=[1]"),
+        (["train={epochs: 5, batch_size: 2}"], "train={batch_size: 2, epochs: 5}"),
+        (["train.batch_size=9", "train={epochs: 5}"], "train={epochs: 5}"),
+        (["train={epochs: 5}", "train.batch_size=9"], "train.batch_size=9 train={epochs: 5}"),
+        (["model.kind=lenet"], "model.kind=lenet"),
+        (["data={kind: npz, path: 'a b.npz'}"], 'data={kind: npz, path: "a b.npz"}'),
+        (["data={kind: npz, path: a.npz}"], "data={kind: npz, path: a.npz}"),
+        (["data.train=null"], "data.train=null"),
+        (["train.optimizer={kind: sgd, learning_rate: 1e-3}"], "train.optimizer={kind: sgd, learning_rate: 0.001}"),
+        (["probes=[{kind: rkhs_norm, at: [end], label: '3'}]"], 'probes=[{at: [end], kind: rkhs_norm, label: "3"}]'),
+    ],
+)
+def test_overrides_that_mean_the_same_make_one_variant(load, overrides, variant):
+    assert load("train: {epochs: 7}\n", *overrides).variant == variant
+
+
+def test_a_variant_is_short_and_different_ones_stay_apart(load):
+    one, other = (load("", f"seeds={list(range(100))}", f"train.epochs={epochs}").variant for epochs in (1, 2))
+    assert len(one) == len(other) == 100
+    assert one.startswith("seeds=[0, 1, 2, 3, 4, ")
+    assert one != other
+    assert one[:-8] == other[:-8]
+
+
+def test_a_profile_is_found_however_its_accents_are_typed(load):
+    text = "profiles: {\u00e9t\u00e9: {train: {epochs: 2}}}\n"
+    assert load(text, profile="e\u0301te\u0301").points[0].train.epochs == 2
 
 
 @pytest.mark.parametrize(
@@ -196,6 +238,40 @@ def test_a_thousand_points_are_planned_at_once(load):
     plan = make_plan(load(LARGE).points, lambda part, spec: "")
     assert time.process_time() - start < 2
     assert len(plan.runs) == 10 + 3 * 1000
+
+
+def test_ten_thousand_points_are_planned_in_seconds(load):
+    """1.5 s in all on one core at rest; the limit leaves room for a busy machine."""
+    start = time.process_time()
+    study = load(f"train: {{epochs: 0}}\nprobes: [{{kind: rkhs_norm, at: [end]}}]\nseeds: {list(range(10_000))}\n")
+    plan = make_plan(study.points, lambda part, spec: "")
+    assert time.process_time() - start < 10
+    assert len(plan.runs) == 20_000
+
+
+MUTATIONS = st.lists(
+    st.tuples(
+        st.integers(0, len(HEAD + LARGE)),
+        st.integers(0, 6),
+        st.sampled_from(
+            [*":-?,[]{}#&*!|>'\"%@`\\ \n\t0~", "\0", "null", ".nan", "9" * 30, "<<", "&a", "*a", "seed", "é"]
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(MUTATIONS)
+@settings(deadline=5000, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_study_is_a_study_or_a_study_error(tmp_path, mutations):
+    text = HEAD + LARGE.replace(", 3, 4, 5, 6, 7, 8, 9, 10]", "]")
+    for place, length, new in mutations:
+        text = text[:place] + new + text[place + length :]
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with contextlib.suppress(StudyError):
+        assert load_study(path, sizes=sizes).points
 
 
 def test_planning_imports_nothing_heavy():

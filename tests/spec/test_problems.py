@@ -6,14 +6,13 @@ from pydantic import ValidationError
 from linstudy.spec.document import parse_document
 from linstudy.spec.problems import Problem, problems_of, shown
 from linstudy.spec.study import Point
-from linstudy.spec.tree import Tree
 
 
 def problems(text):
     document = parse_document(text, "a.yaml")
     with pytest.raises(ValidationError) as raised:
         Point.model_validate_json(json.dumps(document.tree))
-    return list(problems_of(raised.value, Point, Tree(document.tree, document)))
+    return list(problems_of(raised.value, Point, document.tree))
 
 
 HEAD = "data: {kind: digits}\nmodel: {kind: mlp}\n"

@@ -1,5 +1,7 @@
 """What a user reads who wrote something wrong: the whole text."""
 
+import time
+
 import pytest
 
 MODELS = "mlp, lenet, resnet, import"
@@ -9,6 +11,7 @@ PROBES = "alignment, energy_concentration, spectrum_summary, rkhs_norm"
 TRAIN = "epochs, optimizer, schedule, batch_size, linearize, precision"
 POINT = "data, model, task, train, spectrum, probes"
 FRAME = "title, seeds, sweep, zip, include, exclude"
+GAUSSIAN = "study: a\ndata: {kind: gaussian}\nmodel: {kind: mlp}\n"
 KEYS = f"study, {FRAME}, profiles, {POINT}"
 SETTABLE = f"{FRAME}, {POINT}"
 
@@ -71,7 +74,16 @@ def test_whole_files(error, text, message):
             f'4:9  train.epoch: "epoch" is not a field of train. Did you mean "epochs"? Allowed: {TRAIN}',
         ),
         ("train: {epochs: four}", '4:17  train.epochs: expected a whole number, found "four"'),
-        ("train: {epochs: '4'}", '4:17  train.epochs: expected a whole number, found "4"'),
+        ("train: {epochs: '4'}", '4:17  train.epochs: expected a whole number, found "4". Drop the quotes'),
+        ("train: {epochs: '4.5'}", '4:17  train.epochs: expected a whole number, found "4.5"'),
+        (
+            "train: {optimizer: {kind: sgd, learning_rate: '.1'}}",
+            '4:47  train.optimizer.learning_rate: expected a number, found ".1". Drop the quotes',
+        ),
+        (
+            "probes: [{kind: rkhs_norm, at: [end], label: 3}]",
+            "4:46  probes.0.label: expected a text, found 3. Put it in quotes",
+        ),
         ("train: {epochs: 4.5}", "4:17  train.epochs: expected a whole number, found 4.5"),
         ("train: {epochs: true}", "4:17  train.epochs: expected a whole number, found true"),
         ("train: {epochs: -1}", "4:17  train.epochs: expected at least 0, found -1"),
@@ -123,6 +135,14 @@ def test_whole_files(error, text, message):
             "train: {optimizer: {kind: adam}, linearize: {space: function}}",
             "4:8  train: linearize.space: function trains by sgd alone, and the optimizer is adam. "
             "Write optimizer: {kind: sgd}, or space: auto or parameters",
+        ),
+        (
+            "sweep: {model: [{kind: import, factory: 'a:b', arguments: {c: [1, .nan]}}]}",
+            "4:67  sweep.model.0.arguments.c.1: expected a finite number, found nan",
+        ),
+        (
+            "profiles: {paper: {model: {kind: import, factory: 'a:b', arguments: {c: -.inf}}}}",
+            "4:73  profiles.paper.model.arguments.c: expected a finite number, found -inf",
         ),
         ("task: {index: 4}", f"4:7  task: {{index: 4}} has no kind. Write {{kind: ...}}. Allowed: {TASKS}"),
         (
@@ -190,6 +210,8 @@ def test_whole_files(error, text, message):
             f'4:1  seed: "seed" is not a key of a study. Did you mean "seeds"? Allowed: {KEYS}',
         ),
         ("seeds: 3", "4:8  seeds: expected a list, as in [3], found 3"),
+        ("seeds: range(3)", '4:8  seeds: expected a list, as in [0, 1], found "range(3)"'),
+        ("seeds: [0, 1, 0]", "4:15  seeds.2: 0 is written twice; keep one of them"),
         ("seeds: []", "4:8  seeds: expected one entry or more, found []"),
         ("seeds: [-1]", "4:9  seeds.0: expected at least 0, found -1"),
         ("sweep:", "4:1  sweep: expected a mapping, found nothing"),
@@ -373,7 +395,9 @@ def test_an_unknown_profile_is_told_with_those_there_are(error, text, message):
         ("train.epochs=x", '  train.epochs: expected a whole number, found "x"'),
         ("train.epochs=", "  train.epochs: expected a whole number, found nothing"),
         ("data.train=3=4", '  data.train: expected a whole number, found "3=4"'),
-        ("train.batch_size=[1", ": not valid YAML: expected ',' or ']', but got '<stream end>'"),
+        ("train.batch_size=[1", ': not valid YAML: this "[" is not closed, or a comma is missing in it'),
+        ("data.train=.inf", "  data.train: expected a finite number, found inf"),
+        ("title=!x a", ': the tag "!x" means nothing in a study; leave it out'),
         ("model=lenet", '  model: expected a mapping, as in {kind: lenet}, found "lenet"'),
         (
             "data.kind=cifar11",
@@ -429,3 +453,76 @@ def test_mistakes_of_keys_and_axes_come_before_those_of_points(error):
         f'a.yaml:4:1  tasks: "tasks" is not a key of a study. Did you mean "task"? Allowed: {KEYS}\n'
         'a.yaml:5:9  seeds.0: expected a whole number, found "x"'
     )
+
+
+def test_a_study_too_large_is_refused_before_a_point_is_built(error):
+    text = "".join(f"  data.seed: {list(range(100))}\n  train.batch_size: {list(range(1, 101))}\n".splitlines(True))
+    start = time.process_time()
+    assert error(f"seeds: {list(range(100))}\nsweep:\n{text}") == (
+        "a.yaml:5:1  sweep: 1,000,000 points: data.seed 100 x train.batch_size 100 x seeds 100. Allowed: 20,000"
+    )
+    assert time.process_time() - start < 4  # 0.1 s on one core at rest
+
+
+def test_points_are_counted_however_they_are_said(error):
+    many = list(range(300))
+    assert error(f"zip: {{data.seed: {many}}}\nseeds: {many}\n") == (
+        "a.yaml:4:1  zip: 90,000 points: data.seed 300 x seeds 300. Allowed: 20,000"
+    )
+    assert error("include: [" + "{train.epochs: 1}, " * 300 + f"]\nseeds: {many}\n") == (
+        "a.yaml:5:1  seeds: 90,300 points: seeds 300, and include 300. Allowed: 20,000"
+    )
+    axes = "".join(f"  a{i}: [1, 2]\n" for i in range(2000))
+    assert error(f"sweep:\n{axes}") == (
+        "a.yaml:4:1  sweep: more than 1,000,000,000,000 points: a0 2 x a1 2 x a2 2 x a3 2 x a4 2 x .... Allowed: 20,000"
+    )
+
+
+def test_the_points_of_profiles_are_counted_too(error):
+    profiles = "".join(f"  p{i}: {{title: x}}\n" for i in range(6))
+    assert error(f"seeds: {list(range(10_000))}\nprofiles:\n{profiles}") == (
+        "a.yaml:5:1  profiles: make 70,000 points with the study's own. Allowed: 60,000"
+    )
+
+
+def test_trainings_and_probes_are_counted(error):
+    probes = "".join(f"  - {{kind: rkhs_norm, at: [end], label: l{i}}}\n" for i in range(400))
+    assert error(f"seeds: {list(range(150))}\nprobes:\n{probes}") == (
+        "a.yaml:5:1  probes: with every point's probes, 60,150 trainings and probes. Allowed: 50,000"
+    )
+
+
+def test_large_values_in_many_points_are_counted(error):
+    direction = f"task: {{kind: linear_predictor, direction: {[1.0] * 3000}}}\n"
+    assert error(f"{direction}sweep: {{data.seed: {list(range(4000))}}}\n", head=GAUSSIAN) == (
+        "a.yaml:5:1  sweep: 4,000 points of 3,012 values each, entries of exclude counted. "
+        "Allowed: 1,000,000 values in all"
+    )
+
+
+def test_a_long_value_is_never_printed_whole(error):
+    long = "x" * 200_000
+    for text in (
+        f"model: {{kind: {long}}}",
+        f"{long}: 1",
+        f"title: {{{long}: {long}}}",
+        f"sweep: {{{long}: [1]}}",
+        f"a: @{long}",
+    ):
+        assert len(error(text + "\n")) < 1500
+    for override in (
+        f"{long}=1",
+        f"title={{a: {long}}}",
+        f"data.train={long}",
+        f"probes.{'9' * 5000}.top=3",
+        f"data.{long}=1",
+        f"title=@{long}",
+    ):
+        assert len(error("", override)) < 1500
+
+
+def test_of_many_mistakes_the_first_are_told(error):
+    lines = error(f"sweep: {{train.epochs: [{', '.join(f'x{i}' for i in range(500))}]}}\n").splitlines()
+    assert len(lines) == 2 * 30 + 1
+    assert lines[0].startswith('a.yaml:4:24  sweep.train.epochs.0: expected a whole number, found "x0"')
+    assert lines[-1] == "and 470 more mistakes"

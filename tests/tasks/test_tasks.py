@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from tolerance import assert_close
 
-from linstudy.data import load
+from linstudy.data import Places, load
 from linstudy.data.dataset import Dataset
+from linstudy.data.places import HERE
 from linstudy.spec.data import DigitsData, GaussianData, NpzData
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.task import (
@@ -267,15 +268,26 @@ def test_files_that_are_not_labels_are_rejected(column, content, name, message):
 @pytest.mark.parametrize("name", ["missing.txt", "missing.npy"])
 def test_a_missing_file_is_named(tmp_path, name):
     task = ColumnTask(kind="column", path=str(tmp_path / name))
-    with pytest.raises(LinstudyError, match=f"{name}: cannot be read"):
-        label(task, dataset(3, 2), nothing)
-    with pytest.raises(LinstudyError, match=f"{name}: cannot be read: No such file"):
-        task_source(task)
+    for look in (lambda: label(task, dataset(3, 2), nothing), lambda: task_source(task, HERE)):
+        with pytest.raises(LinstudyError, match=f'there is no ".*{name}"; correct the path'):
+            look()
+
+
+def test_labels_lie_beside_the_study_or_else_in_the_data_folder(tmp_path):
+    task = ColumnTask(kind="column", path="labels.txt")
+    places = Places(tmp_path / "study", tmp_path / "data")
+    for folder, content in [(tmp_path / "data", "1\n1\n1\n"), (tmp_path / "study", "-1\n-1\n-1\n")]:
+        folder.mkdir()
+        (folder / "labels.txt").write_text(content)
+        assert label(task, dataset(2, 1), nothing, places).train_labels[0] == float(content.split()[0])
+        assert task_source(task, places) == task_source(
+            ColumnTask(kind="column", path=str(folder / "labels.txt")), HERE
+        )
 
 
 def test_the_source_of_a_column_follows_its_content(column):
     one, same, other = column("1\n", "a.txt"), column("1\n", "b.txt"), column("-1\n", "c.txt")
-    assert task_source(one) == task_source(same) != task_source(other)
+    assert task_source(one, HERE) == task_source(same, HERE) != task_source(other, HERE)
 
 
 def dataset(train, test, labels=None, classes=()):
