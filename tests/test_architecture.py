@@ -30,6 +30,7 @@ LEVELS = [
     {"models", "tasks"},
     {"data"},
     {"store"},
+    {"explain"},
     {"plan"},
     {"tangent", "spec", "metrics", "__init__"},
 ]

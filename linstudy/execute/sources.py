@@ -1,6 +1,8 @@
 """What identifies the content behind a spec: data folders, label files, a user's model."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from linstudy.data.identity import source_identity
 from linstudy.models.source import model_source
@@ -8,25 +10,23 @@ from linstudy.plan import Identify
 from linstudy.spec.base import Spec
 from linstudy.tasks.source import task_source
 
-_SOURCES = {"import": model_source, "column": task_source}
-"""The kinds of model and task whose content lies outside the study."""
+Source = str | Mapping[str, str]
 
 
-def sources(data_folder: Path | None) -> Identify:
-    """The `identify` of a plan, for data looked for in a folder; each content is looked at once."""
+def sources(data_folder: Path | None, study_folder: Path) -> Identify:
+    """The `identify` of a plan, for what is looked for in these folders and here; each content is looked at once."""
+    folders = [folder for folder in (study_folder, data_folder, Path.cwd()) if folder is not None]
+    parts: dict[str, Callable[[Any], Source]] = {
+        "data": lambda spec: source_identity(spec, data_folder),
+        "model": lambda spec: model_source(spec, folders),
+        "task": task_source,
+    }
+    known: dict[tuple[str, str], Source] = {}
 
-    def identify(part: str, spec: Spec) -> str:
-        if part == "data":
-            return source_identity(spec, data_folder)  # type: ignore[arg-type]
-        source = _SOURCES.get(spec.kind)  # type: ignore[attr-defined]
-        return source(spec) if source is not None else ""  # type: ignore[arg-type]
-
-    known: dict[tuple[str, str], str] = {}
-
-    def remembered(part: str, spec: Spec) -> str:
+    def identify(part: str, spec: Spec) -> Source:
         key = (part, repr(spec))
         if key not in known:
-            known[key] = identify(part, spec)
+            known[key] = parts[part](spec)
         return known[key]
 
-    return remembered
+    return identify

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from linstudy.data import Dataset
 from linstudy.runs.events import Emit, Fingerprint, Progress, Stopped
 from linstudy.runs.job import Job
+from linstudy.spec.task import Task
 from linstudy.spec.train import Precision
 from linstudy.tasks.kinds import label
 from linstudy.tasks.labelled import Labelled
@@ -16,16 +18,20 @@ def dtype_of(precision: Precision) -> np.dtype:
 
 def labelled(job: Job, emit: Emit, precision: Precision) -> Labelled:
     """The inputs and labels of a run's task, in the run's precision."""
-    data = job.dataset()
-    emit(Fingerprint(data.fingerprint))
-    return label(job.spec.task, data, job.needed).astype(dtype_of(precision))  # type: ignore[union-attr]
+    return label(job.spec.task, _loaded(job, emit), job.needed).astype(dtype_of(precision))  # type: ignore[union-attr]
 
 
-def inputs_of(job: Job, emit: Emit, precision: Precision) -> np.ndarray:
-    """All inputs of a run's data: the training samples, then the test samples."""
+def inputs_of(job: Job, emit: Emit, task: Task | None, precision: Precision) -> np.ndarray:
+    """All inputs of a task, or of the data if None: the training samples, then the test samples."""
+    data = _loaded(job, emit)
+    made = data if task is None else label(task, data, job.needed)
+    return np.concatenate([made.train_inputs, made.test_inputs]).astype(dtype_of(precision))
+
+
+def _loaded(job: Job, emit: Emit) -> Dataset:
     data = job.dataset()
     emit(Fingerprint(data.fingerprint))
-    return np.concatenate([data.train_inputs, data.test_inputs]).astype(dtype_of(precision))
+    return data
 
 
 def progress_of(job: Job, emit: Emit, text: str, start: float = 0.0, end: float = 1.0):

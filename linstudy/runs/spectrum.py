@@ -12,7 +12,6 @@ from linstudy.runs.events import Chose, Emit, Measured, Produced, Restarted
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import precision
-from linstudy.spec.checks import DEFAULT_TOP
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import SpectrumRun
 from linstudy.tangent import freeze, infinite_width, ntk_gram, spectrum
@@ -80,9 +79,9 @@ def run(job: Job, emit: Emit) -> None:
     assert isinstance(spec, SpectrumRun)
     emit(Restarted())
     with precision(spec.spectrum.precision):
-        inputs = inputs_of(job, emit, spec.spectrum.precision)
+        inputs = inputs_of(job, emit, spec.task, spec.spectrum.precision)
         gram = KERNELS[spec.spectrum.kernel](spec, job, emit, inputs)
-    trace, top = float(np.trace(gram, dtype=np.float64)), min(spec.spectrum.top or DEFAULT_TOP, len(inputs))
+    trace, top = float(np.trace(gram, dtype=np.float64)), spec.spectrum.kept(len(inputs))
     del inputs
     report = progress_of(job, emit, "eigenvectors", start=SHARE_OF_GRAM)
     report(0.0)

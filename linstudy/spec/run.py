@@ -1,8 +1,8 @@
 """The complete description of one run of each kind: what its identity is made of."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from linstudy.spec.base import Spec
 from linstudy.spec.data import Data
@@ -14,22 +14,39 @@ from linstudy.spec.train import Train
 
 
 class SpectrumRun(Spec):
-    """The eigendecomposition of the NTK Gram at initialization."""
+    """The eigendecomposition of the NTK Gram at initialization, over the inputs of a task.
+
+    Attributes:
+        task: The task, where it makes its inputs; None where they are those of the data.
+        seed: None for an infinite-width kernel, which has no initialization.
+    """
 
     kind: Literal["spectrum"]
     data: Data
     model: Model
     spectrum: Spectrum
-    seed: int
+    task: Task | None = None
+    seed: int | None
 
 
 class NadsRun(Spec):
-    """The neural anisotropy directions at the origin, at initialization."""
+    """The neural anisotropy directions at the origin, at initialization: those of a model on inputs of a shape.
+
+    Attributes:
+        data: The data that tell the shape, where only they can.
+    """
 
     kind: Literal["nads"]
-    data: Data
     model: Model
+    shape: tuple[int, ...] | None = None
+    data: Data | None = None
     seed: int
+
+    @model_validator(mode="after")
+    def _has_a_shape(self) -> Self:
+        if (self.shape is None) == (self.data is None):
+            raise ValueError("NADs need the shape of an input, or else the data that tell it")
+        return self
 
 
 class TrainingRun(Spec):
@@ -57,3 +74,8 @@ class ProbeRun(Spec):
 
 
 RunSpec = Annotated[SpectrumRun | NadsRun | TrainingRun | ProbeRun, Field(discriminator="kind")]
+
+
+def as_training(spec: RunSpec) -> TrainingRun | None:
+    """The spec, if it is a training's."""
+    return spec if isinstance(spec, TrainingRun) else None

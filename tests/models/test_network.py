@@ -278,14 +278,15 @@ def test_a_module_that_is_not_there_is_named():
 
 def test_the_source_of_an_imported_model_follows_its_file_and_does_not_import_it(users_module, tmp_path):
     spec = imported(f"{users_module}:stateless")
-    before = model_source(spec)
+    before = model_source(spec, [])
     assert users_module not in sys.modules
-    assert model_source(imported(f"{users_module}:stateful")) == before
-    (tmp_path / f"{users_module}.py").write_text(USERS_MODULE + "# changed\n")
-    assert model_source(spec) != before
+    assert list(before) == [users_module]
+    assert model_source(imported(f"{users_module}:stateful"), []) == before
+    (tmp_path / f"{users_module}.py").write_text(USERS_MODULE + "changed = True\n")
+    assert model_source(spec, []) != before
 
 
 @pytest.mark.parametrize("factory", ["nowhere:make", "nowhere.at_all:make", "sys:exit"])
 def test_a_source_that_is_not_there_says_where_it_was_looked_for(factory):
     with pytest.raises(LinstudyError, match="looked for beside the study file"):
-        model_source(imported(factory))
+        model_source(imported(factory), [])

@@ -1,0 +1,33 @@
+"""What identifies a spec: everything that it says and that can change a number, said in one way."""
+
+import unicodedata
+from typing import Any
+
+from linstudy.spec.base import Spec
+
+
+def identity_content(spec: Spec) -> dict[str, Any]:
+    """The fields of a spec that are not at their default, in JSON's types; `kind` always.
+
+    Equal values are one: 1 and 1.0 of a number, −0.0 and 0.0, a name in either Unicode form. Not so in the arguments of
+    a user's own model, which can tell them apart.
+    """
+    fields = type(spec).model_fields
+    return {
+        name: _content(value)
+        for name, value in spec
+        if name not in spec.outside and value != fields[name].get_default(call_default_factory=True)
+    }
+
+
+def _content(value: Any) -> Any:
+    match value:
+        case Spec():
+            return identity_content(value)
+        case tuple():
+            return [_content(entry) for entry in value]
+        case float():
+            return value + 0.0
+        case str():
+            return unicodedata.normalize("NFC", value)
+    return value
