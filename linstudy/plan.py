@@ -12,6 +12,7 @@ from typing import Any
 
 from linstudy.spec.base import Spec
 from linstudy.spec.data import Data, DataForm, unknown_form
+from linstudy.spec.errors import LinstudyError
 from linstudy.spec.identity import identity_content
 from linstudy.spec.probe import AnyProbe
 from linstudy.spec.resolution import resolve
@@ -19,12 +20,12 @@ from linstudy.spec.run import NadsRun, ProbeRun, RunSpec, SpectrumRun, TrainingR
 from linstudy.spec.study import Point
 from linstudy.spec.train import in_function_space
 
-NUMERICS = {"spectrum": 3, "nads": 2, "training": 3, "probe": 3}
+NUMERICS = {"spectrum": 4, "nads": 2, "training": 3, "probe": 3}
 """Bumped for a kind of run when its results, or a default of its specs, change."""
 
 Identify = Callable[[str, Spec], str | Mapping[str, str]]
-"""What identifies the content behind a spec, given the part of the run (data, model or task) that it describes: one text,
-or one for each of several files."""
+"""What identifies the content behind a spec, given the part of the run (data, model or task) that it describes: one
+text, or one for each of several files."""
 
 FormOf = Callable[[Data], DataForm]
 
@@ -156,8 +157,11 @@ class _Planner:
 
     def _nads(self, point: Point) -> Run:
         shape = self._form(point.data).shape
-        data = point.data if shape is None else None
-        spec = NadsRun(kind="nads", model=point.model, shape=shape, data=data, seed=point.seed)
+        if shape is None:
+            raise LinstudyError(
+                f"nads: the shape of {point.data.kind} inputs is not known. Write data: {{kind: gaussian}}"
+            )
+        spec = NadsRun(kind="nads", model=point.model, shape=shape, seed=point.seed)
         return self.plan.add(self._run(spec, []))
 
     def _needs(self, point: Point, kinds: Iterable[str]) -> list[Need]:

@@ -93,8 +93,10 @@ def test_plan_lists_runs_needs_and_status(tmp_path):
     done = linstudy("plan", "a.yaml", cwd=tmp_path)
     spectrum, training, counts = done.stdout.splitlines()
     assert spectrum.split()[0] == training.split()[0] == "planned"
-    assert spectrum.endswith("spectrum digits mlp seed=0")
-    assert training.endswith(f"training digits mlp eigenfunction(index=3) seed=0  <- spectrum {spectrum.split()[1]}")
+    assert spectrum.endswith("spectrum digits(train=1442, test=355) mlp top=1000 seed=0")
+    assert training.endswith(
+        f"training digits(train=1442, test=355) mlp eigenfunction(index=3) seed=0  <- spectrum {spectrum.split()[1]}"
+    )
     assert counts == "2 runs: 2 planned"
 
 

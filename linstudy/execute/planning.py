@@ -15,12 +15,13 @@ from linstudy.spec.run import RunSpec, as_training
 from linstudy.spec.train import in_function_space
 from linstudy.store.workspace import Workspace
 
-
 MOST_NEWS = 20
 """New runs that are explained: those of one study are mostly new for one reason."""
 
 _STORED = """
-SELECT run_id, any_value(spec)::VARCHAR, any_value(source), list(role) FILTER (role IS NOT NULL), list(needs) FILTER (role IS NOT NULL)
+SELECT
+    run_id, any_value(spec)::VARCHAR, any_value(source),
+    list(role) FILTER (role IS NOT NULL), list(needs) FILTER (role IS NOT NULL)
 FROM (SELECT *, rowid AS position FROM run ORDER BY position DESC LIMIT 10000)
 LEFT JOIN dependency USING (run_id) GROUP BY run_id ORDER BY any_value(position) DESC
 """

@@ -17,7 +17,7 @@ def run(job: Job, emit: Emit) -> None:
     assert isinstance(job.spec, NadsRun)
     emit(Restarted())
     with precision("float64"):
-        shape = job.spec.shape or job.dataset().train_inputs.shape[1:]
+        shape = job.spec.shape
         model = freeze(*initial_network(job, shape))
         found = nads(model, jnp.zeros((1, *shape)), progress=progress_of(job, emit, "directions"))
     emit(Produced("nads", {"directions": found.directions, "singular_values": found.singular_values}))

@@ -9,7 +9,7 @@ class Spec(BaseModel):
     """A frozen piece of a study: unknown fields and lossy conversions are errors.
 
     Attributes:
-        outside: Fields that are outside the identity: where something lies, what it is called, what is resolved elsewhere.
+        outside: Fields outside the identity: where something lies, what it is called, what another field says.
     """
 
     outside: ClassVar[frozenset[str]] = frozenset()

@@ -1,6 +1,5 @@
 """What identifies a spec: everything that it says and that can change a number, said in one way."""
 
-import unicodedata
 from typing import Any
 
 from linstudy.spec.base import Spec
@@ -9,8 +8,8 @@ from linstudy.spec.base import Spec
 def identity_content(spec: Spec) -> dict[str, Any]:
     """The fields of a spec that are not at their default, in JSON's types; `kind` always.
 
-    Equal values are one: 1 and 1.0 of a number, −0.0 and 0.0, a name in either Unicode form. Not so in the arguments of
-    a user's own model, which can tell them apart.
+    Equal numbers are one, −0.0 and 0.0 too. Not so in the arguments of a user's own model, which can tell 8 from 8.0
+    and one Unicode form of a text from another.
     """
     fields = type(spec).model_fields
     return {
@@ -28,6 +27,4 @@ def _content(value: Any) -> Any:
             return [_content(entry) for entry in value]
         case float():
             return value + 0.0
-        case str():
-            return unicodedata.normalize("NFC", value)
     return value

@@ -1,8 +1,8 @@
 """The complete description of one run of each kind: what its identity is made of."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from linstudy.spec.base import Spec
 from linstudy.spec.data import Data
@@ -30,23 +30,12 @@ class SpectrumRun(Spec):
 
 
 class NadsRun(Spec):
-    """The neural anisotropy directions at the origin, at initialization: those of a model on inputs of a shape.
-
-    Attributes:
-        data: The data that tell the shape, where only they can.
-    """
+    """The neural anisotropy directions at the origin, at initialization: those of a model on inputs of a shape."""
 
     kind: Literal["nads"]
     model: Model
-    shape: tuple[int, ...] | None = None
-    data: Data | None = None
+    shape: tuple[int, ...]
     seed: int
-
-    @model_validator(mode="after")
-    def _has_a_shape(self) -> Self:
-        if (self.shape is None) == (self.data is None):
-            raise ValueError("NADs need the shape of an input, or else the data that tell it")
-        return self
 
 
 class TrainingRun(Spec):

@@ -10,8 +10,9 @@ from linstudy.spec.train import Precision
 DEFAULT_TOP = 1000
 
 ALL_KEPT = 1500
-"""Samples up to which every eigenvector is stored, 18 MB at most. All are computed anyway, so `top` changes none of their
-bits there, and none of the runs that need them. Of more samples the j-th pair depends on `top` by rounding."""
+"""Samples up to which every eigenvector is stored, 18 MB at most. All are computed there whatever `top` says, so that
+it changes neither their bits nor the runs that need them. Of more samples the j-th pair depends on `top` by rounding,
+which can turn the sign of an entry near 0: a training on it is then another one."""
 
 
 class Spectrum(Spec):

@@ -130,7 +130,7 @@ def _spec_columns(spec_fields: Sequence[Field]) -> Iterator[tuple[str, str]]:
 
 
 def _is_part(field: Field) -> bool:
-    return len(field.path) == 1 and field.types == {"OBJECT"}
+    return len(field.path) == 1 and field.types <= {"OBJECT", "NULL"}
 
 
 def _extract(field: Field) -> str:

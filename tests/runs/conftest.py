@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from linstudy.data.kinds import form
 from linstudy.plan import make_plan
 from linstudy.runs.events import Measured, Produced, Stopped
 from linstudy.runs.job import Job
@@ -73,7 +74,7 @@ def told(tmp_path):
     def run_all(text, together=False, only_plan=False):
         path = tmp_path / "study.yaml"
         path.write_text(text)
-        told = Told(make_plan(load_study(path).points, lambda part, spec: ""))
+        told = Told(make_plan(load_study(path).points, lambda part, spec: "", form))
         runs = [] if only_plan else list(told.plan.runs.values())
         if together:
             told.execute_together(runs)
