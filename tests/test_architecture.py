@@ -132,13 +132,13 @@ def test_no_code_outside_the_spec_branches_on_a_kind(path):
 
 
 def spec_classes(path):
-    """The names under which a file has imported classes of specs."""
+    """The names under which a file has imported classes of specs, but for what all of them are."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("linstudy.spec."):
             module = importlib.import_module(node.module)
             for alias in node.names:
                 imported = getattr(module, alias.name)
-                if isinstance(imported, type) and issubclass(imported, Spec):
+                if isinstance(imported, type) and issubclass(imported, Spec) and imported is not Spec:
                     yield alias.asname or alias.name
 
 
