@@ -100,6 +100,19 @@ def test_plan_lists_runs_needs_and_status(tmp_path):
     assert counts == "2 runs: 2 planned"
 
 
+def test_plan_says_how_a_new_run_differs_from_the_nearest_that_is_stored(workspace):
+    (workspace / "a.yaml").write_text(
+        "study: a\ndata: {kind: digits, train: 9}\nmodel: {kind: mlp}\ntask: {kind: eigenfunction, index: 3}\n"
+    )
+    lines = linstudy("plan", "a.yaml", "--set", "data.test=4", cwd=workspace).stdout.splitlines()
+    assert lines[0].startswith("planned")
+    assert lines[1] == (
+        "            nearest: r1, data.train 9 (there nothing), data.test 4 (there nothing), "
+        "spectrum.top 13 (there nothing)"
+    )
+    assert "nearest" not in "".join(lines[2:]), "no training is stored"
+
+
 @pytest.mark.parametrize(
     ("data", "linearize", "words"),
     [

@@ -10,7 +10,7 @@ import numpy as np
 
 from linstudy.data import Dataset, load
 from linstudy.spec.errors import LinstudyError
-from linstudy.spec.run import RunSpec
+from linstudy.spec.run import NadsRun, RunSpec
 
 CHECKPOINT = "checkpoint"
 
@@ -60,6 +60,7 @@ class Job:
 
     def dataset(self) -> Dataset:
         """The data of the run; kept, since the next run of a study mostly has the same."""
+        assert not isinstance(self.spec, NadsRun)
         return _dataset(self.spec.data, self.data_folder)
 
 

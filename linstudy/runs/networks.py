@@ -18,6 +18,7 @@ from linstudy.train.network import initial_state
 
 def initial_network(job: Job, input_shape: tuple[int, ...]) -> tuple[Any, Any]:
     """The network that a run's seed initializes, and its running statistics."""
+    assert job.spec.seed is not None
     return make_network(job.spec.model, input_shape, job.spec.seed)
 
 
