@@ -46,7 +46,8 @@ def workspace(tmp_path):
             "spectrum": {},
             "seed": 0,
         }
-        ledger.register(StudyRow("small", "", "", STUDY), [RunRow("r1", "spectrum", spec)])
+        row = RunRow("r1", "spectrum", spec, source='{"data": "digits-sklearn-1"}')
+        ledger.register(StudyRow("small", "", "", STUDY), [row])
         attempt = ledger.begin("r1", {})
         ledger.write(Batch(metrics=[MetricRow("r1", "trace", "", "", None, None, 2.5)]))
         ledger.finish(attempt, "failed", "ValueError: odd", "Traceback: here")
