@@ -25,7 +25,7 @@ def resolve(point: Point, form: DataForm) -> Point:
 
 def _with(spec: Any, changes: dict[str, Any]) -> Any:
     known = {name: value for name, value in changes.items() if value is not None}
-    return spec.model_copy(update=known) if known else spec
+    return spec if all(getattr(spec, name) is value for name, value in known.items()) else spec.model_copy(update=known)
 
 
 @singledispatch
