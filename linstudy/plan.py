@@ -11,20 +11,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from linstudy.spec.base import Spec
-from linstudy.spec.probe import AlignmentProbe, AnyProbe
-from linstudy.spec.run import NadsRun, ProbeRun, RunSpec, SpectrumRun, TrainingRun
+from linstudy.spec.data import Data, DataForm, unknown_form
+from linstudy.spec.errors import LinstudyError
+from linstudy.spec.identity import identity_content
+from linstudy.spec.probe import AnyProbe
+from linstudy.spec.resolution import resolve
+from linstudy.spec.run import NadsRun, ProbeRun, RunSpec, SpectrumRun, TrainingRun, as_training
 from linstudy.spec.study import Point
-from linstudy.spec.task import DirectionTask, EigenfunctionTask, NadTask
-from linstudy.spec.train import AnchorEpoch, in_function_space
+from linstudy.spec.train import in_function_space
 
-NUMERICS = {"spectrum": 3, "nads": 2, "training": 3, "probe": 3}
+NUMERICS = {"spectrum": 4, "nads": 2, "training": 3, "probe": 3}
 """Bumped for a kind of run when its results, or a default of its specs, change."""
 
-_OUTSIDE = {"data": {"path"}, "task": {"path"}}
-"""Fields that say where something lies; what lies there is the source's identity."""
+Identify = Callable[[str, Spec], str | Mapping[str, str]]
+"""What identifies the content behind a spec, given the part of the run (data, model or task) that it describes: one
+text, or one for each of several files."""
 
-Identify = Callable[[str, Spec], str]
-"""What identifies the content behind a spec, given the part of the run (data, model or task) that it describes."""
+FormOf = Callable[[Data], DataForm]
 
 
 @dataclass(frozen=True)
@@ -84,72 +87,101 @@ class Plan:
         return self.runs[run_id]
 
 
-def make_plan(points: Iterable[Point], identify: Identify) -> Plan:
+def make_plan(points: Iterable[Point], identify: Identify, form: FormOf = unknown_form) -> Plan:
     """The runs behind some points, shared where they are the same.
 
     Args:
-        identify: Gives an empty text for a spec that names nothing outside the study.
+        identify: Gives nothing for a spec that names nothing outside the study.
+        form: Tells what is known of a data set before it is loaded.
     """
-    plan = Plan()
+    planner = _Planner(identify, form)
     for point in points:
-        training = _training(plan, point, identify)
+        planner.add(point)
+    return planner.plan
+
+
+class _Planner:
+    """Adds the runs behind points to a plan, each after what it needs."""
+
+    def __init__(self, identify: Identify, form: FormOf):
+        self.plan = Plan()
+        self._identify, self._form = identify, form
+        self._builders: dict[str, Callable[[Point], Run]] = {"spectrum": self._spectrum, "nads": self._nads}
+
+    def add(self, point: Point) -> None:
+        point = resolve(point, self._form(point.data))
+        training = self._training(point)
         for probe in point.probes:
-            _probe(plan, point, probe, training, identify)
-    return plan
+            self._probe(point, probe, training)
 
+    def _training(self, point: Point) -> Run:
+        needs = self._needs(point, point.task.needs)
+        if (epoch := point.train.anchor_epoch) is not None:
+            network = point.model_copy(update={"train": point.train.model_copy(update={"linearize": None})})
+            needs.append(Need("anchor", self._training(network).run_id, (epoch,)))
+        spec = TrainingRun(
+            kind="training", data=point.data, model=point.model, task=point.task, train=point.train, seed=point.seed
+        )
+        return self.plan.add(replace(self._run(spec, needs), checkpoints=(point.train.epochs,)))
 
-def _probe(plan: Plan, point: Point, probe: AnyProbe, training: Run, identify: Identify) -> None:
-    """Add a probe, which needs what its training needs too: labels and anchor are made again."""
-    epochs = probe.epochs(point.train.epochs)
-    needs = {need.role: need for need in (Need("training", training.run_id, epochs), *training.needs)}
-    if isinstance(probe, AlignmentProbe) and "spectrum" not in needs:
-        needs["spectrum"] = Need("spectrum", _spectrum(plan, point, identify).run_id)
-    spec = ProbeRun(
-        kind="probe",
-        data=point.data,
-        model=point.model,
-        task=point.task,
-        train=point.train,
-        probe=probe,
-        epochs=epochs,
-        seed=point.seed,
-    )
-    plan.add(_run(plan, spec, tuple(needs.values()), identify))
+    def _probe(self, point: Point, probe: AnyProbe, training: Run) -> None:
+        """Add a probe, which needs what its training needs too: labels and anchor are made again."""
+        epochs = probe.epochs(point.train.epochs)
+        needs = {need.role: need for need in (Need("training", training.run_id, epochs), *training.needs)}
+        for need in self._needs(point, [role for role in probe.needs if role not in needs]):
+            needs[need.role] = need
+        spec = ProbeRun(
+            kind="probe",
+            data=point.data,
+            model=point.model,
+            task=point.task,
+            train=point.train,
+            probe=probe,
+            epochs=epochs,
+            seed=point.seed,
+        )
+        self.plan.add(self._run(spec, needs.values()))
 
+    def _spectrum(self, point: Point) -> Run:
+        """The spectrum over the inputs of the point's task."""
+        task = point.task if point.task.makes_inputs else None
+        spec = SpectrumRun(
+            kind="spectrum",
+            data=point.data,
+            model=point.model,
+            spectrum=point.spectrum,
+            task=task,
+            seed=point.seed if point.spectrum.has_seed else None,
+        )
+        return self.plan.add(self._run(spec, [] if task is None else self._needs(point, task.needs)))
 
-def _spectrum(plan: Plan, point: Point, identify: Identify) -> Run:
-    spec = SpectrumRun(kind="spectrum", data=point.data, model=point.model, spectrum=point.spectrum, seed=point.seed)
-    return plan.add(_run(plan, spec, (), identify))
+    def _nads(self, point: Point) -> Run:
+        shape = self._form(point.data).shape
+        if shape is None:
+            raise LinstudyError(
+                f"nads: the shape of {point.data.kind} inputs is not known. Write data: {{kind: gaussian}}"
+            )
+        spec = NadsRun(kind="nads", model=point.model, shape=shape, seed=point.seed)
+        return self.plan.add(self._run(spec, []))
 
+    def _needs(self, point: Point, kinds: Iterable[str]) -> list[Need]:
+        """The runs of some kinds that a point brings, each in the role of its kind."""
+        return [Need(kind, self._builders[kind](point).run_id) for kind in kinds]
 
-def _training(plan: Plan, point: Point, identify: Identify) -> Run:
-    needs: list[Need] = []
-    if isinstance(point.task, EigenfunctionTask):
-        needs.append(Need("spectrum", _spectrum(plan, point, identify).run_id))
-    if isinstance(point.task, NadTask):
-        nads = NadsRun(kind="nads", data=point.data, model=point.model, seed=point.seed)
-        needs.append(Need("nads", plan.add(_run(plan, nads, (), identify)).run_id))
-    linearize = point.train.linearize
-    if linearize is not None and isinstance(linearize.at, AnchorEpoch):
-        network = point.model_copy(update={"train": point.train.model_copy(update={"linearize": None})})
-        needs.append(Need("anchor", _training(plan, network, identify).run_id, (linearize.at.epoch,)))
-    spec = TrainingRun(
-        kind="training", data=point.data, model=point.model, task=point.task, train=point.train, seed=point.seed
-    )
-    return plan.add(replace(_run(plan, spec, tuple(needs), identify), checkpoints=(point.train.epochs,)))
-
-
-def _run(plan: Plan, spec: RunSpec, needs: tuple[Need, ...], identify: Identify) -> Run:
-    source = source_of(spec, identify)
-    run_id = run_identity(spec, [need.run_id for need in needs], source)
-    settings = [plan.runs[need.run_id].setting_id for need in needs]
-    return Run(run_id, setting_identity(spec, settings, source), spec, source, needs)
+    def _run(self, spec: RunSpec, needs: Iterable[Need]) -> Run:
+        source = source_of(spec, self._identify)
+        needs = tuple(needs)
+        run_id = run_identity(spec, [need.run_id for need in needs], source)
+        settings = [self.plan.runs[need.run_id].setting_id for need in needs]
+        return Run(run_id, setting_identity(spec, settings, source), spec, source, needs)
 
 
 def source_of(spec: RunSpec, identify: Identify) -> str:
-    """The identity of what a run's spec names outside the study."""
-    parts = [name for name in ("data", "model", "task") if name in type(spec).model_fields]
-    return ",".join(identity for name in parts if (identity := identify(name, getattr(spec, name))))
+    """What lies behind each part of a run that names something outside the study, as JSON; empty if none does."""
+    parts = {name: getattr(spec, name, None) for name in ("data", "model", "task")}
+    found = {name: identify(name, part) for name, part in parts.items() if part is not None}
+    found = {name: identity for name, identity in found.items() if identity}
+    return json.dumps(found, sort_keys=True) if found else ""
 
 
 def run_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
@@ -158,7 +190,7 @@ def run_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
     Args:
         needs: The ids of the runs that it needs.
     """
-    return _identity(_canonical(spec), needs, source, spec.kind)
+    return _identity(identity_content(spec), needs, source, spec.kind)
 
 
 def setting_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
@@ -167,7 +199,7 @@ def setting_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
     Args:
         needs: The settings of the runs that it needs.
     """
-    content = _canonical(spec)
+    content = identity_content(spec)
     content.pop("seed", None)
     return _identity(content, needs, source, spec.kind)
 
@@ -183,16 +215,6 @@ def _identity(spec: dict[str, Any], needs: Iterable[str], source: str, kind: str
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _canonical(spec: RunSpec) -> dict[str, Any]:
-    content = spec.model_dump(mode="json", exclude_defaults=True)
-    for part, names in _OUTSIDE.items():
-        for name in names & content.get(part, {}).keys():
-            del content[part][name]
-    for moment in ("at", "every"):  # resolved in `epochs`
-        content.get("probe", {}).pop(moment, None)
-    return content
-
-
 def fusion_key(spec: RunSpec) -> str | None:
     """What runs that may train as one program have in common; None for a run that only trains alone.
 
@@ -200,16 +222,17 @@ def fusion_key(spec: RunSpec) -> str | None:
     they share a Gram, so their seed and inputs are the same too, and a linearization at a checkpoint, whose anchor
     is no other's, is alone.
     """
-    if not isinstance(spec, TrainingRun):
+    training = as_training(spec)
+    if training is None:
         return None
-    content = spec.model_dump(mode="json", exclude={"task", "seed"})
+    content = training.model_dump(mode="json", exclude={"task", "seed"})
     del content["train"]["optimizer"]["learning_rate"]
-    if in_function_space(spec.train, spec.data.train, spec.data.test) is not False:
-        if spec.train.linearize is not None and isinstance(spec.train.linearize.at, AnchorEpoch):
+    if in_function_space(training.train, training.data.train, training.data.test) is not False:
+        if training.train.anchor_epoch is not None:
             return None
-        content["seed"] = spec.seed
-        if isinstance(spec.task, DirectionTask):  # makes inputs of its own
-            content["task"] = spec.task.model_dump(mode="json")
+        content["seed"] = training.seed
+        if training.task.makes_inputs:
+            content["task"] = training.task.model_dump(mode="json")
     return json.dumps(content, sort_keys=True)
 
 
@@ -222,13 +245,13 @@ def describe_fields(content: Mapping[str, Any]) -> str:
     """As `describe`, of the fields that differ from the defaults."""
     parts = [content["kind"]]
     for name, part in content.items():
-        if isinstance(part, dict) and name != "train":
-            fields = _fields({field: value for field, value in part.items() if field != "kind"})
-            kind = part.get("kind", "")
-            parts.append(f"{kind}({fields})" if fields else kind)
-        elif name == "train" and part:
-            parts.append(_fields(part))
-    return " ".join([*filter(None, parts), f"seed={content['seed']}"])
+        if isinstance(part, dict):
+            kind, fields = part.get("kind", ""), _fields({key: value for key, value in part.items() if key != "kind"})
+            parts.append(f"{kind}({fields})" if kind and fields else kind or fields)
+        elif name == "shape":
+            parts.append(f"shape={part}")
+    seed = content.get("seed")
+    return " ".join([*filter(None, parts), *([] if seed is None else [f"seed={seed}"])])
 
 
 def _fields(part: dict[str, Any]) -> str:

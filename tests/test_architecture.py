@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from linstudy.spec.base import Spec
 from linstudy.spec.data import Data
 from linstudy.spec.model import Model
 from linstudy.spec.probe import AnyProbe
@@ -30,6 +31,7 @@ LEVELS = [
     {"models", "tasks"},
     {"data"},
     {"store"},
+    {"explain"},
     {"plan", "resources"},
     {"tangent", "spec", "metrics", "machine", "__init__"},
 ]
@@ -129,6 +131,67 @@ def test_no_code_outside_the_spec_branches_on_a_kind(path):
         assert [ast.unparse(node) for node in ast.walk(tree(path)) if asks_for_a_kind(node)] == []
 
 
+def spec_classes(path):
+    """The names under which a file has imported classes of specs, but for what all of them are."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("linstudy.spec."):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                imported = getattr(module, alias.name)
+                if isinstance(imported, type) and issubclass(imported, Spec) and imported is not Spec:
+                    yield alias.asname or alias.name
+
+
+def asks_for_a_class(node, classes):
+    """Whether an expression asks if something is of one of the classes, or a `match` does.
+
+    What an `assert` says is no question: it tells the reader and the type checker what a function is given.
+    """
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass", "type"):
+        return any(part.id in classes for part in ast.walk(node) if isinstance(part, ast.Name))
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        return any(ast.unparse(side) in classes for side in sides) and "type(" in ast.unparse(node)
+    return isinstance(node, ast.MatchClass) and ast.unparse(node.cls) in classes
+
+
+def without_asserts(node):
+    """The nodes of a tree that are in no `assert`."""
+    if not isinstance(node, ast.Assert):
+        yield node
+        for child in ast.iter_child_nodes(node):
+            yield from without_asserts(child)
+
+
+@each_file
+def test_no_code_outside_the_spec_branches_on_a_class_of_specs(path):
+    if room(path) != "spec":
+        classes = set(spec_classes(path))
+        questions = [node for node in without_asserts(tree(path)) if asks_for_a_class(node, classes)]
+        assert [ast.unparse(node) for node in questions] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("if isinstance(task, NadTask): pass", True),
+        ("x = isinstance(task, NadTask | Other)", True),
+        ("x = isinstance(task, (Other, NadTask))", True),
+        ("x = type(task) is NadTask", True),
+        ("match task:\n    case NadTask(): pass", True),
+        ("assert isinstance(task, NadTask)", False),
+        ("x = isinstance(task, Other)", False),
+        ("x = NadTask(kind='nad', index=1)", False),
+    ],
+)
+def test_a_branch_on_a_class_of_specs_is_seen(tmp_path, source, expected):
+    path = tmp_path / "a.py"
+    path.write_text(f"from linstudy.spec.task import NadTask\nfrom elsewhere import Other\n{source}\n")
+    classes = set(spec_classes(path))
+    assert classes == {"NadTask"}
+    assert any(asks_for_a_class(node, classes) for node in without_asserts(tree(path))) is expected
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -150,8 +213,12 @@ def test_an_upward_import_is_seen(tmp_path):
     assert list(imported_rooms(path)) == ["store", "__init__", "runs"]
 
 
+def members(union):
+    return list(get_args(get_args(union)[0]))
+
+
 def kinds(union):
-    return [get_args(member.model_fields["kind"].annotation)[0] for member in get_args(get_args(union)[0])]
+    return [get_args(member.model_fields["kind"].annotation)[0] for member in members(union)]
 
 
 @pytest.mark.parametrize(
@@ -169,3 +236,22 @@ def kinds(union):
 )
 def test_a_rooms_table_lists_the_kinds_that_can_be_written(module, table, words):
     assert list(getattr(importlib.import_module(module), table)) == words
+
+
+@pytest.mark.parametrize(
+    ("module", "table", "words"),
+    [
+        ("linstudy.models.source", "SOURCES", kinds(Model)),
+        ("linstudy.tasks.source", "SOURCES", kinds(Task)),
+        ("linstudy.runs.spectrum", "INFINITE_WIDTH", kinds(Model)),
+        ("linstudy.runs.kinds", "TOGETHER", kinds(RunSpec)),
+    ],
+)
+def test_a_table_of_some_kinds_has_no_others(module, table, words):
+    assert set(getattr(importlib.import_module(module), table)) <= set(words)
+
+
+def test_what_tasks_and_probes_need_are_kinds_of_runs():
+    needs = {kind for part in members(Task) + members(AnyProbe) for kind in part.needs}
+    assert needs == {"spectrum", "nads"}
+    assert needs <= set(kinds(RunSpec))

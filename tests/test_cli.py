@@ -63,7 +63,15 @@ def register(folder, study, runs, failing, error="odd"):
 def workspace(tmp_path):
     """Published results of one run, which failed after one number."""
     with Ledger.open(Workspace(tmp_path)) as ledger:
-        ledger.register(StudyRow("small", "", "", STUDY), [RunRow("r1", "spectrum", SPEC)])
+        spec = {
+            "kind": "spectrum",
+            "data": {"kind": "digits"},
+            "model": {"kind": "mlp"},
+            "spectrum": {},
+            "seed": 0,
+        }
+        row = RunRow("r1", "spectrum", spec, source='{"data": "digits-sklearn-1"}')
+        ledger.register(StudyRow("small", "", "", STUDY), [row])
         attempt = ledger.begin("r1", {})
         ledger.write(Batch(metrics=[MetricRow("r1", "trace", "", "", None, None, 2.5)]))
         ledger.finish(attempt, "failed", "ValueError: odd", "Traceback: here")
@@ -110,9 +118,24 @@ def test_plan_lists_runs_needs_and_status(tmp_path):
     done = linstudy("plan", "a.yaml", cwd=tmp_path)
     spectrum, training, counts = done.stdout.splitlines()
     assert spectrum.split()[0] == training.split()[0] == "planned"
-    assert spectrum.endswith("spectrum digits mlp seed=0")
-    assert training.endswith(f"training digits mlp eigenfunction(index=3) seed=0  <- spectrum {spectrum.split()[1]}")
+    assert spectrum.endswith("spectrum digits(train=1442, test=355) mlp top=1000 seed=0")
+    assert training.endswith(
+        f"training digits(train=1442, test=355) mlp eigenfunction(index=3) seed=0  <- spectrum {spectrum.split()[1]}"
+    )
     assert counts == "2 runs: 2 planned"
+
+
+def test_plan_says_how_a_new_run_differs_from_the_nearest_that_is_stored(workspace):
+    (workspace / "a.yaml").write_text(
+        "study: a\ndata: {kind: digits, train: 9}\nmodel: {kind: mlp}\ntask: {kind: eigenfunction, index: 3}\n"
+    )
+    lines = linstudy("plan", "a.yaml", "--set", "data.test=4", cwd=workspace).stdout.splitlines()
+    assert lines[0].startswith("planned")
+    assert lines[1] == (
+        "            nearest: r1, data.train 9 (there nothing), data.test 4 (there nothing), "
+        "spectrum.top 13 (there nothing)"
+    )
+    assert "nearest" not in "".join(lines[2:]), "no training is stored"
 
 
 @pytest.mark.parametrize(

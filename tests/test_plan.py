@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linstudy import plan as planning
+from linstudy.data.kinds import form
 from linstudy.plan import describe, fusion_key, make_plan
+from linstudy.spec.errors import LinstudyError
 from linstudy.spec.study import Point
 
 BASE = {
@@ -25,7 +27,7 @@ def embedded(part, spec):
 
 
 def plan(*points, identify=embedded):
-    return make_plan([Point.model_validate(point, strict=False) for point in points], identify)
+    return make_plan([Point.model_validate(point, strict=False) for point in points], identify, form)
 
 
 def changed(path, value, base=BASE):
@@ -151,12 +153,12 @@ def test_what_waits_for_a_run_is_found_near_and_far():
 # What makes it the same run
 
 GOLDEN = [
-    "12a778a90cf91b2b",  # spectrum
-    "4bafd27f54c2dc98",  # training
-    "1ba73ddd80690e08",  # training
-    "d0238cd7dfec00d4",  # probe
-    "894629abfe85cd4d",  # nads
-    "b1bd8770a41f7af4",  # training
+    "07c3c3e906d7ca5a",  # spectrum
+    "7c974856e712f899",  # training
+    "9a67600e072a6c4a",  # training
+    "a0c118fce34d5029",  # probe
+    "8e9a0527a071e66a",  # nads
+    "bb1d058de2d6afb1",  # training
 ]
 
 
@@ -174,7 +176,8 @@ def test_the_same_point_in_two_studies_is_one_run():
 
 DEFAULTS = {
     "data.seed": 0,
-    "data.train": None,
+    "data.train": 1442,
+    "data.test": 355,
     "model.activation": "relu",
     "train.optimizer": {"kind": "sgd"},
     "train.schedule": "linear",
@@ -182,10 +185,10 @@ DEFAULTS = {
     "train.linearize": None,
     "train.precision": "float32",
     "spectrum": {},
-    "spectrum.top": None,
+    "spectrum.top": 1000,
     "spectrum.kernel": "empirical",
     "spectrum.precision": "float32",
-    "probes.0.top": None,
+    "probes.0.top": 1000,
     "probes.0.label": "",
 }
 OPTIMIZER_DEFAULTS = {"learning_rate": 0.05, "momentum": 0.9}
@@ -202,10 +205,108 @@ def test_defaults_spelled_out_or_left_out_give_the_same_ids(names, optimizer):
     assert ids(point) == ids(BASE)
 
 
-def test_a_whole_number_is_the_same_as_its_decimal():
-    task = {"kind": "linear_predictor", "direction": [1, 0]}
-    decimal = {"kind": "linear_predictor", "direction": [1.0, 0.0], "margin": 1}
-    assert ids({**BASE, "task": task, "probes": []}) == ids({**BASE, "task": decimal, "probes": []})
+CLASSES = {**BASE, "task": {"kind": "binary_classes"}, "probes": [{"kind": "spectrum_summary", "at": ["end"]}]}
+CIFAR100 = changed("data.kind", "cifar100", CLASSES)
+FEW = {**BASE, "data": {"kind": "digits", "train": 50, "test": 20}}
+NPZ = {**BASE, "data": {"kind": "npz", "path": "a.npz"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "other", "base"),
+    [
+        ("data.train", None, 1442, CLASSES),
+        ("task.positive", None, [0, 1, 2, 3, 4], CLASSES),
+        ("task.positive", [3, 1, 2, 0, 4, 4], [0, 1, 2, 3, 4], CLASSES),
+        ("task.positive", None, list(range(50)), CIFAR100),
+        ("train.batch_size", 1442, 2000, CLASSES),
+        ("probes.0.samples", None, 1442, CLASSES),
+        ("spectrum.top", None, 1000, BASE),
+        ("spectrum.top", None, 70, FEW),
+        ("probes.0.top", None, 70, FEW),
+        ("spectrum.top", None, 1000, NPZ),
+    ],
+)
+def test_what_is_left_out_is_what_it_means(path, one, other, base):
+    assert ids(changed(path, one, base)) == ids(changed(path, other, base))
+    assert ids(changed(path, one, base)) != ids(changed(path, [7] if path.endswith("positive") else 7, base))
+
+
+def test_what_only_the_data_can_tell_stays_open():
+    classes = {**NPZ, "task": {"kind": "binary_classes"}, "probes": []}
+    assert ids(classes) != ids(changed("data.train", 1442, classes))
+    assert ids(classes) != ids(changed("task.positive", [0, 1, 2, 3, 4], classes))
+
+
+def test_how_many_eigenvectors_can_be_named_trains_nothing_anew_where_all_are_computed():
+    named = changed("spectrum.top", 30, FEW)
+    assert {kind for kind, run_id in ids(FEW).items() if ids(named)[kind] != run_id} == {"probe"}
+    assert of_kind(plan(FEW), "spectrum")[0].spec.spectrum.top == 70
+    assert of_kind(plan(named), "probe")[0].spec.probe.top == 30
+
+
+def predictor(**fields):
+    return {**BASE, "data": {"kind": "gaussian"}, "task": {"kind": "linear_predictor", **fields}, "probes": []}
+
+
+@pytest.mark.parametrize("direction", [[1.0, 0.0], [1, -0.0]])
+def test_equal_numbers_are_one(direction):
+    assert ids(predictor(direction=[1, 0])) == ids(predictor(direction=direction, margin=1))
+    assert ids(predictor(direction=[1, 0])) != ids(predictor(direction=[1, 1e-9]))
+
+
+def imported(factory="nets:make", **arguments):
+    return {**CLASSES, "model": {"kind": "import", "factory": factory, "arguments": arguments}}
+
+
+def test_values_that_a_users_factory_can_tell_apart_are_two():
+    assert ids(imported(depth=8)) != ids(imported(depth=8.0))
+    assert ids(imported(factor=0.0)) != ids(imported(factor=-0.0))
+    assert ids(imported(flag=True)) != ids(imported(flag=1))
+    assert ids(imported(file="na\u00efve")) != ids(imported(file="nai\u0308ve")), "two files in most folders"
+
+
+# What a task that makes its inputs brings
+
+NAD_POINT = {
+    "data": {"kind": "gaussian"},
+    "model": {"kind": "mlp"},
+    "task": {"kind": "nad", "index": 1},
+    "probes": [{"kind": "alignment", "at": ["start"]}],
+}
+
+
+def test_a_spectrum_is_one_of_the_inputs_that_its_task_makes():
+    found = plan(NAD_POINT)
+    [spectrum], [nads] = of_kind(found, "spectrum"), of_kind(found, "nads")
+    assert spectrum.spec.task == of_kind(found, "training")[0].spec.task
+    assert [(need.role, need.run_id) for need in spectrum.needs] == [("nads", nads.run_id)]
+    assert ids(NAD_POINT)["spectrum"] != ids(changed("task.margin", 2.0, NAD_POINT))["spectrum"]
+    assert of_kind(plan(BASE), "spectrum")[0].spec.task is None
+
+
+@pytest.mark.parametrize(("path", "value"), [("data.train", 7), ("data.test", 7), ("data.seed", 7), ("task.index", 2)])
+def test_nads_are_those_of_a_model_and_a_shape(path, value):
+    other = ids(changed(path, value, NAD_POINT))
+    assert other["nads"] == ids(NAD_POINT)["nads"]
+    assert other["training"] != ids(NAD_POINT)["training"]
+
+
+@pytest.mark.parametrize(("path", "value"), [("data.shape", [7]), ("model.hidden", [7]), ("seed", 7)])
+def test_other_models_and_shapes_have_other_nads(path, value):
+    assert ids(changed(path, value, NAD_POINT))["nads"] != ids(NAD_POINT)["nads"]
+
+
+def test_nads_of_inputs_whose_shape_is_unknown_are_refused():
+    with pytest.raises(LinstudyError, match=r"nads: the shape of npz inputs is not known\. Write data"):
+        plan({**NAD_POINT, "data": {"kind": "npz", "path": "a.npz"}})
+
+
+def test_a_spectrum_of_infinite_width_has_no_seed():
+    infinite = {**BASE, "spectrum": {"kernel": "infinite_width"}}
+    one, other = ids(infinite), ids(changed("seed", 1, infinite))
+    assert one["spectrum"] == other["spectrum"]
+    assert one["training"] != other["training"]
+    assert ids(BASE)["spectrum"] != ids(changed("seed", 1))["spectrum"]
 
 
 def shuffled(node, order):
@@ -253,7 +354,7 @@ EVERY, ABOVE, PROBE = {"spectrum", "training", "probe"}, {"training", "probe"}, 
         ("train.linearize", {"batch_norm": "initial"}, ABOVE),
         ("train.linearize", {"space": "parameters"}, ABOVE),
         ("probes.0.top", 3, PROBE),
-        ("probes.0.label", "late", PROBE),
+        ("probes.0.label", "late", set()),
         ("probes.0.at", ["end"], PROBE),
         ("probes.0.every", 7, PROBE),
         ("probes.0.kind", "energy_concentration", PROBE),
@@ -381,13 +482,16 @@ def test_a_linearization_at_a_checkpoint_and_other_kinds_of_run_are_alone():
     assert key_of(changed("train.linearize", {"at": {"epoch": 3}, "space": "parameters"}, NETWORK)) is not None
 
 
+DIGITS = "digits(train=1442, test=355)"
+
+
 def test_a_run_is_described_by_its_kinds_and_what_is_not_default():
     point = changed("train.optimizer", {"kind": "adam", "learning_rate": 0.1})
     assert [describe(run.spec) for run in plan(point).runs.values()] == [
-        "spectrum digits lenet seed=0",
-        "training digits lenet eigenfunction(index=5) epochs=30, optimizer={kind=adam, learning_rate=0.1} seed=0",
-        "probe digits lenet eigenfunction(index=5) epochs=30, optimizer={kind=adam, learning_rate=0.1} "
-        "alignment(at=['start', 'end']) seed=0",
+        f"spectrum {DIGITS} lenet top=1000 seed=0",
+        f"training {DIGITS} lenet eigenfunction(index=5) epochs=30, optimizer={{kind=adam, learning_rate=0.1}} seed=0",
+        f"probe {DIGITS} lenet eigenfunction(index=5) epochs=30, optimizer={{kind=adam, learning_rate=0.1}} "
+        "alignment(at=['start', 'end'], top=1000) seed=0",
     ]
 
 

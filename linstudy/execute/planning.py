@@ -2,22 +2,34 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from linstudy.data.kinds import sizes
+from linstudy.data.kinds import form, sizes
 from linstudy.data.places import Places
 from linstudy.execute.sources import missing_sources, sources
+from linstudy.explain import StoredRun, nearest
 from linstudy.history import Stored, is_complete
 from linstudy.plan import Plan, Run, describe, make_plan
 from linstudy.spec.points import Study, load_study
-from linstudy.spec.run import RunSpec, TrainingRun
+from linstudy.spec.run import RunSpec, as_training
 from linstudy.spec.train import in_function_space
 from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.workspace import Workspace
 
 ABANDONED = "running: their process is gone. The next `linstudy run` goes on from their last stored state"
 """Said of runs that count as running in a workspace where no process is at work."""
+
+MOST_NEWS = 20
+"""New runs that are explained: those of one study are mostly new for one reason."""
+
+_STORED = """
+SELECT
+    run_id, any_value(spec)::VARCHAR, any_value(source),
+    list(role) FILTER (role IS NOT NULL), list(needs) FILTER (role IS NOT NULL)
+FROM (SELECT *, rowid AS position FROM run ORDER BY position DESC LIMIT 10000)
+LEFT JOIN dependency USING (run_id) GROUP BY run_id ORDER BY any_value(position) DESC
+"""
 
 
 def planned(path: Path, profile: str | None, overrides: Sequence[str], data_folder: Path | None) -> tuple[Study, Plan]:
@@ -26,17 +38,20 @@ def planned(path: Path, profile: str | None, overrides: Sequence[str], data_fold
     sys.path += [str(folder) for folder in places.folders if str(folder) not in sys.path]
     identify = sources(places)
     study = load_study(path, profile=profile, overrides=overrides, sizes=sizes, outside=missing_sources(identify))
-    return study, make_plan(study.points, identify)
+    return study, make_plan(study.points, identify, form)
 
 
 def told(plan: Plan, workspace: Workspace) -> Iterator[str]:
-    """One line a run: status, id, what it is, what it needs; then the counts."""
+    """One line a run: status, id, what it is, what it needs, and for new ones how they are new; then the counts."""
     stored = _published(workspace, plan)
+    news = _news(plan, workspace, stored)
     states = {run_id: _state(run, stored.get(run_id, Stored())) for run_id, run in plan.runs.items()}
     for run_id, run in plan.runs.items():
         needs = ", ".join(f"{need.role} {need.run_id}" for need in run.needs)
         what = f"{describe(run.spec)}{_trained(run.spec)}"
         yield f"{states[run_id]:<12}{run_id}  {what}{f'  <- {needs}' if needs else ''}"
+        if run_id in news:
+            yield f"{'':<12}{news[run_id]}"
     counts = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).items())
     yield f"{len(plan.runs)} runs: {counts}"
     if "running" in states.values() and workspace.holder() is None:
@@ -45,16 +60,36 @@ def told(plan: Plan, workspace: Workspace) -> Iterator[str]:
 
 def _trained(spec: RunSpec) -> str:
     """How a linearization will be trained; nothing for other runs."""
-    if not isinstance(spec, TrainingRun) or spec.train.linearize is None:
+    training = as_training(spec)
+    if training is None or training.train.linearize is None:
         return ""
     words = {True: "in function space", False: "by parameters", None: "in function space if its Gram fits"}
-    return f" ({words[in_function_space(spec.train, *sizes(spec.data))]})"
+    return f" ({words[in_function_space(training.train, *sizes(training.data))]})"
 
 
 def _state(run: Run, stored: Stored) -> str:
     if stored.status == "done" and not is_complete(run, stored):
         return "extend"  # done, but a checkpoint is missing that a probe or an anchor needs
     return stored.status
+
+
+def _news(plan: Plan, workspace: Workspace, known: Collection[str]) -> dict[str, str]:
+    """How the first new runs differ from the stored ones nearest to them."""
+    new = [run for run_id, run in plan.runs.items() if run_id not in known][:MOST_NEWS]
+    if not new or not known:
+        return {}
+    stored = list(_stored(workspace))
+    found = {run.run_id: nearest(run, stored) for run in new}
+    return {run_id: str(neighbour) for run_id, neighbour in found.items() if neighbour is not None}
+
+
+def _stored(workspace: Workspace) -> Iterator[StoredRun]:
+    from linstudy.store.query import query
+
+    for run_id, spec, source, roles, needs in query(workspace.results, _STORED).rows:
+        read = StoredRun.read(run_id, spec, source, dict(zip(roles or (), needs or (), strict=True)))
+        if read is not None:
+            yield read
 
 
 def _published(workspace: Workspace, plan: Plan) -> dict[str, Stored]:

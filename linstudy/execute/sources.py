@@ -1,6 +1,7 @@
 """What identifies the content behind a spec: data folders, label files, a user's model."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from linstudy.data.identity import source_identity
 from linstudy.data.places import Places
@@ -11,8 +12,7 @@ from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import Outside
 from linstudy.tasks.source import task_source
 
-_SOURCES = {"import": model_source, "column": task_source}
-"""The kinds of model and task whose content lies outside the study."""
+Source = str | Mapping[str, str]
 
 _FIELDS = {"data": "path", "model": "factory", "task": "path"}
 """The fields in which they name it."""
@@ -20,22 +20,20 @@ _FIELDS = {"data": "path", "model": "factory", "task": "path"}
 
 def sources(places: Places) -> Identify:
     """The `identify` of a plan; each content is looked at once."""
+    parts: dict[str, Callable[[Any], Source]] = {
+        "data": lambda spec: source_identity(spec, places),
+        "model": lambda spec: model_source(spec, places),
+        "task": lambda spec: task_source(spec, places),
+    }
+    known: dict[tuple[str, str], Source] = {}
 
-    def identify(part: str, spec: Spec) -> str:
-        if part == "data":
-            return source_identity(spec, places)  # type: ignore[arg-type]
-        source = _SOURCES.get(spec.kind)  # type: ignore[attr-defined]
-        return source(spec, places) if source is not None else ""  # type: ignore[arg-type]
-
-    known: dict[tuple[str, str], str] = {}
-
-    def remembered(part: str, spec: Spec) -> str:
+    def identify(part: str, spec: Spec) -> Source:
         key = (part, repr(spec))
         if key not in known:
-            known[key] = identify(part, spec)
+            known[key] = parts[part](spec)
         return known[key]
 
-    return remembered
+    return identify
 
 
 def missing_sources(identify: Identify) -> Outside:

@@ -1,7 +1,8 @@
 """A user's own Equinox module."""
 
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import equinox as eqx
 from jaxtyping import PRNGKeyArray
@@ -24,7 +25,7 @@ def make(spec: ImportModel, input_shape: tuple[int, ...], key: PRNGKeyArray) -> 
     made = _factory(spec)(input_shape, key, **spec.arguments)
     match made:
         case eqx.Module():
-            model, state = Stateless(made), None
+            model, state = Stateless(cast(Callable[..., Any], made)), None
         case tuple((eqx.Module(), eqx.nn.State())):
             model, state = made
         case _:

@@ -1,30 +1,97 @@
-"""What identifies a user's own model. Imports no JAX, and of the user's code only packages around the module."""
+"""What identifies a user's own model: its modules and the files that its arguments name. Imports none of them."""
 
 import hashlib
 import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Any
 
+from linstudy.data.content import file_hash
 from linstudy.data.places import Places
+from linstudy.models.modules import find_module, own_modules
+from linstudy.models.syntax import syntax_hash
 from linstudy.spec.errors import LinstudyError
-from linstudy.spec.model import ImportModel
+from linstudy.spec.model import ImportModel, Model
+
+Source = Mapping[str, str]
+"""A hash by module or file."""
 
 
-def model_source(spec: ImportModel, places: Places) -> str:
-    """SHA-256 of the source file of the factory's module.
+def model_source(spec: Model, places: Places) -> Source:
+    """What the numbers of a model depend on beyond its spec; nothing for linstudy's own models.
+
+    Args:
+        places: Where a relative path in the arguments is looked for.
 
     Raises:
-        LinstudyError: If there is no such module.
+        LinstudyError: If the module of a factory is missing, or a file cannot be read.
     """
-    module_name = spec.factory.partition(":")[0]
-    check_not_hidden(module_name, places)
+    return SOURCES[spec.kind](spec, places) if spec.kind in SOURCES else {}
+
+
+def _imported(spec: ImportModel, places: Places) -> Source:
+    return {**_modules(spec, places), **_files(spec.arguments, places.folders)}
+
+
+SOURCES: dict[str, Callable[..., Source]] = {"import": _imported}
+"""The kinds of model whose content lies outside the study."""
+
+
+def _modules(spec: ImportModel, places: Places) -> Source:
+    """A hash of each of the user's own modules that the factory's module imports, directly or not, and of itself."""
+    name = spec.factory.partition(":")[0]
+    check_not_hidden(name, places)
+    found = find_module(name)
+    if found is None or not found.has_location:
+        raise no_module(name, places)
+    return {module: _hash(path) for module, path in sorted(own_modules(name).items())}
+
+
+def _hash(path: Path) -> str:
+    content = _read(path)
+    structure = syntax_hash(content) if path.suffix == ".py" else None
+    return structure or hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
     try:
-        found = importlib.util.find_spec(module_name)
-    except (ImportError, ValueError):
-        found = None
-    if found is None or found.origin is None or not found.has_location:
-        raise no_module(module_name, places)
-    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
+        return path.read_bytes()
+    except OSError as error:
+        raise LinstudyError(f"model.factory: its module {path} cannot be read: {error.strerror}") from None
+
+
+def _files(arguments: Any, folders: Sequence[Path]) -> Source:
+    """The content of each file that a text among the arguments names, wherever it is found under that name."""
+    named = {text: _named(text, folders) for text in sorted(set(_texts(arguments)))}
+    return {text: "+".join(_content(path) for path in paths) for text, paths in named.items() if paths}
+
+
+def _content(path: Path) -> str:
+    try:
+        return file_hash(path)
+    except OSError as error:
+        raise LinstudyError(f"model.arguments: the file {path} cannot be read: {error.strerror}") from None
+
+
+def _named(text: str, folders: Sequence[Path]) -> list[Path]:
+    with suppress(OSError, ValueError, RuntimeError):  # too long a name, a null character, no such home
+        given = Path(text).expanduser()
+        found = (folder / given for folder in folders)
+        return list(dict.fromkeys(path.resolve() for path in found if path.is_file()))
+    return []
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _texts(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _texts(entry)
 
 
 def no_module(name: str, places: Places) -> LinstudyError:

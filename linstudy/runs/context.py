@@ -6,6 +6,7 @@ import numpy as np
 
 from linstudy.facts import Progress
 from linstudy.runs.job import Job, Stopped
+from linstudy.spec.task import Task
 from linstudy.spec.train import Precision
 from linstudy.tasks.kinds import label
 from linstudy.tasks.labelled import Labelled
@@ -21,10 +22,11 @@ def labelled(job: Job, precision: Precision) -> Labelled:
     return label(job.spec.task, job.dataset(), job.needed, job.places).astype(dtype_of(precision))  # type: ignore[union-attr]
 
 
-def inputs_of(job: Job, precision: Precision) -> np.ndarray:
-    """All inputs of a run's data: the training samples, then the test samples."""
+def inputs_of(job: Job, task: Task | None, precision: Precision) -> np.ndarray:
+    """All inputs of a task, or of the data if None: the training samples, then the test samples."""
     data = job.dataset()
-    return np.concatenate([data.train_inputs, data.test_inputs]).astype(dtype_of(precision))
+    made = data if task is None else label(task, data, job.needed, job.places)
+    return np.concatenate([made.train_inputs, made.test_inputs]).astype(dtype_of(precision))
 
 
 def progress_of(job: Job, text: str, start: float = 0.0, end: float = 1.0) -> Callable[[float], None]:

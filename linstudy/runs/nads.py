@@ -17,7 +17,7 @@ def run(job: Job) -> None:
     """Leaves the artifact `nads`: directions, one a row, and singular values."""
     assert isinstance(job.spec, NadsRun)
     with precision("float64"):
-        shape = job.dataset().train_inputs.shape[1:]
+        shape = job.spec.shape
         model = freeze(*initial_network(job, shape))
         budget, report = default_budget(job.resources.features), progress_of(job, "directions")
         found = nads(model, jnp.zeros((1, *shape)), memory_budget=budget, progress=report)

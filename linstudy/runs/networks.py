@@ -10,7 +10,7 @@ from linstudy.models.network import Stateless, make_network
 from linstudy.models.parts import model_warnings
 from linstudy.runs.job import Arrays, Job
 from linstudy.spec.run import ProbeRun, TrainingRun
-from linstudy.spec.train import AnchorEpoch, Linearize, Train
+from linstudy.spec.train import Train
 from linstudy.tangent import freeze, linearize, merge, split
 from linstudy.tasks.labelled import Labelled
 from linstudy.train.checkpoint import from_arrays, ordinary
@@ -20,6 +20,7 @@ from linstudy.train.network import initial_state
 
 def initial_network(job: Job, input_shape: tuple[int, ...]) -> tuple[Any, Any]:
     """The network that a run's seed initializes, and its running statistics; what is odd about it is told."""
+    assert job.spec.seed is not None
     model, statistics = make_network(job.spec.model, input_shape, job.spec.seed)
     job.tell(*map(Notice, model_warnings(model)))
     return model, statistics
@@ -31,16 +32,16 @@ def starting_point(job: Job, spec: TrainingRun | ProbeRun, data: Labelled) -> tu
     how = spec.train.linearize
     if how is None:
         return model, statistics
-    anchor, anchor_statistics = _anchor(job, spec.train, model, statistics, how, data)
+    anchor, anchor_statistics = _anchor(job, spec.train, model, statistics, data)
     chosen = statistics if how.batch_norm == "initial" else anchor_statistics
     return Stateless(linearize(freeze(anchor, chosen), centred=how.centred)), None
 
 
-def _anchor(job: Job, train: Train, model: Any, statistics: Any, how: Linearize, data: Labelled) -> tuple[Any, Any]:
-    if not isinstance(how.at, AnchorEpoch):
+def _anchor(job: Job, train: Train, model: Any, statistics: Any, data: Labelled) -> tuple[Any, Any]:
+    if train.anchor_epoch is None:
         return model, statistics
     network = train.model_copy(update={"linearize": None})
-    state = stored_state(job.load("anchor", CHECKPOINT, how.at.epoch), model, statistics, network, data)
+    state = stored_state(job.load("anchor", CHECKPOINT, train.anchor_epoch), model, statistics, network, data)
     return with_state(model, state)
 
 

@@ -12,7 +12,6 @@ from linstudy.runs.gram_file import GramFile, discard
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import ROUNDING, precision
-from linstudy.spec.checks import DEFAULT_TOP
 from linstudy.spec.run import SpectrumRun
 from linstudy.spec.spectrum import BYTES_PER_PAIR
 from linstudy.spec.train import Precision
@@ -98,8 +97,8 @@ def run(job: Job) -> None:
     spec = job.spec
     assert isinstance(spec, SpectrumRun)
     with precision(spec.spectrum.precision):
-        inputs = inputs_of(job, spec.spectrum.precision)
-        top = min(spec.spectrum.top or DEFAULT_TOP, len(inputs))
+        inputs = inputs_of(job, spec.task, spec.spectrum.precision)
+        top = spec.spectrum.kept(len(inputs))
         _require(job, len(inputs), top)
         gram = KERNELS[spec.spectrum.kernel](spec, job, inputs)
     trace = float(np.trace(gram, dtype=np.float64))

@@ -203,6 +203,7 @@ def _quality_facts(quality: LabelQuality | None) -> Iterator[Fact]:
     if quality is not None:
         yield Number(metrics.LABEL_GAP, quality.gap)
         yield Number(metrics.LABEL_RESIDUAL, quality.residual)
+        yield Number(metrics.LABEL_ROTATION, quality.rotation)
         if quality.warning:
             yield Notice(quality.warning)
 

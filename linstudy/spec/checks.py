@@ -4,18 +4,16 @@ from collections.abc import Callable, Iterator
 
 from linstudy.spec.data import Data
 from linstudy.spec.document import TreePath
+from linstudy.spec.model import FunctionFamily
 from linstudy.spec.probe import AnyProbe, GramProbe
 from linstudy.spec.problems import Problem
 from linstudy.spec.spectrum import BYTES_PER_PAIR, FULL_BYTES
 from linstudy.spec.study import Point
-from linstudy.spec.task import DirectionTask, EigenfunctionTask
-from linstudy.spec.train import AnchorEpoch
+from linstudy.spec.task import EigenfunctionTask
+from linstudy.spec.vocabulary import kinds_of, specs_at
 
-DEFAULT_TOP = 1000
 FEW_SAMPLES = 10_000
 """What a message proposes where a full decomposition is too large: 2.2 GiB, and minutes."""
-
-INFINITELY_WIDE = ("mlp", "lenet")
 NEEDS_CLASSES = ("binary_classes",)
 Sizes = Callable[[Data], tuple[int | None, int | None]]
 
@@ -38,12 +36,6 @@ def point_problems(point: Point, sizes: Sizes) -> Iterator[Problem]:
             yield Problem(("probes", position, *problem.path), problem.message)
 
 
-def kept_eigenvectors(point: Point, samples: int | None) -> int:
-    """How many eigenvectors the point's spectrum keeps, as far as is known."""
-    top = point.spectrum.top or DEFAULT_TOP
-    return min(top, samples) if samples is not None else top
-
-
 def _data(point: Point, sizes: Sizes) -> Iterator[Problem]:
     whole = sizes(point.data.model_copy(update={"train": None, "test": None}))
     for split, asked, available in zip(("train", "test"), (point.data.train, point.data.test), whole, strict=True):
@@ -62,23 +54,29 @@ def _spectrum(point: Point, samples: int | None) -> Iterator[Problem]:
         )
     elif top is not None and samples is not None and top + 1 >= samples:
         yield from _too_large(("spectrum", "top"), samples, BYTES_PER_PAIR, "top: 1000")
-    if point.spectrum.kernel == "infinite_width" and point.model.kind not in INFINITELY_WIDE:
+    if point.spectrum.kernel == "infinite_width" and not point.model.has_infinite_width:
         yield Problem(
             ("spectrum", "kernel"),
             f"infinite_width is not known for the model {point.model.kind}. "
-            f"Write kernel: empirical, or use one of the models {', '.join(INFINITELY_WIDE)}",
+            f"Write kernel: empirical, or use one of the models {', '.join(_infinitely_wide())}",
         )
 
 
+def _infinitely_wide() -> Iterator[str]:
+    for model in specs_at(Point, ("model",)):
+        if issubclass(model, FunctionFamily) and model.has_infinite_width:
+            yield from kinds_of(model)
+
+
 def _task(point: Point, samples: int | None) -> Iterator[Problem]:
-    task, data, kept = point.task, point.data.kind, kept_eigenvectors(point, samples)
+    task, data, kept = point.task, point.data.kind, point.spectrum.named(samples)
     if isinstance(task, EigenfunctionTask) and task.index > kept:
         yield Problem(
             ("task", "index"),
             f"{task.index} is beyond the {kept} eigenvectors that the spectrum keeps. Allowed: 1 to {kept}"
             + (f", or more with spectrum.top: {task.index}" if samples is None or task.index <= samples else ""),
         )
-    if isinstance(task, DirectionTask) and data != "gaussian":
+    if task.makes_inputs and data != "gaussian":
         yield Problem(
             ("task", "kind"), f"{task.kind} makes its inputs from Gaussian draws. Write data: {{kind: gaussian}}"
         )
@@ -91,9 +89,9 @@ def _task(point: Point, samples: int | None) -> Iterator[Problem]:
 
 
 def _linearize(point: Point) -> Iterator[Problem]:
-    linearize = point.train.linearize
-    if linearize is not None and isinstance(linearize.at, AnchorEpoch):
-        yield from _beyond_the_end(linearize.at.epoch, ("train", "linearize", "at", "epoch"), point)
+    epoch = point.train.anchor_epoch
+    if epoch is not None:
+        yield from _beyond_the_end(epoch, ("train", "linearize", "at", "epoch"), point)
 
 
 def _beyond_the_end(epoch: int, path: TreePath, point: Point) -> Iterator[Problem]:
@@ -122,7 +120,7 @@ def _probe(probe: AnyProbe, point: Point, train: int | None, samples: int | None
         yield Problem(("samples",), f"{asked} of {train} training samples. Allowed: 1 to {train}")
     if isinstance(probe, GramProbe) and (taken := asked or train) is not None:
         yield from _too_large(("samples",), taken, probe.bytes_per_pair, f"samples: {FEW_SAMPLES}")
-    limit = asked or train if isinstance(probe, GramProbe) else kept_eigenvectors(point, samples)
+    limit = asked or train if isinstance(probe, GramProbe) else point.spectrum.named(samples)
     if top is not None and limit is not None and top > limit:
         yield Problem(("top",), f"{top} eigenvectors, where there are {limit}. Allowed: 1 to {limit}")
 

@@ -1,7 +1,8 @@
 """The data sets a study can name."""
 
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -79,6 +80,8 @@ class Cifar100Data(_Subsets):
 class ImageFolderData(_Subsets):
     """Images in train/<class>/ and test/<class>/, all of one size and one number of channels."""
 
+    outside: ClassVar[frozenset[str]] = frozenset({"path"})
+
     kind: Literal["image_folder"] = Field(description="A folder of JPEG or PNG files.")
     path: Annotated[str, AfterValidator(_check_path)] = Field(
         description="Holds train/ and test/; a relative one lies beside the study file, or else in the data folder."
@@ -87,6 +90,8 @@ class ImageFolderData(_Subsets):
 
 class NpzData(_Subsets):
     """A NumPy archive with x_train, y_train, x_test and y_test: vectors, grey images or channel-last images."""
+
+    outside: ClassVar[frozenset[str]] = frozenset({"path"})
 
     kind: Literal["npz"] = Field(description="A NumPy archive.")
     path: Annotated[str, AfterValidator(_check_path), AfterValidator(_check_npz)] = Field(
@@ -110,3 +115,30 @@ Data = Annotated[
     DigitsData | MnistData | FashionMnistData | Cifar10Data | Cifar100Data | ImageFolderData | NpzData | GaussianData,
     Field(discriminator="kind"),
 ]
+
+
+@dataclass(frozen=True)
+class DataForm:
+    """What is known of a data set before any of it is loaded; None where only the data can tell.
+
+    Attributes:
+        train: Training samples.
+        test: Test samples.
+        shape: Shape of one input.
+        classes: The number of classes.
+    """
+
+    train: int | None = None
+    test: int | None = None
+    shape: tuple[int, ...] | None = None
+    classes: int | None = None
+
+    @property
+    def samples(self) -> int | None:
+        """Of training and test together."""
+        return None if self.train is None or self.test is None else self.train + self.test
+
+
+def unknown_form(_: Data) -> DataForm:
+    """For where nothing is known but the spec."""
+    return DataForm()

@@ -1,7 +1,7 @@
 """Which function family a run studies."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
@@ -18,22 +18,36 @@ def _check_factory(factory: str) -> str:
     return factory
 
 
-class MlpModel(Spec):
+class FunctionFamily(Spec):
+    """A family of networks.
+
+    Attributes:
+        has_infinite_width: Whether the NTK of infinitely wide networks of this family is known.
+    """
+
+    has_infinite_width: ClassVar[bool] = False
+
+
+class MlpModel(FunctionFamily):
     """Flatten, dense layers, one logit."""
+
+    has_infinite_width: ClassVar[bool] = True
 
     kind: Literal["mlp"]
     hidden: Annotated[tuple[Width, ...], Field(min_length=1, description="Width of every hidden layer.")] = (100, 100)
     activation: Activation = "relu"
 
 
-class LenetModel(Spec):
+class LenetModel(FunctionFamily):
     """LeNet: two 5×5 convolutions with average pooling, 120, 84, one logit."""
+
+    has_infinite_width: ClassVar[bool] = True
 
     kind: Literal["lenet"]
     activation: Activation = "relu"
 
 
-class ResnetModel(Spec):
+class ResnetModel(FunctionFamily):
     """A residual network of basic blocks with batch norm."""
 
     kind: Literal["resnet"]
@@ -42,7 +56,7 @@ class ResnetModel(Spec):
     activation: Activation = "relu"
 
 
-class ImportModel(Spec):
+class ImportModel(FunctionFamily):
     """A user's own Equinox module: `factory(input_shape, key, **arguments)`."""
 
     kind: Literal["import"]

@@ -13,7 +13,14 @@ Moment = Literal["start", "end"] | Epoch
 
 
 class Probe(Spec):
-    """A measurement at chosen epochs: those of `at`, and every `every`-th from 0 with the last."""
+    """A measurement at chosen epochs: those of `at`, and every `every`-th from 0 with the last.
+
+    Attributes:
+        needs: The kinds of the runs that it measures with, beside its training.
+    """
+
+    outside: ClassVar[frozenset[str]] = frozenset({"at", "every", "label"})  # a run has its epochs resolved
+    needs: ClassVar[tuple[str, ...]] = ()
 
     at: tuple[Moment, ...] = ()
     every: Count | None = None
@@ -36,6 +43,8 @@ class Probe(Spec):
 
 class AlignmentProbe(Probe):
     """α(φ_j) under the NTK at the epoch, for the first eigenvectors φ_j of the NTK at initialization; α of labels."""
+
+    needs: ClassVar[tuple[str, ...]] = ("spectrum",)
 
     kind: Literal["alignment"]
     top: Count | None = Field(

@@ -14,21 +14,27 @@ from linstudy.spec.train import Train
 
 
 class SpectrumRun(Spec):
-    """The eigendecomposition of the NTK Gram at initialization."""
+    """The eigendecomposition of the NTK Gram at initialization, over the inputs of a task.
+
+    Attributes:
+        task: The task, where it makes its inputs; None where they are those of the data.
+        seed: None for an infinite-width kernel, which has no initialization.
+    """
 
     kind: Literal["spectrum"]
     data: Data
     model: Model
     spectrum: Spectrum
-    seed: int
+    task: Task | None = None
+    seed: int | None
 
 
 class NadsRun(Spec):
-    """The neural anisotropy directions at the origin, at initialization."""
+    """The neural anisotropy directions at the origin, at initialization: those of a model on inputs of a shape."""
 
     kind: Literal["nads"]
-    data: Data
     model: Model
+    shape: tuple[int, ...]
     seed: int
 
 
@@ -57,3 +63,8 @@ class ProbeRun(Spec):
 
 
 RunSpec = Annotated[SpectrumRun | NadsRun | TrainingRun | ProbeRun, Field(discriminator="kind")]
+
+
+def as_training(spec: RunSpec) -> TrainingRun | None:
+    """The spec, if it is a training's."""
+    return spec if isinstance(spec, TrainingRun) else None

@@ -1,6 +1,6 @@
 """Which labels a run learns."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,7 +9,19 @@ from linstudy.spec.base import Spec
 Index = Annotated[int, Field(ge=1)]
 
 
-class BinaryClassesTask(Spec):
+class Labelling(Spec):
+    """What labels a run's data.
+
+    Attributes:
+        makes_inputs: Whether its inputs are not those of the data: a spectrum is then one of this task's inputs.
+        needs: The kinds of the runs that the labels come from.
+    """
+
+    makes_inputs: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
+
+
+class BinaryClassesTask(Labelling):
     """+1 for some classes of the data, −1 for the others."""
 
     kind: Literal["binary_classes"]
@@ -18,21 +30,27 @@ class BinaryClassesTask(Spec):
     )
 
 
-class EigenfunctionTask(Spec):
+class EigenfunctionTask(Labelling):
     """sign φ_j of the NTK at initialization, over training and test samples together."""
+
+    needs: ClassVar[tuple[str, ...]] = ("spectrum",)
 
     kind: Literal["eigenfunction"]
     index: Index = Field(description="j, counted from 1 in order of decreasing eigenvalue.")
 
 
-class DirectionTask(Spec):
+class DirectionTask(Labelling):
     """x = margin·y·u + w with w ~ N(0, I − uuᵀ): a linear predictor along one direction u."""
+
+    makes_inputs: ClassVar[bool] = True
 
     margin: float = Field(default=1.0, gt=0, description="ε of the paper's appendix C.")
 
 
 class NadTask(DirectionTask):
     """A linear predictor along the j-th neural anisotropy direction at initialization."""
+
+    needs: ClassVar[tuple[str, ...]] = ("nads",)
 
     kind: Literal["nad"]
     index: Index = Field(description="j, counted from 1 in order of decreasing singular value.")
@@ -53,18 +71,20 @@ class LinearPredictorTask(DirectionTask):
         return self
 
 
-class RandomLabelsTask(Spec):
+class RandomLabelsTask(Labelling):
     """Fair coin flips."""
 
     kind: Literal["random_labels"]
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class ColumnTask(Spec):
+class ColumnTask(Labelling):
     """Labels from a `.npy` or one-column text file: ±1 for every sample of the data, in the data's own order.
 
     First the whole training split, then the whole test split, however few of their samples the run takes.
     """
+
+    outside: ClassVar[frozenset[str]] = frozenset({"path"})
 
     kind: Literal["column"]
     path: str

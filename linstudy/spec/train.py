@@ -63,6 +63,12 @@ class Train(Spec):
     linearize: Linearize | None = None
     precision: Precision = "float32"
 
+    @property
+    def anchor_epoch(self) -> int | None:
+        """The epoch whose checkpoint of the network it is linearized at; None if it needs none."""
+        at = None if self.linearize is None else self.linearize.at
+        return at.epoch if isinstance(at, AnchorEpoch) else None
+
     @model_validator(mode="after")
     def _has_a_function_space(self) -> Self:
         if self.linearize is not None and self.linearize.space == "function" and not _is_sgd(self):

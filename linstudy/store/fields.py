@@ -29,7 +29,7 @@ class Field(NamedTuple):
     @property
     def is_part(self) -> bool:
         """Whether it is nothing but its own fields."""
-        return self.types == {"OBJECT"}
+        return "OBJECT" in self.types and self.types <= {"OBJECT", "NULL"}
 
 
 def fields(structures: Sequence[Structure], path: tuple[str, ...] = ()) -> Iterator[Field]:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from linstudy.spec.errors import LinstudyError
-from linstudy.store.quoting import path_literal
+from linstudy.store.quoting import literal, path_literal
 
 if TYPE_CHECKING:
     import duckdb

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter
 
-from linstudy.data import KINDS, input_shape, sizes
+from linstudy.data import KINDS, input_shape, load, sizes
+from linstudy.data.kinds import form
 from linstudy.spec.data import Data
 
 HEAVY = {"jax", "numpy", "scipy", "sklearn", "pooch", "requests", "PIL", "rich", "duckdb", "jaxtyping"}
@@ -44,6 +45,27 @@ def test_every_kind_has_a_module_that_opens_it(kind):
 def test_what_is_known_without_loading(fields, expected_sizes, expected_shape):
     assert sizes(spec(**fields)) == expected_sizes
     assert input_shape(spec(**fields)) == expected_shape
+
+
+@pytest.mark.parametrize(
+    ("fields", "classes"),
+    [
+        ({"kind": "digits"}, 10),
+        ({"kind": "cifar100"}, 100),
+        ({"kind": "gaussian"}, None),
+        ({"kind": "npz", "path": "x.npz"}, None),
+    ],
+)
+def test_the_form_of_data_is_all_that_is_known_without_loading(fields, classes):
+    known = form(spec(**fields))
+    assert (known.train, known.test) == sizes(spec(**fields))
+    assert known.shape == input_shape(spec(**fields))
+    assert known.classes == classes
+    assert known.samples == (None if known.train is None else known.train + known.test)
+
+
+def test_the_embedded_digits_have_the_classes_that_are_said():
+    assert len(load(spec(kind="digits", train=20, test=20)).classes) == form(spec(kind="digits")).classes
 
 
 def test_planning_imports_nothing_heavy(npz):

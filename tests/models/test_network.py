@@ -282,8 +282,9 @@ def test_the_source_of_an_imported_model_follows_its_file_and_does_not_import_it
     spec = imported(f"{users_module}:stateless")
     before = model_source(spec, HERE)
     assert users_module not in sys.modules
+    assert list(before) == [users_module]
     assert model_source(imported(f"{users_module}:stateful"), HERE) == before
-    (tmp_path / f"{users_module}.py").write_text(USERS_MODULE + "# changed\n")
+    (tmp_path / f"{users_module}.py").write_text(USERS_MODULE + "changed = True\n")
     assert model_source(spec, HERE) != before
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from linstudy.data.kinds import form
 from linstudy.plan import make_plan
 from linstudy.resources import Resources
 from linstudy.runs.events import Measured, Produced, Stopped
@@ -75,7 +76,7 @@ def told(tmp_path):
     def run_all(text, together=False, only_plan=False, resources=None):
         path = tmp_path / "study.yaml"
         path.write_text(text)
-        told = Told(make_plan(load_study(path).points, lambda part, spec: ""), resources or Resources())
+        told = Told(make_plan(load_study(path).points, lambda part, spec: "", form), resources or Resources())
         runs = [] if only_plan else list(told.plan.runs.values())
         if together:
             told.execute_together(runs)

@@ -19,12 +19,17 @@ from linstudy.resources import LIMITS, Resources
 from linstudy.runs import function_space
 from linstudy.runs.events import Chose, Measured, Produced, Progress, Restarted, Stopped
 from linstudy.runs.job import CHECKPOINT
-from linstudy.runs.spectrum import SHARE_OF_GRAM
+from linstudy.runs.spectrum import INFINITE_WIDTH, SHARE_OF_GRAM
 from linstudy.runs.training import resume_epoch
-from linstudy.spec.data import DigitsData
+from linstudy.spec.data import DigitsData, GaussianData
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.model import MlpModel
+from linstudy.spec.study import Point
+from linstudy.spec.task import DirectionTask, LinearPredictorTask
+from linstudy.spec.vocabulary import kinds_of, specs_at
 from linstudy.tangent import freeze, merge, ntk_gram, split
+from linstudy.tasks.kinds import KINDS as TASK_KINDS
+from linstudy.tasks.kinds import label
 
 pytestmark = pytest.mark.product_settings
 
@@ -51,6 +56,67 @@ def test_alignment_at_the_start_is_each_eigenvalue(told):
     alpha = found.values(probe, metrics.ALIGNMENT)
     assert_close(alpha[0], eigenvalues)
     assert np.max(np.abs(alpha[3] - eigenvalues)) > 1e-3 * eigenvalues[0]  # training moves the kernel
+
+
+TASKS = {
+    "binary_classes": "{kind: binary_classes}",
+    "eigenfunction": "{kind: eigenfunction, index: 2}",
+    "nad": "{kind: nad, index: 3, margin: 3}",
+    "linear_predictor": "{kind: linear_predictor, direction: [1, 0, 0, 2, 0, 0], margin: 3}",
+    "random_labels": "{kind: random_labels}",
+    "column": "{kind: column, path: PATH}",
+}
+DRAWS = "data: {kind: gaussian, shape: [6], train: 20, test: 8}"
+
+
+@pytest.fixture
+def aligned(told, tmp_path):
+    """A function that gives the eigenvalues for a task, and α of each eigenvector at the start."""
+    (tmp_path / "labels.txt").write_text("".join(f"{label}\n" for label in [1, -1] * 14))
+
+    def run(task):
+        data = "data: {kind: digits, train: 20, test: 8}" if task == "binary_classes" else DRAWS
+        study = re.sub("data: .*", data, SMALL).replace("epochs: 3", "epochs: 0")
+        study = study.replace("hidden: [6]", "hidden: [6], activation: gelu")  # a ReLU has no NADs at the origin
+        text = TASKS[task].replace("PATH", str(tmp_path / "labels.txt"))
+        found = told(
+            f"{study}task: {text}\nspectrum: {{precision: float64}}\nprobes: [{{kind: alignment, at: [start]}}]\n"
+        )
+        [spectrum], [probe] = found.of("spectrum"), found.of("probe")
+        return found.values(spectrum, metrics.EIGENVALUES)[None], found.values(probe, metrics.ALIGNMENT)[0]
+
+    return run
+
+
+def test_every_kind_of_task_is_aligned():
+    assert list(TASKS) == list(TASK_KINDS)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_alignment_at_the_start_is_each_eigenvalue_whatever_the_task(aligned, task):
+    eigenvalues, alpha = aligned(task)
+    assert_close(alpha, eigenvalues)
+
+
+@pytest.mark.parametrize("task", ["nad", "linear_predictor"])
+def test_alignment_with_the_spectrum_of_inputs_that_a_task_replaces_is_something_else(aligned, monkeypatch, task):
+    monkeypatch.setattr(DirectionTask, "makes_inputs", False)
+    eigenvalues, alpha = aligned(task)
+    assert np.max(np.abs(alpha / eigenvalues - 1)) > 0.1
+
+
+def test_a_spectrum_is_over_the_inputs_that_its_task_makes(told):
+    study = re.sub("data: .*", DRAWS, SMALL) + f"task: {TASKS['linear_predictor']}\nspectrum: {{precision: float64}}\n"
+    found = told(study + "probes: [{kind: alignment, at: [start]}]\n")
+    data = load(GaussianData(kind="gaussian", shape=(6,), train=20, test=8))
+    made = label(
+        LinearPredictorTask(kind="linear_predictor", direction=(1, 0, 0, 2, 0, 0), margin=3), data, lambda role: {}
+    )
+    inputs = np.concatenate([made.train_inputs, made.test_inputs]).astype(np.float64)
+    with jax.enable_x64(True):
+        gram = ntk_gram(freeze(*make_network(MlpModel(kind="mlp", hidden=(6,)), (6,), 0)), inputs)
+    eigenvalues = found.values(found.of("spectrum")[0], metrics.EIGENVALUES)[None]
+    assert_close(eigenvalues, np.linalg.eigvalsh(gram)[::-1])
 
 
 def test_alignment_of_a_linearization_never_moves(told):
@@ -267,12 +333,17 @@ train: {epochs: 20, batch_size: 16}
 
 
 @pytest.mark.usefixtures("neural_tangents")
-def test_an_infinite_width_spectrum_is_one_of_its_architecture_alone(told):
+def test_an_infinite_width_spectrum_is_made_once_for_all_seeds(told):
     study = SMALL + "spectrum: {kernel: infinite_width}\ntask: {kind: eigenfunction, index: 2}\nseeds: [0, 1]\n"
     found = told(study)
-    first, second = (found.values(run_id, metrics.EIGENVALUES)[None] for run_id in found.of("spectrum"))
-    assert_close(first, second)
-    assert (first > 0).all()
+    [spectrum], trainings = found.of("spectrum"), found.of("training")
+    assert (found.values(spectrum, metrics.EIGENVALUES)[None] > 0).all()
+    assert len(trainings) == 2
+
+
+def test_the_table_of_infinite_width_kernels_has_the_models_that_say_so():
+    declared = {kind for model in specs_at(Point, ("model",)) if model.has_infinite_width for kind in kinds_of(model)}
+    assert set(INFINITE_WIDTH) == declared
 
 
 LINEARIZED = """

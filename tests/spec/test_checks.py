@@ -1,8 +1,9 @@
 import pytest
 
 from linstudy.data.kinds import sizes
-from linstudy.spec.checks import kept_eigenvectors, point_problems
+from linstudy.spec.checks import point_problems
 from linstudy.spec.points import unknown_sizes
+from linstudy.spec.spectrum import ALL_KEPT, Spectrum
 from linstudy.spec.study import Point
 
 
@@ -29,8 +30,23 @@ def paths(sizes=sizes, **parts):
         ({"spectrum": {"top": 2000}}, 300, 300),
     ],
 )
-def test_the_spectrum_keeps_a_thousand_eigenvectors_unless_said(parts, samples, kept):
-    assert kept_eigenvectors(point(**parts), samples) == kept
+def test_a_thousand_eigenvectors_can_be_named_unless_said(parts, samples, kept):
+    assert point(**parts).spectrum.named(samples) == kept
+
+
+@pytest.mark.parametrize(
+    ("top", "samples", "kept"),
+    [(None, 1500, 1500), (20, 1500, 1500), (20, 1501, 20), (None, 1501, 1000), (2000, 5000, 2000), (20, None, 20)],
+)
+def test_all_eigenvectors_of_few_samples_are_kept(top, samples, kept):
+    assert Spectrum(top=top).kept(samples) == kept
+
+
+def test_all_are_kept_only_where_all_are_computed():
+    """Else the j-th pair could depend on `top`, and with it the labels of a training that does not."""
+    from linstudy.tangent.spectrum import FULL_ALWAYS
+
+    assert ALL_KEPT <= FULL_ALWAYS
 
 
 def eigenfunction(index):
