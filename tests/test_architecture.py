@@ -30,7 +30,9 @@ LEVELS = [
     {"models", "tasks"},
     {"data"},
     {"store"},
+    {"history"},
     {"plan"},
+    {"facts"},
     {"tangent", "spec", "metrics", "__init__"},
 ]
 """The rooms from the top; those on one level do not import one another."""

@@ -4,11 +4,11 @@ import threading
 
 import numpy as np
 import pytest
+from linstudy.runs.events import Chose, Diverged, Measured, Produced, Progress, Stopped
 
 from linstudy import metrics
 from linstudy.execute import worker
 from linstudy.execute.messages import Assignment, Chosen, Finished, Progressed, Row, RunCommand, Stored
-from linstudy.runs.events import Chose, Diverged, Measured, Produced, Progress, Stopped
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.artifacts import ArtifactStore
 
