@@ -432,3 +432,37 @@ def test_again_makes_everything_from_nothing(study):
     assert str(made.run(again=True)) == "2 runs: 2 done now."
     assert [start.attempts[0].kept for start in made.workers.started[-1].starts] == [None, None]
     assert made.rows("SELECT max(count) FROM (SELECT count(*) AS count FROM metric GROUP BY run_id, epoch)") == [(1,)]
+
+
+@pytest.mark.xfail(strict=True, reason="a run that is running is opened again, and two attempts at it go on at once")
+def test_a_run_that_makes_a_lost_file_again_is_not_started_twice_for_another(study):
+    """Two probes find two files of one training missing, the second one while the first is made again."""
+    made = study(0, probes=[{"kind": "rkhs_norm", "at": [0]}, {"kind": "spectrum_summary", "at": ["end"]}])
+    at_work, failed = {}, set()
+
+    def fail(worker):
+        one = at_work.pop(worker)
+        failed.add(one.run_id)
+        [path] = [artifact.path for artifact in one.artifacts if artifact.epoch in one.spec["epochs"]]
+        made.store.delete(path)
+        worker.say(Report(one.attempt, (Ending("failed", "missing", damaged=(path,)),)))
+
+    def answer(worker, start):
+        [one] = start.attempts
+        if one.spec["kind"] == "training":
+            assert not (trainings := [own for own in at_work.values() if own.spec["kind"] == "training"]), trainings
+            if failed and len(failed) < 2:  # the other probe fails first
+                at_work[worker] = one
+                [other] = [own for own in at_work if own is not worker]
+                fail(other)
+                del at_work[worker]
+            worker.say(*made.good(one))
+        elif len(failed) == 2:
+            worker.say(*made.good(one))
+        else:
+            at_work[worker] = one
+            if len(at_work) == 2:
+                fail(worker)
+
+    made.workers.answer = answer
+    assert str(made.run(shares=[Share(), Share()])) == "3 runs: 3 done now."
