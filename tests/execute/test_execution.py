@@ -191,7 +191,8 @@ def test_ctrl_c_publishes_and_the_same_command_resumes_to_the_same_bits(bench):
     stopped_at = epochs_published(bench)
     assert stopped_at < 400
     states = "SELECT name, epoch FROM artifact JOIN runs USING (run_id) WHERE kind = 'training' ORDER BY ALL"
-    assert bench.rows(states) == [("checkpoint", 0), ("resume", stopped_at)]
+    left = {("checkpoint", 0), ("resume" if stopped_at else "checkpoint", stopped_at)}
+    assert set(bench.rows(states)) == left
     bench.run(*arguments)
     assert bench.rows(states) == [("checkpoint", 0), ("checkpoint", 400)]
     assert list((bench.folder / "artifacts" / "resume").iterdir()) == []
