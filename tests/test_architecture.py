@@ -31,8 +31,10 @@ LEVELS = [
     {"models", "tasks"},
     {"data"},
     {"store"},
+    {"history"},
     {"explain"},
     {"plan", "resources"},
+    {"facts"},
     {"tangent", "spec", "metrics", "machine", "__init__"},
 ]
 """The rooms from the top; those on one level do not import one another."""

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from linstudy import metrics
 from linstudy.cli import FORMATS, cli, main
 from linstudy.execute.planning import ABANDONED, planned
+from linstudy.facts import Ending, Number, Report
 from linstudy.store import export
 from linstudy.store.ledger import Ledger
-from linstudy.store.rows import Batch, MetricRow, RunRow, StudyRow
+from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
 
@@ -72,9 +74,9 @@ def workspace(tmp_path):
         }
         row = RunRow("r1", "spectrum", spec, source='{"data": "digits-sklearn-1"}')
         ledger.register(StudyRow("small", "", "", STUDY), [row])
-        attempt = ledger.begin("r1", {})
-        ledger.write(Batch(metrics=[MetricRow("r1", "trace", "", "", None, None, 2.5)]))
-        ledger.finish(attempt, "failed", "ValueError: odd", "Traceback: here")
+        facts = (Number(metrics.TRACE, 2.5), Ending("failed", "ValueError: odd", "Traceback: here"))
+        ledger.record(Report(ledger.begin("r1", {}), facts))
+        ledger.flush()
         publish(ledger, tmp_path / "results.duckdb")
     return tmp_path
 

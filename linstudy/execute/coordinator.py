@@ -145,6 +145,9 @@ class Coordinator:
                 if attempt := hand.attempts.pop(number, None):
                     self.schedule.finish(attempt.run.run_id, "failed")
                     self.display.finished(attempt.run, "failed", reason, time.monotonic() - attempt.began)
+                    if not hand.attempts:  # it computes what nobody will record
+                        hand.end = reason
+                        hand.worker.kill()
 
     def _is_unfinished(self) -> bool:
         if self.interrupts.first:

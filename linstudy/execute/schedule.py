@@ -56,13 +56,15 @@ class Schedule:
             workers: How many workers have nothing to do; what can go together is spread over them.
 
         Returns:
-            None if nothing is ready.
+            Nothing if nothing is ready.
         """
         first = self._first_ready()
         if first is None:
             return []
         key = self._keys[first]
-        alike = [first] if key is None else [first, *(one for one in self._ready_by_key[key] if one != first)]
+        # what waits again for what it needs is still among those of its key
+        others = [] if key is None else [one for one in self._ready_by_key[key] if one != first and self._is_ready(one)]
+        alike = [first, *others]
         started = alike[: min(GROUP, -(-len(alike) // workers))]
         for run_id in started:
             self._set(run_id, "running")

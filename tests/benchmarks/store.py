@@ -1,18 +1,21 @@
 """Rows a second, and publishing."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from measure import Candidate, calls
 from settings import Settings
 from table import Line, Section
 
+from linstudy import metrics
+from linstudy.facts import Fact, Number, Report, Vector
 from linstudy.store.ledger import Ledger
-from linstudy.store.rows import Batch, MetricRow, RunRow, StudyRow, VectorRow
+from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
 
-LEGEND = """Batches written to the ledger of a workspace, each in one transaction; publishing copies all rows written \
+LEGEND = """Reports written to the ledger of a workspace, each in one transaction; publishing copies all rows written \
 so far to `results.duckdb`."""
 
 VECTOR = 1000
@@ -21,16 +24,21 @@ VECTOR = 1000
 def section(settings: Settings) -> Section:
     """Numbers, vectors, and the copy."""
     rows = 1_000 if settings.smoke else 100_000
-    numbers = [MetricRow("r", "loss", "", "train", epoch, epoch, 0.5) for epoch in range(rows)]
-    vectors = [VectorRow("r", "alignment", "", "", epoch, [0.5] * VECTOR) for epoch in range(rows // 1000)]
-    small = [MetricRow("r", "loss", "", "train", 0, 0, 0.5)]
+    numbers = [Number(metrics.LOSS, 0.5, "train", epoch, epoch) for epoch in range(rows)]
+    vectors = [Vector(metrics.ALIGNMENT, [0.5] * VECTOR, epoch=epoch) for epoch in range(rows // 1000)]
     with tempfile.TemporaryDirectory() as folder, Ledger.open(Workspace(Path(folder))) as ledger:
         ledger.register(StudyRow("bench", "", "", ""), [RunRow("r", "training", {"kind": "training"})])
+        attempt = ledger.begin("r", {})
+
+        def write(facts: Sequence[Fact]) -> None:
+            ledger.record(Report(attempt, tuple(facts)))
+            ledger.flush()
+
         timings = settings.measure(
             [
-                Candidate(f"{rows:,} metric rows", calls(lambda: ledger.write(Batch(metrics=numbers)))),
-                Candidate(f"{len(vectors)} vectors of {VECTOR}", calls(lambda: ledger.write(Batch(vectors=vectors)))),
-                Candidate("one metric row", calls(lambda: ledger.write(Batch(metrics=small)))),
+                Candidate(f"{rows:,} metric rows", calls(lambda: write(numbers))),
+                Candidate(f"{len(vectors)} vectors of {VECTOR}", calls(lambda: write(vectors))),
+                Candidate("one metric row", calls(lambda: write(numbers[:1]))),
                 Candidate("publishing", calls(lambda: publish(ledger, Path(folder) / "results.duckdb"))),
             ]
         )

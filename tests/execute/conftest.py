@@ -22,7 +22,7 @@ probes:
 
 @dataclass(frozen=True)
 class Bench:
-    """A folder with a study file and its results."""
+    """A folder with a study file and its results; `cache` has compiled programs."""
 
     folder: Path
     cache: Path
@@ -36,7 +36,12 @@ class Bench:
 
     def start(self, *arguments):
         """The command, begun."""
-        environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_COMPILATION_CACHE_DIR": str(self.cache)}
+        environment = {
+            **os.environ,
+            "JAX_PLATFORMS": "cpu",
+            "JAX_COMPILATION_CACHE_DIR": str(self.cache),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "linstudy", *map(str, arguments)],
             cwd=self.folder,
@@ -61,8 +66,17 @@ class Bench:
             return connection.execute(sql).fetchall()
 
 
+@pytest.fixture(scope="session")
+def compile_cache(tmp_path_factory, worker_id):
+    """A folder of compiled programs that all processes of a session of tests share: most of their time is compiling."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "compile_cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture
-def bench(tmp_path, tmp_path_factory):
-    bench = Bench(tmp_path, tmp_path_factory.getbasetemp() / "compile_cache")
+def bench(tmp_path, compile_cache):
+    bench = Bench(tmp_path, compile_cache)
     bench.write(STUDY)
     return bench

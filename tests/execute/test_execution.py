@@ -1,5 +1,6 @@
 """Whole studies: what is recorded, what is run again, and what a death leaves behind."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -9,6 +10,8 @@ import duckdb
 import numpy as np
 import pytest
 from tolerance import assert_close
+
+from linstudy.train.choice import WORTH_MEASURING
 
 pytestmark = pytest.mark.product_settings
 
@@ -188,8 +191,12 @@ def test_ctrl_c_publishes_and_the_same_command_resumes_to_the_same_bits(bench):
     assert bench.rows("SELECT status FROM runs WHERE kind = 'training'") == [("interrupted",)]
     stopped_at = epochs_published(bench)
     assert stopped_at < 400
-    assert (stopped_at,) in bench.rows("SELECT epoch FROM artifact JOIN runs USING (run_id) WHERE kind = 'training'")
+    states = "SELECT name, epoch FROM artifact JOIN runs USING (run_id) WHERE kind = 'training' ORDER BY ALL"
+    left = {("checkpoint", 0), ("resume" if stopped_at else "checkpoint", stopped_at)}
+    assert set(bench.rows(states)) == left
     bench.run(*arguments)
+    assert bench.rows(states) == [("checkpoint", 0), ("checkpoint", 400)]
+    assert list((bench.folder / "artifacts" / "resume").iterdir()) == []
     resumed = bench.rows(NUMBERS)
     bench.run(*arguments, "--again")
     assert bench.rows(NUMBERS) == resumed
@@ -207,7 +214,7 @@ def test_a_killed_coordinator_takes_its_worker_along_and_the_next_one_recovers(b
     assert _parent_of(worker) is None
     bench.run()
     assert bench.rows("SELECT status, error FROM attempt WHERE status = 'interrupted'") == [
-        ("interrupted", "its process ended without a word")
+        ("interrupted", "the program that ran it ended before it did")
     ]
     assert (
         bench.rows("SELECT count(*) FROM metric GROUP BY run_id, name, label, split, epoch HAVING count(*) > 1") == []
@@ -263,20 +270,51 @@ def test_a_worker_that_cannot_start_is_told_with_its_log(bench):
     assert "abacus" in out
 
 
+STACKED = """
+from linstudy.train import choice
+choice._measured = lambda learners: True  # a busy machine may measure that stacking does not pay
+"""
+EPOCHS_STACKED = -(-WORTH_MEASURING // (3 * 2))
+"""Of three runs with two updates an epoch, after which trainings are stacked at all."""
+
+
 def test_runs_that_go_together_tell_what_each_tells_alone(bench):
-    write_grouped(bench, "well")
+    write_grouped(bench, "well", EPOCHS_STACKED)
+    bench.write(OWN_MODEL + STACKED, "own_model.py")
     assert "3 runs: 3 done now." in bench.run()
-    [(group, attempts, known)] = bench.rows(
-        "SELECT fused_group, count(*), count(methods->>'training') FROM attempt GROUP BY ALL"
-    )
-    assert (len(group), attempts, known) == (16, 3, 3)
+    how = "SELECT fused_group IS NOT NULL, methods->>'training', count(*) FROM attempt GROUP BY ALL ORDER BY ALL"
+    assert bench.rows(how) == [(True, "stacked", 3)]
     together = bench.rows(NUMBERS)
-    assert len({value for _, name, _, split, epoch, _, value in together if (name, epoch) == ("loss", 2)}) == 9
+    last = {value for _, name, _, _, epoch, _, value in together if (name, epoch) == ("loss", EPOCHS_STACKED)}
+    assert len(last) == 3 * 3, "runs of one seed each differ, in three splits"
     bench.run("--again", "--no-fuse")
-    assert bench.rows("SELECT count(fused_group), count(*) FROM attempt") == [(3, 6)]
-    for one, other in zip(together, bench.rows(NUMBERS), strict=True):
-        assert one[:-1] == other[:-1]
-        assert_close(np.float32(one[-1]), np.float32(other[-1]))
+    assert bench.rows(how) == [(False, "alone", 3), (True, "stacked", 3)]
+    alone = bench.rows(NUMBERS)
+    assert [row[:-1] for row in together] == [row[:-1] for row in alone]
+    for name in {row[1] for row in alone}:
+        values, others = (np.float32([row[-1] for row in rows if row[1] == name]) for rows in (together, alone))
+        assert_close(values, others, rtol=1e-4)  # float32 over 1,000 updates
+
+
+def test_a_file_that_is_lost_is_made_again_by_the_same_command(bench):
+    bench.run()
+    [(path, sha256)] = bench.rows("SELECT path, sha256 FROM artifact WHERE name = 'checkpoint' AND epoch = 4")
+    before = bench.rows(NUMBERS), bench.rows(ARTIFACTS)
+    (bench.folder / path).unlink()
+    assert "extend" in bench.linstudy("plan", "study.yaml")
+    assert "3 runs: 2 done before, 1 done now." in bench.run()
+    assert hashlib.sha256((bench.folder / path).read_bytes()).hexdigest() == sha256
+    assert (bench.rows(NUMBERS), bench.rows(ARTIFACTS)) == before
+
+
+def test_what_a_run_prints_is_in_the_log_of_its_attempt(bench):
+    bench.write(OWN_MODEL, "own_model.py")
+    bench.write(OWN_STUDY.replace("MODE", "raise"))
+    bench.run(exit_status=1)
+    found = bench.rows("SELECT log FROM attempt")
+    assert len(set(found)) == 2
+    for (log,) in found:
+        assert "a model may print" in (bench.folder / ".linstudy" / "logs" / log).read_text()
 
 
 def test_what_was_in_a_group_that_a_signal_killed_is_tried_alone(bench):

@@ -1,5 +1,6 @@
 """What each kind of run tells, against dense oracles, closed forms and invariants."""
 
+import dataclasses
 import errno
 import os
 import tempfile
@@ -13,14 +14,12 @@ from tolerance import assert_close
 
 from linstudy import metrics
 from linstudy.data import load
+from linstudy.facts import CHECKPOINT, RESUME, Artifact, Ending, Fingerprint, Method, Number, Progress, Vector
 from linstudy.models.network import make_network
 from linstudy.plan import fusion_key
 from linstudy.resources import LIMITS, Resources
 from linstudy.runs import function_space
-from linstudy.runs.events import Chose, Measured, Produced, Progress, Restarted, Stopped
-from linstudy.runs.job import CHECKPOINT
 from linstudy.runs.spectrum import INFINITE_WIDTH, SHARE_OF_GRAM
-from linstudy.runs.training import resume_epoch
 from linstudy.spec.data import DigitsData, GaussianData
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.model import MlpModel
@@ -166,18 +165,17 @@ def test_a_spectrum_is_over_training_then_test_samples(told):
     with jax.enable_x64(True):
         model, inputs, _ = network()
         gram = ntk_gram(model, inputs)
-    eigenvector = found.artifacts[(spectrum, "spectrum", None)]["eigenvectors"][1]
+    eigenvector = found.arrays(spectrum, "spectrum")["eigenvectors"][1]
     assert_close(gram @ eigenvector, found.values(spectrum, metrics.EIGENVALUES)[None][1] * eigenvector)
 
 
 def test_how_grams_and_alignments_were_computed_is_told(told):
     alignments = "{kind: alignment, at: [start]}, {kind: alignment, top: 1, at: [end], label: one}"
     found = told(SMALL + f"probes: [{alignments}, {{kind: rkhs_norm, at: [0]}}]\n")
-    ways = {run_id: [event for event in events if isinstance(event, Chose)] for run_id, events in found.events.items()}
     [spectrum], [many, one, norm] = found.of("spectrum"), found.of("probe")
-    assert ways[spectrum] == ways[norm] == [Chose("gram", "structured")]
-    assert ways[many] == [Chose("alignment", "tiles of the Gram")]
-    assert ways[one] == [Chose("alignment", "explicit gradients")]
+    assert found.methods(spectrum) == found.methods(norm) == [Method("gram", "structured")]
+    assert found.methods(many) == [Method("alignment", "tiles of the Gram")]
+    assert found.methods(one) == [Method("alignment", "explicit gradients")]
 
 
 def test_a_gram_that_exceeds_memory_is_held_in_a_file(told, monkeypatch):
@@ -185,9 +183,9 @@ def test_a_gram_that_exceeds_memory_is_held_in_a_file(told, monkeypatch):
     monkeypatch.setitem(LIMITS, "gram", 1000)
     mapped = told(SMALL + "task: {kind: eigenfunction, index: 2}\n")
     [run] = held.of("spectrum")
-    assert Chose("gram storage", "memory-mapped file") in mapped.events[run]
-    assert Chose("gram storage", "memory-mapped file") not in held.events[run]
-    [one], [other] = ([e.arrays for e in found.events[run] if isinstance(e, Produced)] for found in (held, mapped))
+    assert Method("gram storage", "memory-mapped file") in mapped.methods(run)
+    assert Method("gram storage", "memory-mapped file") not in held.methods(run)
+    one, other = (found.arrays(run, "spectrum") for found in (held, mapped))
     for name, array in one.items():
         np.testing.assert_array_equal(other[name], array)
 
@@ -302,16 +300,14 @@ def test_a_spectrum_tells_how_far_it_is_and_stops_between_its_parts(told):
     found = told(SMALL + "task: {kind: eigenfunction, index: 2}\n", only_plan=True)
     run = next(iter(found.plan.runs.values()))
     assert run.kind == "spectrum"
-    found.execute(run)
-    progress = [event for event in found.events[run.run_id] if isinstance(event, Progress)]
-    fractions = [event.fraction for event in progress]
+    progress = [fact for fact in found.execute(run) if isinstance(fact, Progress)]
+    fractions = [fact.fraction for fact in progress]
     assert fractions == sorted(fractions)
-    assert {event.text: event.fraction for event in progress} == {"Gram": SHARE_OF_GRAM, "eigenvectors": 1.0}
-    found.artifacts.clear()
+    assert {fact.text: fact.fraction for fact in progress} == {"Gram": SHARE_OF_GRAM, "eigenvectors": 1.0}
     stops = iter([False] * (len(progress) - 1) + [True])
-    found.execute(run, stop=lambda: next(stops))
-    assert found.events[run.run_id][-1] is Stopped
-    assert not found.artifacts
+    assert found.execute(run, stop=lambda: next(stops))[-1] == Ending("interrupted")
+    assert not found.stored[run.run_id].artifacts
+    assert not found.rows[run.run_id]
 
 
 def test_nads_are_an_orthonormal_basis_and_label_their_task(told):
@@ -325,7 +321,7 @@ train: {epochs: 20, batch_size: 16}
 """
     )
     [nads], [training] = found.of("nads"), found.of("training")
-    directions = found.artifacts[(nads, "nads", None)]["directions"]
+    directions = found.arrays(nads, "nads")["directions"]
     assert_close(directions @ directions.T, np.eye(9))
     values = found.values(nads, metrics.SINGULAR_VALUES)[None]
     assert (np.diff(values) <= 0).all()
@@ -403,39 +399,111 @@ def test_a_gram_for_which_the_disk_has_no_room_says_so(told, monkeypatch):
 
 
 def test_a_stopped_training_goes_on_to_the_same_numbers(told):
-    found = told(SMALL)
+    whole, found = told(SMALL), told(SMALL, only_plan=True)
     [run] = found.plan.runs.values()
-    whole = found.values(run.run_id, metrics.LOSS, "train")
-    found.artifacts.clear()
-    found.events.clear()
     stops = iter([False, True])
-    found.execute(run, stop=lambda: next(stops))
-    assert found.events[run.run_id][-1] is Stopped
+    assert found.execute(run, stop=lambda: next(stops))[-1] == Ending("interrupted")
     assert list(found.values(run.run_id, metrics.LOSS, "train")) == [0, 1]
+    assert set(found.stored[run.run_id].artifacts) == {(RESUME, 1)}
+    facts = found.execute(run)
+    assert {fact.epoch for fact in facts if isinstance(fact, Number)} == {2, 3}
+    assert set(found.stored[run.run_id].artifacts) == {(CHECKPOINT, 3)}
+    same_rows_and_states(found, whole, run.run_id)
+
+
+def test_a_training_that_goes_on_keeps_one_state_beside_its_checkpoints(told, monkeypatch):
+    monkeypatch.setattr("linstudy.runs.training.SECONDS_BETWEEN_STATES", -1.0)
+    found = told(SMALL + "probes: [{kind: rkhs_norm, at: [2]}]\n", only_plan=True)
+    run = found.plan.runs[found.of("training")[0]]
+    facts = found.execute(run)
+    saved = [(fact.name, fact.epoch, fact.replaces) for fact in facts if isinstance(fact, Artifact)]
+    assert saved == [(RESUME, 0, None), (RESUME, 1, 0), (CHECKPOINT, 2, None), (CHECKPOINT, 3, None)]
+    assert set(found.stored[run.run_id].artifacts) == {(CHECKPOINT, 2), (CHECKPOINT, 3)}
+
+
+def test_numbers_that_were_told_after_the_last_state_are_told_again(told):
+    whole, found = told(SMALL), told(SMALL, only_plan=True)
+    [run] = found.plan.runs.values()
+    stops = iter([True])
+    found.execute(run, stop=lambda: next(stops))
+    late = Number(metrics.LOSS, 99.0, "train", 1, 3)  # of an attempt that was killed in its second epoch
+    found.rows[run.run_id].append(late)
+    found.stored[run.run_id] = found.stored[run.run_id].after(late)
     found.execute(run)
-    assert Restarted(1) in found.events[run.run_id]
-    assert found.values(run.run_id, metrics.LOSS, "train") == whole
+    same_rows_and_states(found, whole, run.run_id)
 
 
 def test_a_missing_checkpoint_is_made_again_without_telling_the_rows_again(told):
-    import dataclasses
-
     found = told(SMALL)
     [run] = found.plan.runs.values()
-    final = found.artifacts[(run.run_id, CHECKPOINT, 3)]
-    events = len(found.events[run.run_id])
+    final, rows = found.stored[run.run_id].artifacts[(CHECKPOINT, 3)], list(found.rows[run.run_id])
+    facts = found.execute(dataclasses.replace(run, checkpoints=(1, 3)))
+    assert {type(fact) for fact in facts} == {Fingerprint, Method, Progress, Artifact, Ending}
+    assert found.stored[run.run_id].artifacts.keys() == {(CHECKPOINT, 1), (CHECKPOINT, 3)}
+    assert found.stored[run.run_id].artifacts[(CHECKPOINT, 3)] is final
+    assert found.rows[run.run_id] == rows
+
+
+def test_checkpoints_in_several_gaps_are_those_of_a_training_that_makes_them_at_once(told):
+    found, whole = told(SMALL), told(SMALL, only_plan=True)
+    [run] = found.plan.runs.values()
     found.execute(dataclasses.replace(run, checkpoints=(1, 3)))
-    new = found.events[run.run_id][events:]
-    assert {type(event).__name__ for event in new} == {"Fingerprint", "Chose", "Progress", "Produced"}
-    assert (run.run_id, CHECKPOINT, 1) in found.artifacts
-    assert found.artifacts[(run.run_id, CHECKPOINT, 3)] is final
+    facts = found.execute(dataclasses.replace(run, checkpoints=(0, 1, 2, 3)))
+    assert [fact.epoch for fact in facts if isinstance(fact, Artifact)] == [0, 2]
+    whole.execute(dataclasses.replace(run, checkpoints=(0, 1, 2, 3)))
+    for epoch in range(4):
+        same_rows_and_states(found, whole, run.run_id, epoch)
 
 
-@pytest.mark.parametrize(
-    ("stored", "wanted", "epoch"), [([], [0, 3], None), ([0, 2], [3], 2), ([0, 2, 5], [3, 7], 2), ([5], [3], None)]
-)
-def test_a_training_goes_on_from_the_last_checkpoint_before_all_that_it_must_make(stored, wanted, epoch):
-    assert resume_epoch(stored, wanted) == epoch
+def test_a_state_that_others_ask_for_becomes_a_checkpoint_without_training(told):
+    found = told(SMALL, only_plan=True)
+    [run] = found.plan.runs.values()
+    stops = iter([False, True])
+    found.execute(run, stop=lambda: next(stops))
+    state = found.arrays(run.run_id, RESUME, 1)
+    stops = iter([])  # a single epoch of training would ask
+    with pytest.raises(StopIteration):
+        found.execute(dataclasses.replace(run, checkpoints=(1, 3)), stop=lambda: next(stops))
+    again = found.arrays(run.run_id, CHECKPOINT, 1)
+    assert again.keys() == state.keys()
+    assert all(np.array_equal(again[name], state[name]) for name in state)
+
+
+def test_a_probe_goes_on_after_the_last_epoch_that_it_told(told):
+    text = SMALL + "probes: [{kind: spectrum_summary, at: [0, 1, 3]}]\n"
+    whole, found = told(text), told(text, only_plan=True)
+    training, probe = found.plan.runs.values()
+    found.execute(training)
+    progress = [fact for fact in whole.facts[probe.run_id] if isinstance(fact, Progress)]
+    stops = iter([False] * (len(progress) // 3) + [True])
+    assert found.execute(probe, stop=lambda: next(stops))[-1] == Ending("interrupted")
+    assert {row.epoch for row in found.rows[probe.run_id]} == {0}
+    facts = found.execute(probe)
+    assert {fact.epoch for fact in facts if isinstance(fact, Number | Vector)} == {1, 3}
+    for metric in (metrics.EIGENVALUES, metrics.TRACE):
+        ours, theirs = (one.values(probe.run_id, metric) for one in (found, whole))
+        assert ours.keys() == theirs.keys() == {0, 1, 3}
+        for epoch, value in theirs.items():
+            np.testing.assert_array_equal(ours[epoch], value)
+
+
+def test_arrays_that_are_not_those_of_the_run_that_is_needed_are_refused(told):
+    found = told(SMALL + "probes: [{kind: spectrum_summary, at: [end]}]\n", only_plan=True)
+    training, probe = found.plan.runs.values()
+    found.execute(training)
+    found.stored[training.run_id] = found.stored[training.run_id].after(Fingerprint("f" * 64))
+    with pytest.raises(LinstudyError, match=r"not those that training had: fingerprint [0-9a-f]{16} now, f{16} then"):
+        found.execute(probe)
+
+
+def same_rows_and_states(found, whole, run_id, epoch=3):
+    """Whether two executions stored the same numbers, each once, and the same checkpoint, to the bit."""
+    rows, others = (sorted(map(str, one.rows[run_id])) for one in (found, whole))
+    assert rows == others
+    ours, theirs = (one.arrays(run_id, CHECKPOINT, epoch) for one in (found, whole))
+    assert ours.keys() == theirs.keys()
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(ours[name], array)
 
 
 TOGETHER = SMALL + "sweep: {task: [{kind: binary_classes}, {kind: random_labels}]}\nseeds: [0, 1]\n"
@@ -445,23 +513,21 @@ LINEAR = TOGETHER.replace("precision: float64", "precision: float64, linearize: 
 def told_alike(one, other, run_ids):
     """Whether two executions told the same rows, to rounding, and left the same last checkpoint."""
     for run_id in run_ids:
-        rows, others = (rows_of(found.events[run_id]) for found in (one, other))
+        rows, others = (rows_of(found, run_id) for found in (one, other))
         assert rows.keys() == others.keys()
         assert_close(list(rows.values()), list(others.values()))
-        ours, theirs = (found.artifacts[(run_id, CHECKPOINT, 3)] for found in (one, other))
+        ours, theirs = (found.arrays(run_id, CHECKPOINT, 3) for found in (one, other))
         assert ours.keys() == theirs.keys()
         for name, array in theirs.items():
-            assert isinstance(ours[name], np.ndarray)
             assert np.allclose(ours[name], array, rtol=1e-10, atol=1e-10)
 
 
-def rows_of(events):
-    measured = [event for event in events if isinstance(event, Measured)]
-    return {(event.metric.name, event.split, event.epoch): event.value for event in measured}
+def rows_of(found, run_id):
+    return {(row.metric.name, row.split, row.epoch): row.value for row in found.rows[run_id]}
 
 
-def chosen(found, run_id):
-    return [event.how for event in found.events[run_id] if isinstance(event, Chose)]
+def ways(found, run_id):
+    return [method.how for method in found.methods(run_id)]
 
 
 @pytest.mark.parametrize(("study", "how"), [(TOGETHER, "stacked"), (LINEAR, "function space")])
@@ -470,8 +536,8 @@ def test_runs_together_tell_what_each_tells_alone(told, monkeypatch, study, how)
     alone, together = told(study), told(study, together=True)
     assert len({fusion_key(run.spec) for run in alone.plan.runs.values()}) == 1
     told_alike(together, alone, alone.of("training"))
-    assert {*chosen(together, alone.of("training")[0])} == {how}
-    assert chosen(alone, alone.of("training")[0]) == ["alone" if how == "stacked" else how]
+    assert {*ways(together, alone.of("training")[0])} == {how}
+    assert ways(alone, alone.of("training")[0]) == ["alone" if how == "stacked" else how]
 
 
 def test_runs_together_that_stop_go_on_to_the_same_numbers(told, monkeypatch):
@@ -479,10 +545,9 @@ def test_runs_together_that_stop_go_on_to_the_same_numbers(told, monkeypatch):
     whole, found = told(TOGETHER), told(TOGETHER, only_plan=True)
     runs = list(found.plan.runs.values())
     stops = iter([False, True])
-    found.execute_together(runs, stop=lambda: next(stops))
-    for run in runs:
-        assert found.events[run.run_id][-1] is Stopped
-        assert [event.epoch for event in found.events[run.run_id] if isinstance(event, Produced)] == [1]
+    for facts in found.execute_together(runs, stop=lambda: next(stops)):
+        assert facts[-1] == Ending("interrupted")
+        assert [(fact.name, fact.epoch) for fact in facts if isinstance(fact, Artifact)] == [(RESUME, 1)]
     found.execute(runs[0])  # now further than the others
     found.execute_together(runs)
     told_alike(found, whole, [run.run_id for run in runs])
@@ -493,8 +558,8 @@ def test_nothing_is_told_of_runs_together_of_which_one_cannot_begin(told, tmp_pa
     found = told(TOGETHER.replace("{kind: random_labels}", column), only_plan=True)
     with pytest.raises(LinstudyError, match="cannot be read"):
         found.execute_together(list(found.plan.runs.values()))
-    events = [event for its in found.events.values() for event in its]
-    assert not any(isinstance(event, Measured | Restarted | Chose) for event in events)
+    facts = {type(fact) for its in found.facts.values() for fact in its}
+    assert facts == {Fingerprint}
 
 
 def test_a_checkpoint_in_function_space_serves_probes_and_resuming(told):
@@ -505,11 +570,12 @@ def test_a_checkpoint_in_function_space_serves_probes_and_resuming(told):
     for metric in (metrics.ALIGNMENT, metrics.LABEL_ALIGNMENT):
         for epoch, value in by_parameters.values(theirs, metric).items():
             assert_close(spanned.values(ours, metric)[epoch], value)
-    assert chosen(by_parameters, by_parameters.of("training")[0]) == ["parameters"]
+    assert ways(by_parameters, by_parameters.of("training")[0]) == ["parameters"]
     [run] = (spanned.plan.runs[run_id] for run_id in spanned.of("training"))
-    final = dict(spanned.artifacts.pop((run.run_id, CHECKPOINT, 3)))
+    final = spanned.arrays(run.run_id, CHECKPOINT, 3)
+    spanned.lose(run.run_id, CHECKPOINT, 3)
     spanned.execute(run)  # from the checkpoint of epoch 0
-    again = spanned.artifacts[(run.run_id, CHECKPOINT, 3)]
+    again = spanned.arrays(run.run_id, CHECKPOINT, 3)
     assert again.keys() == final.keys()
     assert all(np.array_equal(again[name], final[name]) for name in final)
 
@@ -517,13 +583,20 @@ def test_a_checkpoint_in_function_space_serves_probes_and_resuming(told):
 PROBED = "probes: [{kind: alignment, top: 4, at: [start, end]}]"
 
 
-def test_a_checkpoint_without_coefficients_is_begun_anew(told):
-    found = told(LINEAR.replace("linearize: {}", "linearize: {space: function}"), only_plan=True)
-    run = next(iter(found.plan.runs.values()))
-    found.artifacts[(run.run_id, CHECKPOINT, 1)] = {".step": np.array(6)}
+def test_a_state_that_was_made_through_the_parameters_goes_on_through_them(told, monkeypatch):
+    study = SMALL.replace("precision: float64", "precision: float64, linearize: {}")
+    found, spanned = told(study, only_plan=True), told(study)
+    [run] = found.plan.runs.values()
+    stops = iter([False, True])
+    with monkeypatch.context() as patched:
+        patched.setattr("linstudy.runs.training.in_function_space", lambda *_: False)
+        found.execute(run, stop=lambda: next(stops))
     found.execute(run)
-    assert Restarted(None) in found.events[run.run_id]
-    assert list(found.values(run.run_id, metrics.LOSS, "train")) == [0, 1, 2, 3]
+    assert ways(found, run.run_id) == ["parameters", "parameters"]
+    assert ways(spanned, run.run_id) == ["function space"]
+    ours, theirs = (one.values(run.run_id, metrics.LOSS, "train") for one in (found, spanned))
+    assert list(ours) == list(theirs) == [0, 1, 2, 3]
+    assert_close(list(ours.values()), list(theirs.values()))
 
 
 def test_a_gram_is_made_once_for_the_runs_that_share_it(told, monkeypatch):

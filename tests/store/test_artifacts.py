@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import subprocess
@@ -6,7 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from linstudy.store.artifacts import ArtifactError, ArtifactStore
+from linstudy.facts import Artifact
+from linstudy.store import artifacts
+from linstudy.store.artifacts import ArtifactError, ArtifactStore, is_passing
 
 
 @pytest.fixture
@@ -64,11 +67,15 @@ def test_damaged_file_is_named_with_what_to_do(store, tmp_path):
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    with pytest.raises(ArtifactError, match=rf"{file} is damaged.*linstudy run STUDY --again"):
+    with pytest.raises(
+        ArtifactError, match=rf"{file}: damaged, SHA-256 .*, recorded {artifact.sha256[:16]}.*the same command"
+    ) as caught:
         store.load(artifact.path, artifact.sha256)
+    assert caught.value.paths == (artifact.path,)
     file.write_bytes(b"no safetensors")
-    with pytest.raises(ArtifactError, match=r"no safetensors file .*linstudy run STUDY --again"):
+    with pytest.raises(ArtifactError, match=r"no safetensors file .*the same command") as caught:
         store.load(artifact.path)
+    assert caught.value.paths == (artifact.path,)
 
 
 def test_saving_again_mends_a_damaged_file(store, tmp_path):
@@ -79,8 +86,9 @@ def test_saving_again_mends_a_damaged_file(store, tmp_path):
 
 
 def test_missing_file_is_named_with_what_to_do(store, tmp_path):
-    with pytest.raises(ArtifactError, match=r"artifacts/00/0.safetensors cannot be read .*linstudy run STUDY --again"):
+    with pytest.raises(ArtifactError, match=r"artifacts/00/0.safetensors: cannot be read .*the same command") as caught:
         store.load("artifacts/00/0.safetensors")
+    assert caught.value.paths == ("artifacts/00/0.safetensors",)
 
 
 @pytest.mark.parametrize("array", [np.array([{}]), np.array(["text"]), np.ones(2, complex)])
@@ -89,6 +97,48 @@ def test_what_safetensors_cannot_hold_is_rejected(store, array):
         store.save("a", {"x": array})
 
 
+def test_a_state_that_is_deleted_again_is_one_runs_own(store, tmp_path):
+    arrays = {"x": np.ones(3)}
+    kept = store.save("checkpoint", arrays, 2)
+    first, second = (store.save("resume", arrays, 2, replaces=1, owner=run_id) for run_id in ("r1", "r2"))
+    assert len({kept.path, first.path, second.path}) == 3
+    assert [is_passing(one.path) for one in (kept, first, second)] == [False, True, True]
+    assert first == Artifact("resume", first.path, kept.sha256, kept.bytes, 2, 1)
+    store.delete(first.path)
+    store.delete(first.path)
+    assert not (tmp_path / first.path).exists()
+    for other in (kept, second):
+        np.testing.assert_array_equal(store.load(other.path, other.sha256)["x"], arrays["x"])
+
+
+def test_sweeping_removes_what_killed_processes_left_and_nothing_else(store, tmp_path):
+    kept = store.save("checkpoint", {"x": np.ones(3)})
+    named, unnamed = (store.save("resume", {"x": np.ones(3)}, epoch, owner="r1") for epoch in (1, 2))
+    (tmp_path / kept.path).with_name(".0a1b.incoming").write_bytes(b"half")
+    (tmp_path / unnamed.path).with_name(".0a1b.incoming").write_bytes(b"half")
+    (tmp_path / "artifacts" / "note.txt").write_text("a user's own")
+    store.sweep({named.path})
+    files = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
+    assert files == {kept.path, named.path, "artifacts/note.txt"}
+
+
+def test_a_full_disk_is_told_with_what_is_needed(store, tmp_path, monkeypatch):
+    def full(temporary, final):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(artifacts, "install", full)
+    with pytest.raises(ArtifactError, match=r"cannot be written \(No space left on device\); 3\.0 MiB are needed"):
+        store.save("a", {"x": np.zeros(3 * 2**18, np.float32)})
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+def test_artifacts_are_found_where_their_folder_is_a_link_of_another_name(store, tmp_path):
+    artifact = store.save("a", {"x": np.ones(3)})
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "artifacts")
+    other = ArtifactStore(tmp_path / "elsewhere")
+    np.testing.assert_array_equal(other.load(artifact.path, artifact.sha256)["x"], np.ones(3))
+
+
 def test_workers_need_no_database():
-    code = "import sys, linstudy.store.rows, linstudy.store.artifacts; assert 'duckdb' not in sys.modules"
+    code = "import sys, linstudy.facts, linstudy.store.artifacts; assert 'duckdb' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,14 +7,13 @@ import pytest
 
 from linstudy.store.query import QueryError, Result, export_parquet, open_studies, query
 from linstudy.store.quoting import literal
-from linstudy.store.rows import Batch, MetricRow
 from linstudy.store.snapshot import publish
 
 
 @pytest.fixture
-def results(ledger, study, runs, workspace):
+def results(ledger, study, runs, workspace, tell, loss):
     ledger.register(study, runs)
-    ledger.write(Batch([MetricRow("t", "loss", "", "train", epoch, epoch, 0.5) for epoch in range(3)]))
+    tell("t", *map(loss, range(3)))
     publish(ledger, workspace.results)
     return workspace.results
 

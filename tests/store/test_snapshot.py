@@ -9,17 +9,15 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
+from linstudy.facts import Ending, Report
+from linstudy.history import Stored
 from linstudy.spec.errors import LinstudyError
+from linstudy.store import snapshot
 from linstudy.store.database import adoption_note
 from linstudy.store.ledger import Ledger
 from linstudy.store.query import export_parquet, query
-from linstudy.store.rows import Batch, MetricRow, VectorRow
-from linstudy.store.snapshot import Publisher, publish
+from linstudy.store.snapshot import SECONDS_BETWEEN_TRIALS, Publisher, publish
 from linstudy.store.workspace import Workspace
-
-
-def losses(count, start=0):
-    return Batch([MetricRow("t", "loss", "", "train", epoch, epoch, 0.5) for epoch in range(start, start + count)])
 
 
 def count_rows(path):
@@ -40,39 +38,39 @@ def test_publishing_leaves_one_file(ledger, workspace):
     assert [file.name for file in workspace.root.iterdir() if file.is_file()] == ["results.duckdb"]
 
 
-def test_a_half_written_batch_is_not_published(ledger, workspace):
-    ledger.write(losses(3))
+def test_a_half_written_report_is_not_published(ledger, workspace, tell, loss):
+    tell("t", *map(loss, range(3)))
     with ledger._transaction():
-        ledger._insert("metric", losses(5).metrics)
+        ledger._insert("metric", [("t", "loss", "", "train", epoch, epoch, 0.5) for epoch in range(3, 8)])
         publish(ledger, workspace.results)
     assert count_rows(workspace.results) == 3
 
 
-def test_results_become_the_ledger_of_a_workspace_that_has_none(ledger, study, runs, workspace, tmp_path):
+def test_results_become_the_ledger_of_a_workspace_that_has_none(ledger, study, runs, workspace, tell, loss, tmp_path):
     ledger.register(study, runs)
-    ledger.finish(ledger.begin("t", {}), "done")
-    ledger.write(losses(3))
+    tell("t", *map(loss, range(3)), Ending("done"))
     publish(ledger, workspace.results)
     copy = Workspace(tmp_path / "copy")
     copy.root.mkdir()
     shutil.copy(workspace.results, copy.results)
     with Ledger.open(copy) as adopted:
-        assert adopted.statuses() == {"s": "planned", "t": "done"}
-        adopted.write(losses(1, start=3))
+        assert adopted.stored() == {"t": Stored("done", told=2)}
+        adopted.record(Report(adopted.begin("s", {}), (loss(3),)))
+        adopted.flush()
         for _ in range(2):
             publish(adopted, copy.results)
     assert count_rows(copy.results) == 4
     assert count_rows(workspace.results) == 3
 
 
-def test_what_a_user_wrote_into_the_published_file_cannot_break_it(ledger, workspace):
+def test_what_a_user_wrote_into_the_published_file_cannot_break_it(ledger, workspace, tell, loss):
     publish(ledger, workspace.results)
     code = (
         "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('CREATE TABLE mine (a INT)'); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code, str(workspace.results)], check=True)
     assert workspace.results.with_name("results.duckdb.wal").exists()
-    ledger.write(losses(2))
+    tell("t", loss(0), loss(1))
     publish(ledger, workspace.results)
     assert count_rows(workspace.results) == 2
 
@@ -97,9 +95,9 @@ while True:
 """
 
 
-def test_readers_at_any_moment_neither_fail_nor_block(ledger, study, runs, workspace):
+def test_readers_at_any_moment_neither_fail_nor_block(ledger, study, runs, workspace, tell, loss):
     ledger.register(study, runs)
-    ledger.write(losses(10))
+    tell("t", *map(loss, range(10)))
     publish(ledger, workspace.results)
     with (
         subprocess.Popen(
@@ -118,7 +116,7 @@ def test_readers_at_any_moment_neither_fail_nor_block(ledger, study, runs, works
         assert holder.stdout.readline() == "10\n"
         first = looper.stdout.readline()
         for number in range(1, 21):
-            ledger.write(losses(10, start=10 * number))
+            tell("t", *map(loss, range(10 * number, 10 * number + 10)))
             publish(ledger, workspace.results)
         holder.stdin.write("again\n")
         holder.stdin.close()
@@ -259,14 +257,71 @@ def test_publisher_stays_within_its_share_of_the_time(tmp_path, clock):
 
 
 @pytest.mark.usefixtures("slow")
-def test_publisher_waits_unless_forced(ledger, workspace, clock):
+def test_publisher_waits_unless_forced(ledger, workspace, tell, loss, clock):
     publisher = Publisher(ledger, workspace.results, interval=30.0, clock=clock)
     assert publisher.publish()
-    ledger.write(losses(1))
+    tell("t", loss(0))
     clock.now += 29.9
     assert not publisher.publish()
     assert publisher.publish(force=True)
     clock.now += 100
     assert not publisher.publish(), "nothing is new"
-    ledger.write(losses(1))
+    tell("t", loss(0))
     assert publisher.publish()
+
+
+def attached(ledger):
+    with ledger.session() as session:
+        return {name for (name,) in session.execute("SELECT database_name FROM duckdb_databases()").fetchall()}
+
+
+def test_a_publishing_that_fails_leaves_nothing_behind(ledger, workspace, tell, loss, monkeypatch):
+    tell("t", loss(0))
+    publish(ledger, workspace.results)
+    tell("t", loss(1))
+    before = attached(ledger)
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshot, "create_views", _refuse)
+        with pytest.raises(duckdb.IOException, match="no space left"):
+            publish(ledger, workspace.results)
+    assert attached(ledger) == before
+    assert [file.name for file in workspace.root.iterdir() if file.is_file()] == ["results.duckdb"]
+    assert count_rows(workspace.results) == 1
+    publish(ledger, workspace.results)
+    assert count_rows(workspace.results) == 2
+
+
+def _refuse(*arguments):
+    raise duckdb.IOException("no space left on device")
+
+
+def test_a_publisher_says_why_it_failed_and_tries_again(ledger, workspace, tell, loss, clock, monkeypatch):
+    publisher = Publisher(ledger, workspace.results, clock=clock)
+    tell("t", loss(0))
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshot, "create_views", _refuse)
+        assert not publisher.publish()
+        assert "results.duckdb: cannot be replaced: " in publisher.problem
+        assert "no space left on device" in publisher.problem
+        clock.now += SECONDS_BETWEEN_TRIALS / 2
+    assert not publisher.publish(), "too early"
+    assert publisher.problem
+    assert not workspace.results.exists()
+    clock.now += SECONDS_BETWEEN_TRIALS / 2
+    assert publisher.publish(), "what failed is still new"
+    assert publisher.problem == ""
+    assert count_rows(workspace.results) == 1
+
+
+def test_a_publisher_that_may_not_write_the_folder_loses_nothing(ledger, workspace, tell, loss, clock, monkeypatch):
+    def refuse(temporary, final):
+        raise PermissionError(13, "Permission denied")
+
+    publisher = Publisher(ledger, workspace.results, clock=clock)
+    tell("t", loss(0))
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshot, "install", refuse)
+        assert not publisher.publish(force=True)
+        assert "Permission denied" in publisher.problem
+    assert publisher.publish(force=True)
+    assert [file.name for file in workspace.root.iterdir() if file.is_file()] == ["results.duckdb"]

@@ -3,7 +3,9 @@ import json
 import duckdb
 import pytest
 
-from linstudy.store.rows import Batch, MetricRow, RunRow, VectorRow
+from linstudy import metrics
+from linstudy.facts import Ending, Number, Vector
+from linstudy.store.rows import RunRow
 from linstudy.store.snapshot import publish
 
 
@@ -119,47 +121,44 @@ def test_odd_field_names_are_columns_like_any_other(ledger, study, published):
     assert json.loads(text) == arguments
 
 
-def test_names_that_collide_keep_columns_of_their_own(ledger, study, published):
+def test_names_that_collide_keep_columns_of_their_own(ledger, study, tell, published):
     spec = {"a": {"b_c": 1, "B_c": 2}, "a_b": {"c": 3}, "status": "mine", "label": 4, "kind": "k"}
     ledger.register(study, [RunRow("r", "k", spec)])
-    ledger.write(Batch([MetricRow("r", "loss", "probe", "", 0, 0, 1.0)]))
+    tell("r", Number(metrics.LOSS, 1.0, epoch=0, step=0, label="probe"))
     assert published("SELECT a_b_c, a_B_c_, a_b_c__, status, status_, label_ FROM runs") == [
-        (1, 2, 3, "planned", "mine", 4)
+        (1, 2, 3, "running", "mine", 4)
     ]
     assert published("SELECT label, label_ FROM curves") == [("probe", 4)]
 
 
-def test_runs_shows_the_last_attempt(ledger, study, runs, published):
+def test_runs_shows_the_last_attempt(ledger, study, runs, tell, published):
     ledger.register(study, runs)
-    ledger.finish(ledger.begin("t", {"device": "cpu"}), "failed", "no memory")
+    tell("t", Ending("failed", "no memory"), device="cpu")
     assert published("SELECT status, attempts, error, seconds >= 0 FROM runs WHERE run_id = 't'") == [
         ("failed", 1, "no memory", True)
     ]
-    ledger.begin("t", {"device": "gpu"})
+    tell("t", device="gpu")
     assert published("SELECT status, attempts, error, seconds, device FROM runs WHERE run_id = 't'") == [
         ("running", 2, None, None, "gpu")
     ]
 
 
-def test_final_has_the_last_value_of_every_metric(ledger, study, runs, published):
+def test_final_has_the_last_value_of_every_metric(ledger, study, runs, tell, published):
     ledger.register(study, runs)
-    ledger.write(
-        Batch(
-            [
-                *(MetricRow("t", "loss", "", "train", epoch, 10 * epoch, 1.0 / (1 + epoch)) for epoch in (10, 0, 9)),
-                *(MetricRow("t", "accuracy", "", "test", 0, step, step / 10) for step in (2, 3, 1)),
-                MetricRow("t", "steps_to_fit", "", "", 0, 0, 3.0),
-                MetricRow("t", "steps_to_fit", "", "", None, None, 7.0),
-                MetricRow("t", "energy_concentration", "it's 50", "train", 0, 0, 0.25),
-                MetricRow("t", "distance_l2", "", "", 0, 0, 0.0),
-                MetricRow("t", "distance_l2", "", "", 1, 1, float("nan")),
-            ]
-        )
+    tell(
+        "t",
+        *(Number(metrics.LOSS, 1.0 / (1 + epoch), "train", epoch, 10 * epoch) for epoch in (10, 0, 9)),
+        *(Number(metrics.ACCURACY, step / 10, "test", 0, step) for step in (2, 3, 1)),
+        Number(metrics.STEPS_TO_FIT, 3.0, epoch=0, step=0),
+        Number(metrics.STEPS_TO_FIT, 7.0),
+        Number(metrics.ENERGY_CONCENTRATION, 0.25, "train", 0, 0, "it's 50"),
+        Number(metrics.DISTANCE_L2, 2.0, epoch=0),
+        Number(metrics.DISTANCE_L2, float("nan"), epoch=1),
     )
     assert published(
         """SELECT run_id, train_loss, test_accuracy, steps_to_fit, "train_energy_concentration__it's 50",
            distance_l2, distance_cosine FROM final ORDER BY run_id"""
-    ) == [("s", None, None, None, None, None, None), ("t", 1 / 11, 0.3, 7.0, 0.25, None, None)]
+    ) == [("s", None, None, None, None, None, None), ("t", 1 / 11, 0.3, 7.0, 0.25, 2.0, None)]
 
 
 def test_final_says_how_its_run_stands_and_from_which_epoch_its_values_are(ledger, study, runs, published):
@@ -209,20 +208,19 @@ def test_final_has_the_metrics_of_every_training_before_any_arrived(ledger, stud
     assert len(published("FROM final")) == 2
 
 
-def test_curves_join_numbers_with_their_run(ledger, study, runs, published):
+def test_curves_join_numbers_with_their_run(ledger, study, runs, tell, loss, published):
     ledger.register(study, runs)
-    ledger.write(Batch([MetricRow("t", "loss", "", "train", epoch, epoch, 0.5 - epoch) for epoch in (0, 1)]))
+    tell("t", loss(0, 0.5), loss(1, -0.5))
     assert published("SELECT epoch, value, task_index, status FROM curves WHERE name = 'loss' ORDER BY epoch") == [
-        (0, 0.5, 50, "planned"),
-        (1, -0.5, 50, "planned"),
+        (0, 0.5, 50, "running"),
+        (1, -0.5, 50, "running"),
     ]
 
 
-def test_spectra_number_their_entries_from_one(ledger, study, runs, published):
+def test_spectra_number_their_entries_from_one(ledger, study, runs, tell, published):
     ledger.register(study, runs)
-    ledger.write(
-        Batch(vectors=[VectorRow("s", "eigenvalues", "", "", 0, (3.0, 2.0)), VectorRow("t", "gaps", "", "", 0, ())])
-    )
+    tell("s", Vector(metrics.EIGENVALUES, (3.0, 2.0)))
+    tell("t", Vector(metrics.GAPS, ()))
     assert published("SELECT run_id, model_kind, j, value FROM spectra ORDER BY j") == [
         ("s", "mlp", 1, 3.0),
         ("s", "mlp", 2, 2.0),
