@@ -101,12 +101,12 @@ def run(
         summary = execute(loaded, plan, Workspace(workspace), display, options, here)
     finally:
         display.close()
-    click.echo(f"{summary}\nResults: {Workspace(workspace).results}")
+    display.note(f"{summary}\nResults: {Workspace(workspace).results}")
     if summary.interrupted:
-        click.echo("The same command goes on from here.")
+        display.note("The same command goes on from here.")
         sys.exit(130)
     if summary.failed:
-        click.echo("The same command tries again what failed; `linstudy status` shows why it did.")
+        display.note("The same command tries again what failed; `linstudy status` shows why it did.")
         sys.exit(1)
 
 

@@ -25,8 +25,22 @@ RESUME = "resume"
 """The artifact that a training leaves to go on from: the same, one at a time, gone once the training is done."""
 
 
+LONGEST_ERROR = 2_000
+LONGEST_TRACEBACK = 20_000
+"""Characters that are kept; the log of the run has all of them."""
+
+
 class FactError(ValueError):
     """A fact that says what no fact can say: a mistake of the code that made it."""
+
+
+def _shorten(text: str | None, longest: int) -> str | None:
+    """The beginning and the end of a text, which together are no longer than allowed."""
+    if text is None or len(text) <= longest:
+        return text
+    note = f"\n… {len(text):,} characters, all of them in the log of the run …\n"
+    left = longest - len(note)
+    return text[: left - left // 2] + note + text[len(text) - left // 2 :]
 
 
 def _check(metric: Metric, shape: Shape) -> None:
@@ -120,6 +134,7 @@ class Ending:
     """The attempt is over; nothing that comes later is believed.
 
     Attributes:
+        error, traceback: Shortened where they are long.
         damaged: Paths of artifacts that were missing or not what was recorded.
     """
 
@@ -131,6 +146,8 @@ class Ending:
     def __post_init__(self) -> None:
         if self.outcome not in get_args(Outcome):
             raise FactError(f'an attempt cannot end as "{self.outcome}". Allowed: {", ".join(get_args(Outcome))}')
+        object.__setattr__(self, "error", _shorten(self.error, LONGEST_ERROR))
+        object.__setattr__(self, "traceback", _shorten(self.traceback, LONGEST_TRACEBACK))
 
 
 Fact = Number | Vector | Artifact | Progress | Fingerprint | Method | Notice | Ending

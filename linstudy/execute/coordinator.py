@@ -347,8 +347,8 @@ def execute(
         ledger.register(StudyRow(study.name, study.variant, study.title, study.text), rows)
         records = Records(ledger, workspace, plan)
         publisher = Publisher(ledger, workspace.results)
-        publisher.publish(force=True)
         coordinator = Coordinator(plan, records, workers, publisher, display, options, study.folder)
+        coordinator.publish(force=True)
         with coordinator.interrupts.collecting():
             try:
                 return coordinator.run()

@@ -1,8 +1,11 @@
 """What a person sees: a live line for each worker's runs, or plain lines where the output is no terminal."""
 
+import contextlib
+import os
+import sys
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from linstudy.plan import Run, describe
@@ -51,6 +54,17 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
 
 
+@contextlib.contextmanager
+def _without_reader() -> Iterator[None]:
+    """Go on where nobody reads any more: `| head` has seen enough, the terminal is closed."""
+    try:
+        yield
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 class _Group:
     """The runs, one or several, that a worker was given at once."""
 
@@ -83,33 +97,34 @@ class PlainDisplay(Display):
     """A line at the start and at the end of every run, and one now and then for runs that take long."""
 
     def __init__(self, write: Callable[[str], None]):
-        self.write = write
+        self._write = write
         self.groups: dict[str, _Group] = {}
 
     def started(self, runs: Sequence[Run]) -> None:
         self.groups.update(dict.fromkeys((run.run_id for run in runs), _Group(runs)))
         for run in runs:
-            self.write(f"{'running':<11} {run.run_id}  {describe(run.spec)}")
+            self.note(f"{'running':<11} {run.run_id}  {describe(run.spec)}")
 
     def progressed(self, run: Run, fraction: float, text: str) -> None:
         group = self.groups[run.run_id]
         _, left = group.progress(run, fraction)
         if time.monotonic() - group.told >= SECONDS_BETWEEN_LINES:
             group.told = time.monotonic()
-            self.write(f"{'':<11} {run.run_id}  {text}  {left}")
+            self.note(f"{'':<11} {run.run_id}  {text}  {left}")
 
     def finished(self, run: Run, outcome: str, error: str | None, seconds: float) -> None:
         self.groups.pop(run.run_id).end(run)
-        self.write(ending(run, outcome, error, seconds))
+        self.note(ending(run, outcome, error, seconds))
 
     def parted(self, run: Run, error: str | None) -> None:
         group = self.groups.pop(run.run_id)
         group.end(run)
         if text := group.part(error):
-            self.write(text)
+            self.note(text)
 
     def note(self, text: str) -> None:
-        self.write(text)
+        with _without_reader():
+            self._write(text)
 
     def close(self) -> None:
         pass
@@ -150,10 +165,12 @@ class LiveDisplay(Display):
             self.note(text)
 
     def note(self, text: str) -> None:
-        self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        with _without_reader():
+            self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
-        self.progress.stop()
+        with _without_reader():
+            self.progress.stop()
 
     def _remove(self, run: Run) -> _Group:
         group = self.groups.pop(run.run_id)

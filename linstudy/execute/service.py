@@ -74,17 +74,25 @@ def _attempt(
         ending = Ending("done")
     except Stopped:
         ending = Ending("interrupted", "stopped on request")
-    except ArtifactError as error:
-        ending = Ending("failed", str(error), damaged=error.paths)
-    except LinstudyError as error:
-        ending = Ending("failed", str(error))
-    except SystemExit as error:
-        ending = Ending("failed", f"the run's own code ended the process, with exit status {error.code}")
-    except Exception as error:
-        ending = Ending("failed", f"{type(error).__name__}: {error}", traceback.format_exc())
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()  # to the log of the run, in full
+        ending = _failure(error)
     sys.stdout.flush()
     for teller in tellers:
         teller.end(ending)
+
+
+def _failure(error: BaseException) -> Ending:
+    match error:
+        case ArtifactError():
+            return Ending("failed", str(error), damaged=error.paths)
+        case LinstudyError():
+            return Ending("failed", str(error))
+        case SystemExit():
+            text = f"the run's own code ended the process, with exit status {error.code}"
+        case _:
+            text = f"{type(error).__name__}: {error}"
+    return Ending("failed", text, traceback.format_exc())
 
 
 def _compute(jobs: Sequence[Job]) -> None:

@@ -79,17 +79,14 @@ def _listen(commands: TextIO, starts: "Queue[Start]", stopping: threading.Event)
 
 def _tell_signals(sender: Sender) -> None:
     """Leave to the coordinator what a signal means, at once, whatever the main thread is computing."""
-    read, write = os.pipe()
-    os.set_blocking(write, False)
-    for number in STOPPING:
-        signal.signal(number, lambda number, frame: None)
-    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    taken = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    signal.pthread_sigmask(signal.SIG_BLOCK, taken)  # for all threads that are started later, too
 
     def tell() -> None:
-        while data := os.read(read, 64):
-            for number in data:
-                with contextlib.suppress(OSError, ValueError):
-                    sender.send(Interrupt(signal.Signals(number).name))
+        while True:
+            number = signal.sigwait(taken)
+            with contextlib.suppress(OSError, ValueError):
+                sender.send(Interrupt(signal.Signals(number).name))
 
     threading.Thread(target=tell, daemon=True).start()
 

@@ -181,8 +181,6 @@ class Ledger:
             return False
         try:
             self._write(waiting)
-        except _UNWRITABLE as error:
-            raise LedgerError(_unwritable(error)) from error
         except duckdb.Error:
             self._write_apart(waiting)
         for entry in waiting:
@@ -249,6 +247,9 @@ class Ledger:
         try:
             yield
             self._connection.execute("COMMIT")
+        except _UNWRITABLE as error:
+            self._roll_back()
+            raise LedgerError(_unwritable(error)) from error
         except BaseException:
             self._roll_back()
             raise

@@ -73,7 +73,8 @@ class Workspace:
             raise WorkspaceError(self._in_use()) from error
         try:
             # A file of its own: whoever tries the lock empties the lock's.
-            self._holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+            with suppress(OSError):  # a full disk
+                self._holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
             yield
         finally:
             self._holder.unlink(missing_ok=True)

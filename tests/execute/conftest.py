@@ -34,16 +34,15 @@ class Bench:
     def write(self, text, name="study.yaml"):
         (self.folder / name).write_text(text)
 
-    def start(self, *arguments):
-        """The command, begun."""
+    def start(self, *arguments, before=(), **options):
+        """The command, begun; `before` are words before it, `options` those of `Popen`."""
         environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_COMPILATION_CACHE_DIR": str(self.cache)}
         return subprocess.Popen(
-            [sys.executable, "-m", "linstudy", *map(str, arguments)],
+            [*before, sys.executable, "-m", "linstudy", *map(str, arguments)],
             cwd=self.folder,
             env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
 
     def linstudy(self, *arguments, exit_status=0):
