@@ -47,7 +47,7 @@ def make_stopped(bench: Bench, seconds: float) -> None:
     """Leave a workspace with the state of a stopped training and a log of what is not in the ledger's file yet."""
     for part in range(1, 20):
         bench.prepare()
-        _end(bench, signal.SIGINT, lambda: "training" in _last_line(bench), seconds)
+        _end(bench, signal.SIGTERM, lambda: "training" in _last_line(bench), seconds)
         _end(bench, signal.SIGKILL, lambda: _has_stopped_state(bench), seconds * part / 10)
         if _has_stopped_state(bench):
             return
