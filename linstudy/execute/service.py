@@ -4,19 +4,18 @@ import importlib.metadata
 import logging
 import math
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from queue import Queue
 
 import jax
 import numpy as np
 from pydantic import TypeAdapter
 
+from linstudy.execute.channel import Channel
 from linstudy.execute.logs import mark
-from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Sender, Start
+from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Sender
 from linstudy.execute.sources import sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
@@ -33,15 +32,15 @@ SECONDS_BETWEEN_PROGRESS = 0.1
 _SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 
 
-def serve(settings: Settings, starts: "Queue[Start]", stopping: threading.Event, sender: Sender) -> None:
+def serve(settings: Settings, channel: Channel) -> None:
     """Make attempts, one command after another, for ever."""
     logging.basicConfig(stream=sys.stderr)
     store = ArtifactStore(Path(settings.artifacts))
-    sender.send(_hello())
+    channel.sender.send(_hello())
     while True:
-        start = starts.get()
+        start = channel.starts.get()
         _print_to(start.log)
-        _attempt(start.attempts, settings, store, stopping.is_set, sender)
+        _attempt(start.attempts, settings, store, channel.stopping.is_set, channel.sender)
         _print_to("")
 
 

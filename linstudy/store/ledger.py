@@ -278,7 +278,13 @@ _ArtifactPlace = tuple[str, str, int | None]
 
 _STARTED = ("attempt_id", "run_id", "status", "started", *ENVIRONMENT)
 
-_UNWRITABLE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.OutOfMemoryException)
+_UNWRITABLE = (
+    duckdb.IOException,
+    duckdb.TransactionException,  # a commit on a full disk
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.OutOfMemoryException,
+)
 
 
 def _unwritable(error: Exception) -> str:
