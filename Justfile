@@ -27,3 +27,7 @@ report *arguments:
 # Times and ratios, printed, never asserted; all of it, or the parts that are named (`just bench --help`)
 bench *arguments:
     python tests/benchmarks/bench.py {{ arguments }}
+
+# Kills, crashes, full disks and damaged files, for an hour (`just faults --help`)
+faults *arguments:
+    python tests/faults/faults.py {{ arguments }}

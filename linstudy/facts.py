@@ -25,13 +25,22 @@ RESUME = "resume"
 """The artifact that a training leaves to go on from: the same, one at a time, gone once the training is done."""
 
 
-ERROR_LENGTH = 2000
-TRACEBACK_LENGTH = 20_000
-"""Characters of an error and of its traceback that are stored."""
+LONGEST_ERROR = 2_000
+LONGEST_TRACEBACK = 20_000
+"""Characters that are kept; the log of the run has all of them."""
 
 
 class FactError(ValueError):
     """A fact that says what no fact can say: a mistake of the code that made it."""
+
+
+def _shorten(text: str | None, longest: int) -> str | None:
+    """The beginning and the end of a text, which together are no longer than allowed."""
+    if text is None or len(text) <= longest:
+        return text
+    note = f"\n… {len(text):,} characters, all of them in the log of the run …\n"
+    left = longest - len(note)
+    return text[: left - left // 2] + note + text[len(text) - left // 2 :]
 
 
 def _check(metric: Metric, shape: Shape) -> None:
@@ -125,6 +134,7 @@ class Ending:
     """The attempt is over; nothing that comes later is believed.
 
     Attributes:
+        error, traceback: Shortened where they are long.
         damaged: Paths of artifacts that were missing or not what was recorded.
     """
 
@@ -136,16 +146,8 @@ class Ending:
     def __post_init__(self) -> None:
         if self.outcome not in get_args(Outcome):
             raise FactError(f'an attempt cannot end as "{self.outcome}". Allowed: {", ".join(get_args(Outcome))}')
-        object.__setattr__(self, "error", _shortened(self.error, ERROR_LENGTH))
-        object.__setattr__(self, "traceback", _shortened(self.traceback, TRACEBACK_LENGTH))
-
-
-def _shortened(text: str | None, length: int) -> str | None:
-    """The beginning and the end of a text that is too long; the log of the attempt has all of it."""
-    if text is None or len(text) <= length:
-        return text
-    left_out = f"\n[{len(text) - length:,} characters are left out here; the log of the run has more]\n"
-    return text[: 3 * length // 4] + left_out + text[-(length // 4) :]
+        object.__setattr__(self, "error", _shorten(self.error, LONGEST_ERROR))
+        object.__setattr__(self, "traceback", _shorten(self.traceback, LONGEST_TRACEBACK))
 
 
 Fact = Number | Vector | Artifact | Progress | Fingerprint | Method | Notice | Ending

@@ -353,11 +353,11 @@ def execute(
         ledger.register(StudyRow(study.name, study.variant, study.title, study.text), rows)
         records = Records(ledger, workspace, plan)
         publisher = Publisher(ledger, workspace.results)
-        publisher.publish(force=True)
         git = git_state(study.folder)
         if git.note:
             display.note(git.note)
         coordinator = Coordinator(plan, records, workers, publisher, display, options, git)
+        coordinator.publish(force=True)
         with coordinator.interrupts.collecting():
             try:
                 return coordinator.run()

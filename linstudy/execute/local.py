@@ -116,7 +116,8 @@ class LocalWorker(Worker):
         finally:
             status = self._end()
             printed.join(timeout=SECONDS_TO_LEAVE)
-            self._log.close()
+            with contextlib.suppress(OSError):
+                self._log.close()
             messages.close()
             inbox.put((self, Lost(reason or _death(status), self._log.last_words())))
 
@@ -131,7 +132,7 @@ class LocalWorker(Worker):
     def _write_log(self, stream: BinaryIO) -> None:
         with stream:
             while data := stream.read1(_CHUNK):  # type: ignore[attr-defined]
-                with contextlib.suppress(OSError):  # a full disk must not stop what prints
+                with contextlib.suppress(OSError, ValueError):  # a full disk must not stop what prints, nor odd marks
                     self._log.feed(data)
 
 

@@ -1,5 +1,6 @@
 """What happened to each run: in memory, in the ledger and on the disk, kept in step."""
 
+import contextlib
 from collections.abc import Collection, Mapping
 
 from linstudy.execute.logs import Log
@@ -91,11 +92,13 @@ class Records:
 
     def note_garbled(self, text: str) -> None:
         """Keep a line of a worker's channel that is no message."""
-        self._garbled.write(f"{text}\n".encode())
+        with contextlib.suppress(OSError):  # a full disk
+            self._garbled.write(f"{text}\n".encode())
 
     def close(self) -> None:
         """Write what is waiting."""
-        self._garbled.close()
+        with contextlib.suppress(OSError):
+            self._garbled.close()
         self._ledger.flush()
         self._delete_superfluous()
         self._seals.write(own for stored in self._stored.values() for own in stored.artifacts.values())

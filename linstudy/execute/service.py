@@ -5,21 +5,20 @@ import logging
 import math
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from queue import Queue
 
 import jax
 import numpy as np
 from pydantic import TypeAdapter
 
+from linstudy.execute.channel import Channel
 from linstudy.execute.logs import mark
 from linstudy.execute.memory import Programs
-from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Sender, Start
+from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Sender
 from linstudy.execute.sources import sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
@@ -38,17 +37,17 @@ SECONDS_BETWEEN_PROGRESS = 0.1
 _SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 
 
-def serve(settings: Settings, starts: "Queue[Start]", stopping: threading.Event, sender: Sender) -> None:
+def serve(settings: Settings, channel: Channel) -> None:
     """Make attempts, one command after another, for ever."""
     logging.basicConfig(stream=sys.stderr)
     store = ArtifactStore(Path(settings.artifacts))
     resources = _resources(settings, store)
     programs = Programs()
-    sender.send(_hello())
+    channel.sender.send(_hello())
     while True:
-        start = starts.get()
+        start = channel.starts.get()
         _print_to(start.log)
-        _attempt(start.attempts, settings, store, resources, stopping.is_set, sender)
+        _attempt(start.attempts, settings, store, resources, channel.stopping.is_set, channel.sender)
         _print_to("")
         programs.drop_if_large()
 
@@ -90,18 +89,25 @@ def _attempt(
         ending = Ending("done")
     except Stopped:
         ending = Ending("interrupted", "stopped on request")
-    except ArtifactError as error:
-        ending = Ending("failed", str(error), damaged=error.paths)
-    except LinstudyError as error:
-        ending = Ending("failed", str(error))
-    except SystemExit as error:
-        ending = Ending("failed", f"the run's own code ended the process, with exit status {error.code}")
-    except Exception as error:
-        traceback.print_exc()
-        ending = Ending("failed", f"{type(error).__name__}: {error}", traceback.format_exc())
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()  # to the log of the run, in full
+        ending = _failure(error)
     sys.stdout.flush()
     for teller in tellers:
         teller.end(ending)
+
+
+def _failure(error: BaseException) -> Ending:
+    match error:
+        case ArtifactError():
+            return Ending("failed", str(error), damaged=error.paths)
+        case LinstudyError():
+            return Ending("failed", str(error))
+        case SystemExit():
+            text = f"the run's own code ended the process, with exit status {error.code}"
+        case _:
+            text = f"{type(error).__name__}: {error}"
+    return Ending("failed", text, traceback.format_exc())
 
 
 def _compute(jobs: Sequence[Job]) -> None:

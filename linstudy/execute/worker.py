@@ -1,20 +1,15 @@
 """A worker's process: what must be settled before anything heavy is imported, then the service of its coordinator."""
 
-import contextlib
 import ctypes
 import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
-from typing import TextIO
 
 from linstudy.data.places import Places
-from linstudy.execute.messages import Interrupt, Sender, Start, Stop, receive
 from linstudy.execute.signals import STOPPING
 
 _PR_SET_PDEATHSIG = 1
@@ -51,54 +46,29 @@ class Settings:
 def main(argument: str) -> None:
     """Serve the coordinator until its channel ends."""
     settings = Settings(**json.loads(argument))
-    commands, sender = _open(settings.channel)
-    _tell_signals(sender)
+    signals = _block_signals()
     _die_with_parent()
     _use_processors(settings.cpus)
     sys.path += map(str, settings.places.folders)  # last: a file beside a study must not take a standard module's place
-    starts: Queue[Start] = Queue()
-    stopping = threading.Event()
-    threading.Thread(target=_listen, args=(commands, starts, stopping), daemon=True).start()
 
-    from linstudy.execute.service import serve
+    from linstudy.execute.channel import Channel  # brings NumPy, so that it comes after the rest
 
-    serve(settings, starts, stopping, sender)
+    channel = Channel(settings.channel, signals)
 
+    from linstudy.execute.service import serve  # brings JAX
 
-def _open(channel: Sequence[int]) -> tuple[TextIO, Sender]:
-    for descriptor in channel:
-        os.set_inheritable(descriptor, False)
-    read, write = channel
-    commands = os.fdopen(read, encoding="utf-8", errors="replace", newline="\n")
-    return commands, Sender(os.fdopen(write, "w", encoding="utf-8"))
+    serve(settings, channel)
 
 
-def _listen(commands: TextIO, starts: "Queue[Start]", stopping: threading.Event) -> None:
-    try:
-        for message in receive(commands):
-            if isinstance(message, Stop):
-                stopping.set()
-            elif isinstance(message, Start):
-                starts.put(message)
-    finally:
-        os._exit(0)  # the coordinator is gone, or cannot be understood, and a worker must not outlive it
+def _block_signals() -> list[signal.Signals]:
+    """Let no thread of this process be disturbed by the signals that ask a study to stop.
 
-
-def _tell_signals(sender: Sender) -> None:
-    """Leave to the coordinator what a signal means, at once, whatever the main thread is computing."""
-    read, write = os.pipe()
-    os.set_blocking(write, False)
-    for number in STOPPING:
-        signal.signal(number, lambda number, frame: None)
-    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-
-    def tell() -> None:
-        while data := os.read(read, 64):
-            for number in data:
-                with contextlib.suppress(OSError, ValueError):
-                    sender.send(Interrupt(signal.Signals(number).name))
-
-    threading.Thread(target=tell, daemon=True).start()
+    Returns:
+        Those that are to be waited for: one that is ignored, as `nohup` ignores SIGHUP, stays so.
+    """
+    taken = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    signal.pthread_sigmask(signal.SIG_BLOCK, taken)
+    return taken
 
 
 def _die_with_parent() -> None:

@@ -52,7 +52,10 @@ class LedgerError(LinstudyError):
 def open_ledger(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     """A connection whose default database, `ledger`, has the tables of schema.sql and no views."""
     if not workspace.ledger.exists():
-        _establish(workspace)
+        try:
+            _establish(workspace)
+        except (OSError, duckdb.Error) as error:
+            raise LedgerError(f"{workspace.ledger} cannot be made: {error}. Free some space, and try again") from error
     return _open(workspace.ledger)
 
 
@@ -93,7 +96,7 @@ def _establish(workspace: Workspace) -> None:
     temporary = workspace.ledger.with_name("new-ledger.duckdb")
     discard(temporary)
     discard(workspace.ledger)
-    if workspace.results.exists():
+    if workspace.results.is_file():
         shutil.copyfile(workspace.results, temporary)
         with _open(temporary, named=workspace.results) as connection:
             _detach(connection)

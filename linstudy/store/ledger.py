@@ -178,8 +178,6 @@ class Ledger:
             return False
         try:
             self._write(waiting)
-        except _UNWRITABLE as error:
-            raise LedgerError(_unwritable(error)) from error
         except duckdb.Error:
             self._write_apart(waiting)
         for entry in waiting:
@@ -249,6 +247,9 @@ class Ledger:
         try:
             yield
             self._connection.execute("COMMIT")
+        except _UNWRITABLE as error:
+            self._roll_back()
+            raise LedgerError(_unwritable(error)) from error
         except BaseException:
             self._roll_back()
             raise
@@ -277,7 +278,13 @@ _ArtifactPlace = tuple[str, str, int | None]
 
 _STARTED = ("attempt_id", "run_id", "status", "started", *ENVIRONMENT)
 
-_UNWRITABLE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.OutOfMemoryException)
+_UNWRITABLE = (
+    duckdb.IOException,
+    duckdb.TransactionException,  # a commit on a full disk
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.OutOfMemoryException,
+)
 
 
 def _unwritable(error: Exception) -> str:

@@ -24,28 +24,28 @@ def publish(ledger: Ledger, path: Path) -> None:
     temporary = path.with_name(f"{path.name}.publishing")
     discard(temporary)
     try:
-        with ledger.session() as session:
-            attach(session, temporary, "snapshot")
-            try:
-                _copy(session)
-            finally:
-                with contextlib.suppress(duckdb.Error):  # as it is after a full disk
-                    session.execute("USE ledger")
-                    session.execute("DETACH snapshot")
+        _write(ledger, temporary)
+        # Left by someone who wrote into the published file; beside another file it would make that one unreadable.
+        log(path).unlink(missing_ok=True)
+        install(temporary, path)
     except (OSError, duckdb.Error):
         discard(temporary)
         raise
-    # Left by someone who wrote into the published file; beside another file it would make that one unreadable.
-    log(path).unlink(missing_ok=True)
-    install(temporary, path)
 
 
-def _copy(session: duckdb.DuckDBPyConnection) -> None:
-    session.execute("COPY FROM DATABASE ledger TO snapshot")
-    session.execute("USE snapshot")
-    note_content(session)
-    create_views(session)
-    session.execute("CHECKPOINT snapshot")
+def _write(ledger: Ledger, file: Path) -> None:
+    try:
+        with ledger.session() as session:
+            attach(session, file, "snapshot")
+            session.execute("COPY FROM DATABASE ledger TO snapshot")
+            session.execute("USE snapshot")
+            note_content(session)
+            create_views(session)
+            session.execute("CHECKPOINT snapshot")
+    finally:
+        # After a full disk the session that wrote can neither detach its database nor choose another one.
+        with ledger.session() as session, contextlib.suppress(duckdb.Error):
+            session.execute("DETACH snapshot")
 
 
 SECONDS_BETWEEN_TRIALS = 30.0

@@ -18,9 +18,9 @@ from linstudy.facts import CHECKPOINT, Artifact, Ending, Fact, Fingerprint, Meth
 from linstudy.store.query import query
 from linstudy.store.workspace import Workspace
 
-LEGEND = """A study of that many trainings of no epochs, each with a seed of its own, executed by workers that report at \
-once what such a training reports: all of the time is the runner's own. Trainings go alone (`--no-fuse`). `plan` is from \
-the file to the runs."""
+LEGEND = """A study of that many trainings of no epochs, each with a seed of its own, executed by workers that report \
+at once what such a training reports: all of the time is the runner's own. Trainings go alone (`--no-fuse`). `plan` is \
+from the file to the runs."""
 
 STUDY = """study: many
 data: {{kind: digits, train: 64, test: 32}}

@@ -34,8 +34,8 @@ class Bench:
     def write(self, text, name="study.yaml"):
         (self.folder / name).write_text(text)
 
-    def start(self, *arguments):
-        """The command, begun."""
+    def start(self, *arguments, before=(), **options):
+        """The command, begun; `before` are words before it, `options` those of `Popen`."""
         environment = {
             **os.environ,
             "JAX_PLATFORMS": "cpu",
@@ -43,12 +43,11 @@ class Bench:
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "linstudy", *map(str, arguments)],
+            [*before, sys.executable, "-m", "linstudy", *map(str, arguments)],
             cwd=self.folder,
             env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
 
     def linstudy(self, *arguments, exit_status=0):

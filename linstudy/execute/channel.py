@@ -1,0 +1,48 @@
+"""A worker's end of the channel to its coordinator."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Collection, Sequence
+from queue import Queue
+from typing import TextIO
+
+from linstudy.execute.messages import Interrupt, Sender, Start, Stop, receive
+
+
+class Channel:
+    """What the coordinator asks for, as it arrives, and the way to answer.
+
+    Attributes:
+        starts: The commands to start something.
+        stopping: Set once what is running shall end.
+    """
+
+    def __init__(self, descriptors: Sequence[int], signals: Collection[signal.Signals]):
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        read, write = descriptors
+        self.starts: Queue[Start] = Queue()
+        self.stopping = threading.Event()
+        self.sender = Sender(os.fdopen(write, "w", encoding="utf-8"))
+        commands = os.fdopen(read, encoding="utf-8", errors="replace", newline="\n")
+        threading.Thread(target=self._listen, args=(commands,), daemon=True).start()
+        threading.Thread(target=self._tell_signals, args=(signals,), daemon=True).start()
+
+    def _listen(self, commands: TextIO) -> None:
+        try:
+            for message in receive(commands):
+                if isinstance(message, Stop):
+                    self.stopping.set()
+                elif isinstance(message, Start):
+                    self.starts.put(message)
+        finally:
+            os._exit(0)  # the coordinator is gone, or cannot be understood, and a worker must not outlive it
+
+    def _tell_signals(self, signals: Collection[signal.Signals]) -> None:
+        """Leave to the coordinator what a signal means, at once, whatever the main thread is computing."""
+        while signals:
+            number = signal.sigwait(signals)
+            with contextlib.suppress(OSError, ValueError):
+                self.sender.send(Interrupt(signal.Signals(number).name))
