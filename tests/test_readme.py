@@ -156,3 +156,35 @@ def test_the_library_example_runs(capsys):
     [code] = [part.split("```")[0] for part in README.split("```python\n")[1:] if "ntk_gram" in part.split("```")[0]]
     exec(compile(code, "README.md", "exec"), {})
     assert float(capsys.readouterr().out) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.product_settings
+def test_the_example_of_an_own_model_keeps_the_contract(tmp_path, monkeypatch):
+    import jax
+    import numpy as np
+
+    from linstudy.models.network import make_network
+    from linstudy.models.parts import model_warnings
+    from linstudy.spec.model import ImportModel
+    from linstudy.spec.train import Train
+    from linstudy.tangent import freeze, ntk_gram
+    from linstudy.tasks.labelled import Labelled
+    from linstudy.train.fit import fit
+    from linstudy.train.learner import Course
+    from linstudy.train.network import NetworkLearner
+
+    [code] = [part.split("```")[0] for part in README.split("```python\n")[1:] if "def make(" in part.split("```")[0]]
+    (tmp_path / "readme_nets.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = ImportModel(kind="import", factory="readme_nets:make", arguments={"width": 4})
+    model, state = make_network(spec, (2, 5, 5), 0)
+    assert model_warnings(model) == []
+    inputs = np.random.default_rng(0).normal(size=(24, 2, 5, 5)).astype(np.float32)
+    labels = np.where(np.arange(24) % 2, 1.0, -1.0).astype(np.float32)
+    course = Course(Labelled(inputs[:16], labels[:16], inputs[16:], labels[16:]), Train(epochs=1, batch_size=8), 0)
+    *_, (result,) = fit([NetworkLearner(model, state, jax.numpy.asarray(inputs), course)], 1)
+    assert result.finite
+    assert result.step == 2
+    told = []
+    assert np.linalg.eigvalsh(ntk_gram(freeze(model, state), inputs, chose=told.append))[-1] > 0
+    assert told == ["structured"]

@@ -210,9 +210,11 @@ def with_fast_convolutions(model: Callable[..., Any]) -> Callable[..., Any]:
         return model
 
     def call(*arguments: Any, **options: Any) -> Any:
-        program, like, rest = eqx.filter_make_jaxpr(model)(*arguments, **options)
+        program, shapes, rest = eqx.filter_make_jaxpr(model)(*arguments, **options)
         inputs = jax.tree.leaves(eqx.filter((arguments, options), eqx.is_array))
-        outputs = jaxpr_as_fun(_faster(program))(*inputs)
-        return eqx.combine(jax.tree.unflatten(jax.tree.structure(like), outputs), rest)
+        expected, structure = jax.tree.flatten(shapes)
+        # a constant output comes as a Python number
+        outputs = map(jnp.asarray, jaxpr_as_fun(_faster(program))(*inputs), [one.dtype for one in expected])
+        return eqx.combine(jax.tree.unflatten(structure, outputs), rest)
 
     return call

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -614,3 +615,36 @@ def test_a_gram_is_made_once_for_the_runs_that_share_it(told, monkeypatch):
     assert len(made) == 4, "the Gram of seed 1, then by turns"
     told(LINEAR)
     assert len(made) == 5, "another worker has a cache of its own"
+
+
+def of_own(factory, **arguments):
+    """A study of a user's own model, measured before and after its training and linearized after it."""
+    return f"""study: own
+data: {{kind: digits, train: 64, test: 32}}
+model: {{kind: import, factory: "own_norm:{factory}", arguments: {json.dumps(arguments)}}}
+task: {{kind: eigenfunction, index: 2}}
+train: {{epochs: 2, batch_size: 16}}
+probes: [{{kind: alignment, top: 3, at: [start, end]}}]
+sweep: {{train.linearize: [null, {{space: parameters, at: {{epoch: 2}}}}]}}
+"""
+
+
+@pytest.mark.parametrize("mode", ["batch", "ema"])
+def test_a_users_model_with_equinox_norms_and_dropout_is_trained_and_measured(told, monkeypatch, mode):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    found = told(of_own("make_dropped", mode=mode))
+    network, linear = found.of("training")
+    losses = [found.values(run_id, metrics.LOSS, "train") for run_id in (network, linear)]
+    assert_close(losses[1][0], losses[0][2], rtol=1e-5)  # float32; both in inference, at the same parameters
+    alphas = [found.values(run_id, metrics.ALIGNMENT) for run_id in found.of("probe")]
+    assert all(np.isfinite(alpha[epoch]).all() for alpha in alphas for epoch in alpha)
+    again = told(of_own("make_dropped", mode=mode))
+    assert again.values(network, metrics.LOSS) == found.values(network, metrics.LOSS)
+
+
+def test_complex_parameters_end_a_run_with_the_factory_and_the_path(told, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    with pytest.raises(
+        LinstudyError, match=r"model\.factory own_norm:make_complex: The parameter \.weight is complex64"
+    ):
+        told(of_own("make_complex"))

@@ -116,7 +116,8 @@ def test_arguments_and_results_of_any_kind_pass(getkey):
     layer = conv(2, 2, 3, getkey())
 
     def call(x, state, *, key=None):
-        return layer(x), {"state": state, "word": "static", "key": key}
+        constants = (jnp.array(False), jnp.float32(2))
+        return layer(x), {"state": state, "word": "static", "key": key, "constants": constants}
 
     x = jax.random.normal(getkey(), (2, 5, 5))
     found, rest = with_fast_convolutions(call)(x, None, key=jnp.ones(2))
@@ -124,3 +125,7 @@ def test_arguments_and_results_of_any_kind_pass(getkey):
     assert rest["state"] is None
     assert rest["word"] == "static"
     assert np.array_equal(rest["key"], jnp.ones(2))
+    assert [(type(one), one.dtype) for one in rest["constants"]] == [
+        (type(found), np.dtype(bool)),
+        (type(found), np.dtype(np.float32)),
+    ]

@@ -1,6 +1,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from tolerance import assert_close
 
@@ -59,3 +60,33 @@ def test_float32_products_are_full_unless_the_caller_chose():
         assert jax.config.jax_default_matmul_precision == "highest"
     with jax.default_matmul_precision("tensorfloat32"), full_precision():
         assert jax.config.jax_default_matmul_precision == "tensorfloat32"
+
+
+class WithComplex(eqx.Module):
+    layer: eqx.nn.Linear
+    phases: tuple
+
+    def __call__(self, x):
+        return jnp.real(self.phases[0] * self.layer(x))
+
+
+@pytest.mark.product_settings
+@pytest.mark.parametrize("compute", [check_scalar_output, ntk_gram, tangent_features])
+def test_complex_parameters_are_refused_with_their_path(compute, getkey):
+    model = WithComplex(eqx.nn.Linear(3, "scalar", key=getkey()), (jnp.asarray(1 + 1j),))
+    inputs = jnp.ones((2, 3))
+    with pytest.raises(ValueError, match=r"The parameter \.phases\[0\] is complex64.*two fields"):
+        compute(model, inputs[0] if compute is check_scalar_output else inputs)
+
+
+@pytest.mark.product_settings
+def test_a_numpy_array_of_float64_has_the_precision_that_jax_is_set_to(getkey):
+    model = eqx.tree_at(
+        lambda layer: layer.weight, eqx.nn.Linear(3, "scalar", key=getkey()), np.ones((1, 3), np.float64)
+    )
+    inputs = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    told = []
+    gram = ntk_gram(model, inputs, chose=told.append)
+    assert told == ["structured"]
+    assert gram.dtype == np.float32
+    assert_close(gram, inputs @ inputs.T + 1)

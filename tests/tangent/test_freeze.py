@@ -5,7 +5,7 @@ import pytest
 from tolerance import assert_close
 
 from linstudy.tangent import freeze, linearize, ntk_gram, split
-from linstudy.tangent.freeze import Stateless
+from linstudy.tangent.freeze import Stateless, inference_key, takes_key
 
 
 def train_step(model, state, inputs):
@@ -121,3 +121,33 @@ def test_equinox_batch_mode_inflates_its_running_variance():
     state = step(inputs, state)[1]
     output, _ = eqx.nn.inference_mode(norm)(jnp.asarray([1.0]), state)
     assert_close(output, jnp.asarray([1 / jnp.sqrt((0.9 * 1 + 0.1 * 4) / (1 - 0.9))]))
+
+
+class Keyed(eqx.Module):
+    """Splits the key that it insists on."""
+
+    dropout: eqx.nn.Dropout
+    last: eqx.nn.Linear
+
+    def __call__(self, x, key):
+        return self.last(self.dropout(x, key=jax.random.split(key)[0]))
+
+
+def test_whether_a_model_takes_a_key_is_told_by_its_call(mlp, normed, getkey):
+    linear = eqx.nn.Linear(3, "scalar", key=getkey())
+    keyed = Keyed(eqx.nn.Dropout(0.5), linear)
+    assert [takes_key(model) for model in (mlp, Stateless(mlp), normed[0], freeze(*normed), linearize(mlp))] == [
+        False
+    ] * 5
+    taking = [eqx.nn.Sequential([linear]), linear, keyed, eqx.nn.Lambda(jax.nn.relu), eqx.filter_jit(keyed)]
+    assert all(takes_key(model) and takes_key(Stateless(model)) for model in taking)
+    assert [len(inference_key(model)) for model in taking] == [0, 0, 1, 0, 1]
+
+
+def test_a_model_that_insists_on_a_key_has_one_in_inference_that_changes_nothing(getkey):
+    model = Keyed(eqx.nn.Dropout(0.5), eqx.nn.Linear(3, "scalar", key=getkey()))
+    inputs = jax.random.normal(getkey(), (5, 3))
+    frozen = freeze(Stateless(model), None)
+    assert_close(jax.vmap(frozen)(inputs), jax.vmap(model.last)(inputs))
+    assert_close(ntk_gram(frozen, inputs), ntk_gram(model.last, inputs))
+    assert_close(jax.vmap(linearize(frozen))(inputs), jax.vmap(model.last)(inputs))
