@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -121,6 +122,27 @@ def started(bench, *arguments, kind="training", **options):
     return process, int(worker)
 
 
+def start_in_terminal(bench, before=()):
+    """The command as a person gives it, and what that person sees and types."""
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (50, 400))
+    process = bench.start(
+        *("run", "study.yaml"),
+        before=before,
+        **dict.fromkeys(("stdin", "stdout", "stderr"), end),
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(end, termios.TIOCSCTTY, 0),
+    )
+    os.close(end)
+    return process, terminal
+
+
+def read_until(pattern, terminal):
+    shown = b""
+    while not re.search(pattern, shown):
+        shown += os.read(terminal, 4096)  # OSError once the command has ended
+
+
 def interrupted(process, worker):
     """What a command printed that was asked to stop."""
     out, err = process.communicate(timeout=120)
@@ -188,17 +210,9 @@ def test_after_every_way_to_stop_the_same_command_goes_on_to_the_same_bits(bench
 @pytest.mark.parametrize("before", [(), ("nohup",)])
 def test_a_closed_terminal_stops_a_study_unless_nohup_says_no(bench, before):
     bench.write(TRAINING)
-    terminal, end = pty.openpty()
-    process = bench.start(
-        *("run", "study.yaml"),
-        before=before,
-        **dict.fromkeys(("stdin", "stdout", "stderr"), end),
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(end, termios.TIOCSCTTY, 0),
-    )
-    os.close(end)
-    while b"training" not in os.read(terminal, 4096) and not before:  # nohup writes to a file
-        assert process.poll() is None
+    process, terminal = start_in_terminal(bench, before)
+    if not before:  # nohup writes to a file
+        read_until(rb"training", terminal)
     wait_for(lambda: bench.results.exists(), process)
     os.close(terminal)
     assert process.wait(timeout=120) == (0 if before else 130)
@@ -306,11 +320,12 @@ def test_damaged_files_make_exactly_the_runs_that_made_them_run_again(bench):
 
 def test_a_probe_goes_on_after_the_last_epoch_that_it_told(bench):
     bench.write(MANY_EPOCHS)
-    process, worker = started(bench, kind="probe")
+    process, terminal = start_in_terminal(bench)
+    read_until(rb"probe .*epoch [3-9]\b", terminal)
+    os.write(terminal, b"\x03")
+    read_until(rb"The same command goes on from here", terminal)
+    assert process.wait(timeout=120) == 130
     own = "run_id IN (SELECT run_id FROM run WHERE kind = 'probe')"
-    wait_for(lambda: bench.rows(f"SELECT count(*) FROM vector WHERE {own}") != [(0,)], process)
-    process.send_signal(signal.SIGINT)
-    interrupted(process, worker)
     with ledger(bench) as connection:
         told = connection.execute(f"SELECT DISTINCT epoch FROM vector WHERE {own} ORDER BY 1").fetchall()
         connection.execute(f"UPDATE vector SET value = [{SENTINEL}] WHERE {own}")

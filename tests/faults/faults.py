@@ -159,8 +159,8 @@ def _table(harness: Harness) -> Iterator[str]:
     yield "# Faults\n"
     yield (
         f"A study of {RUNS} runs, disturbed, and the same command given again. It passes if what is published then\n"
-        "equals an undisturbed study's, bit for bit (trainings that go together: to rounding), no row is there\n"
-        "twice, and no file and no process is left behind. Made by `just faults`.\n"
+        "equals an undisturbed study's, bit for bit (trainings that go together: to rounding), no row is there twice,\n"
+        "and no file and no process is left behind. Made by `just faults`.\n"
     )
     yield "| fault | faults | studies | passed | seconds a study |\n|---|---:|---:|---:|---:|"
     for kind in KINDS:
