@@ -214,7 +214,7 @@ class Coordinator:
             "versions": hand.versions,
             "git_commit": self.git.commit,
             "dirty": self.git.dirty,
-            "log": log,
+            "log": f"{self.records.log_folder}/{log}",
         }
         again = self.options.again
         attempts = [Attempt(self.records.begin(run, environment, again=again), run, group) for run in runs]

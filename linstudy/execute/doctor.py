@@ -10,6 +10,7 @@ from linstudy import __version__
 from linstudy.data.archive import find_published
 from linstudy.data.places import cache_folder
 from linstudy.data.published import PUBLISHED
+from linstudy.machine import available_memory, available_threads
 from linstudy.store.workspace import Workspace
 
 PACKAGES = ("jax", "equinox", "optax", "duckdb", "pydantic", "scikit-learn", "scipy", "numpy")
@@ -34,6 +35,7 @@ def diagnose(workspace: Path, data_folder: Path | None, reports: Path) -> Iterat
     yield _check(_devices)
     yield _check(_gradient)
     yield _check(lambda: Workspace(workspace).check())
+    yield _resources(Workspace(workspace))
     yield _data_folder(data_folder)
     yield _reports(reports)
     yield _check(_neural_tangents, otherwise=None)
@@ -62,6 +64,16 @@ def _gradient() -> str:
     if not math.isclose(slope, math.cos(0.5), rel_tol=1e-5):
         raise ArithmeticError(f"the derivative of sin at 0.5 came out as {slope}, not {math.cos(0.5)}")
     return "derivatives come out right"
+
+
+def _resources(workspace: Workspace) -> Finding:
+    """What one worker would have: the machine, a container and a queue allow it together."""
+    memory = available_memory()
+    size = "an unknown amount of memory" if memory is None else f"{memory / 2**30:,.1f} GiB of memory"
+    return Finding(
+        f"a worker may use {size} (--memory) and {available_threads()} processors; what exceeds that goes to "
+        f"{workspace.artifacts.absolute()} (--scratch)"
+    )
 
 
 def _data_folder(folder: Path | None) -> Finding:

@@ -48,6 +48,11 @@ class Records:
         self._stored[run.run_id] = stored.cut(kept)
         return self._ledger.begin(run.run_id, environment)
 
+    @property
+    def log_folder(self) -> str:
+        """Where logs lie, relative to the workspace."""
+        return self._workspace.logs.relative_to(self._workspace.root).as_posix()
+
     def log_name(self, run: Run) -> str:
         """The file of what the next attempt prints, in the folder of logs."""
         return f"{run.run_id}-{self._ledger.next_attempt}.log"

@@ -13,10 +13,13 @@ _COUNTS = """
 SELECT study, variant, status, count(*) FROM study_runs GROUP BY ALL ORDER BY ALL
 """
 _FAILURES = """
-SELECT run_id, spec::VARCHAR, status, error, traceback, run_id IN (SELECT run_id FROM study_run)
+SELECT run_id, spec::VARCHAR, status, error, traceback, log, run_id IN (SELECT run_id FROM study_run)
 FROM attempt JOIN run USING (run_id) WHERE status IN ('failed', 'diverged', 'interrupted')
   AND attempt_id = (SELECT max(attempt_id) FROM attempt AS later WHERE later.run_id = attempt.run_id)
 ORDER BY run_id
+"""
+_NOTICES = """
+SELECT unnest(notices) AS notice, count(*), min(run_id) FROM study_runs WHERE status = 'done' GROUP BY notice ORDER BY ALL
 """
 
 
@@ -28,6 +31,7 @@ class Failure(NamedTuple):
     status: str
     error: str | None
     traceback: str | None
+    log: str | None
     in_study: bool
 
 
@@ -42,6 +46,8 @@ def standing(workspace: Workspace) -> Iterator[str]:
     if any(status == "running" for _, _, status, _ in counts) and workspace.holder() is None:
         yield ABANDONED
     yield from _in_sections(workspace, with_traceback=False)
+    for notice, count, run_id in query(workspace.results, _NOTICES).rows:
+        yield f"{'warning':<12}{run_id}{f' and {count - 1} more' if count > 1 else ''}\n    {excerpt(notice, 'see notices')}"
 
 
 def failures(workspace: Workspace) -> Iterator[str]:
@@ -52,16 +58,18 @@ def failures(workspace: Workspace) -> Iterator[str]:
 def _in_sections(workspace: Workspace, with_traceback: bool) -> Iterator[str]:
     """Those of the studies first, then those that only history has."""
     found = [Failure(*row) for row in query(workspace.results, _FAILURES).rows]
-    yield from (_line(failure, with_traceback) for failure in found if failure.in_study)
+    yield from (_line(failure, workspace, with_traceback) for failure in found if failure.in_study)
     if past := [failure for failure in found if not failure.in_study]:
         yield "of runs that no study has any more:"
-        yield from (_line(failure, with_traceback) for failure in past)
+        yield from (_line(failure, workspace, with_traceback) for failure in past)
 
 
-def _line(failure: Failure, with_traceback: bool) -> str:
+def _line(failure: Failure, workspace: Workspace, with_traceback: bool) -> str:
     lines = [f"{failure.status:<12}{failure.run_id}  {_description(failure.spec)}"]
     if failure.error:
         lines.append(f"    {excerpt(failure.error, f'linstudy query {_question(failure.run_id)}')}")
+    if failure.log and (log := workspace.root / failure.log).is_file():
+        lines.append(f"    what it printed: {log}")
     if failure.traceback and with_traceback:
         lines.append(failure.traceback)
     return "\n".join(lines)

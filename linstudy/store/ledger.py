@@ -87,6 +87,8 @@ class Ledger:
                 "DELETE FROM study_run WHERE study = ? AND variant = ?", [study.name, study.variant]
             )
             self._insert("study_run", point)
+            for table in ("metric", "vector"):
+                self._connection.execute(_RELABEL.format(table=table), [[run.run_id for run in unique]])
 
     def recover(self) -> list[str]:
         """Mark what a dead process left running as interrupted.
@@ -273,6 +275,13 @@ class Ledger:
         unnested = ", ".join(f"unnest(?::{types[name]}[])" for name in names)
         self._connection.execute(f"{verb} INTO {table} ({', '.join(names)}) SELECT {unnested}", lists)
 
+
+_RELABEL = """
+UPDATE {table} SET label = own.label
+FROM (SELECT run_id, json_extract_string(spec, '$.probe.label') AS label FROM run WHERE run_id IN (SELECT unnest(?))) AS own
+WHERE {table}.run_id = own.run_id AND {table}.label <> own.label
+"""
+"""A probe's label is no part of its identity: its rows have the one that was registered last."""
 
 _ArtifactPlace = tuple[str, str, int | None]
 

@@ -62,6 +62,8 @@ SELECT
     last.device,
     last.fused_group,
     last.methods,
+    last.notices,
+    last.log,
     last.error,
     coalesce(last.status = 'diverged', false) OR run.run_id IN (
         SELECT dependency.run_id FROM dependency JOIN last ON last.run_id = needs WHERE last.status = 'diverged'
