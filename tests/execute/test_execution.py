@@ -19,6 +19,8 @@ NUMBERS = "SELECT run_id, name, label, split, epoch, step, value FROM metric ORD
 VECTORS = "SELECT run_id, name, label, split, epoch, value FROM vector ORDER BY ALL"
 ARTIFACTS = "SELECT run_id, name, epoch, sha256 FROM artifact ORDER BY ALL"
 
+STATES = "SELECT name, epoch FROM artifact JOIN runs USING (run_id) WHERE kind = 'training' ORDER BY ALL"
+
 OWN_MODEL = """
 import os, signal
 import equinox as eqx
@@ -191,15 +193,29 @@ def test_ctrl_c_publishes_and_the_same_command_resumes_to_the_same_bits(bench):
     assert bench.rows("SELECT status FROM runs WHERE kind = 'training'") == [("interrupted",)]
     stopped_at = epochs_published(bench)
     assert stopped_at < 400
-    states = "SELECT name, epoch FROM artifact JOIN runs USING (run_id) WHERE kind = 'training' ORDER BY ALL"
     left = {("checkpoint", 0), ("resume" if stopped_at else "checkpoint", stopped_at)}
-    assert set(bench.rows(states)) == left
+    assert set(bench.rows(STATES)) == left
     bench.run(*arguments)
-    assert bench.rows(states) == [("checkpoint", 0), ("checkpoint", 400)]
-    assert list((bench.folder / "artifacts" / "resume").iterdir()) == []
+    assert bench.rows(STATES) == [("checkpoint", 0), ("checkpoint", 400)]
+    assert list(bench.folder.glob("artifacts/resume/*")) == []
     resumed = bench.rows(NUMBERS)
     bench.run(*arguments, "--again")
     assert bench.rows(NUMBERS) == resumed
+
+
+def test_a_training_that_is_stopped_again_and_again_keeps_one_state_and_every_row_once(bench):
+    stopped_at = 0
+    for _ in range(2):
+        process = bench.start("run", "study.yaml", "--set", "train.epochs=100000")
+        wait_for(lambda before=stopped_at: epochs_published(bench) > before, process)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130, out + err
+        stopped_at = epochs_published(bench)
+        assert bench.rows(STATES) == [("checkpoint", 0), ("resume", stopped_at)]
+        assert len(list(bench.folder.glob("artifacts/resume/*"))) == 1
+    losses = "SELECT count(*), count(DISTINCT epoch) FROM curves WHERE name = 'loss' AND split = 'test'"
+    assert bench.rows(losses) == [(stopped_at + 1, stopped_at + 1)]
 
 
 def test_a_killed_coordinator_takes_its_worker_along_and_the_next_one_recovers(bench):
