@@ -106,6 +106,8 @@ class Coordinator:
         self.hands: dict[Worker, Hand] = {}
         self._stop_at = 0.0
         self._healed: set[str] = set()
+        self._owing: set[str] = set()
+        """Runs whose files were found lost while they ran: they are done only after another attempt."""
 
     def run(self) -> Summary:
         """Run what is missing, until all is done or an end is asked for."""
@@ -140,14 +142,13 @@ class Coordinator:
 
     def _drop_rejected(self) -> None:
         """Runs whose facts the ledger did not take have failed; what else they report changes nothing."""
-        for number, reason in self.records.rejected():
+        for rejected in self.records.rejected():
+            self.schedule.finish(rejected.run_id, "failed")
+            self.display.note(f"{rejected.run_id}: {rejected.reason}")
             for hand in self.hands.values():
-                if attempt := hand.attempts.pop(number, None):
-                    self.schedule.finish(attempt.run.run_id, "failed")
-                    self.display.finished(attempt.run, "failed", reason, time.monotonic() - attempt.began)
-                    if not hand.attempts:  # it computes what nobody will record
-                        hand.end = reason
-                        hand.worker.kill()
+                if hand.attempts.pop(rejected.attempt, None) and not hand.attempts:
+                    hand.end = rejected.reason  # it computes what nobody will record
+                    hand.worker.kill()
 
     def _is_unfinished(self) -> bool:
         if self.interrupts.first:
@@ -278,7 +279,8 @@ class Coordinator:
 
     def _checked(self, run: Run, ending: Ending) -> Ending:
         """A run is done only if every checkpoint that is asked of it is there."""
-        if ending.outcome == "done" and not is_complete(run, self.records.of(run.run_id).after(ending)):
+        complete = is_complete(run, self.records.of(run.run_id).after(ending))
+        if ending.outcome == "done" and not complete and run.run_id not in self._owing:
             return Ending("failed", "it ended before every checkpoint that is asked of it was there")
         return ending
 
@@ -310,8 +312,15 @@ class Coordinator:
             self.schedule.part(run.run_id)
             self.display.parted(run, ending.error)
         else:
-            self.schedule.finish(run.run_id, ending.outcome)
+            self._finish(run, ending)
             self.display.finished(run, ending.outcome, ending.error, time.monotonic() - attempt.began)
+
+    def _finish(self, run: Run, ending: Ending) -> None:
+        self.schedule.finish(run.run_id, ending.outcome)
+        if run.run_id in self._owing:
+            self._owing.discard(run.run_id)
+            if not is_complete(run, self.records.of(run.run_id)):
+                self.schedule.reopen(run.run_id)
 
     def _is_healed(self, run: Run, damaged: Sequence[str]) -> bool:
         """Let the runs that made lost files make them again, and this one wait; each file once in an execution."""
@@ -319,7 +328,10 @@ class Coordinator:
         owners = self.records.forget(new) if new else set()
         self._healed |= new
         for owner in owners & self.plan.runs.keys() - {run.run_id}:
-            self.schedule.reopen(owner)
+            if self.schedule.states[owner] == "running":
+                self._owing.add(owner)
+            else:
+                self.schedule.reopen(owner)
         waits = any(self.schedule.states[need.run_id] != "done" for need in run.needs)
         if run.run_id in owners or waits:
             self.schedule.reopen(run.run_id)

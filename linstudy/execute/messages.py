@@ -112,7 +112,7 @@ def receive(stream: TextIO) -> Iterator[Message | Garbled]:
             continue
         if number != expected:
             yield Garbled(f"message {expected} never arrived" + (f"; what came was {reason}" if reason else ""), True)
-        expected = number + 1
+        expected, reason = number + 1, ""
         yield message
 
 

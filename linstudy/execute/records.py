@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Collection, Mapping
 
 from linstudy.execute.logs import Log
-from linstudy.facts import Report
+from linstudy.facts import Artifact, Report
 from linstudy.history import Stored, resumption
 from linstudy.plan import Plan, Run
 from linstudy.store.artifacts import ArtifactStore, is_passing
@@ -63,6 +63,8 @@ class Records:
         before = after = self.of(run.run_id)
         for fact in report.facts:
             after = after.after(fact)
+            if isinstance(fact, Artifact):
+                self._seals.take(fact)
         self._stored[run.run_id] = after
         left = {own.path for own in after.artifacts.values()}
         self._superfluous += [
@@ -106,7 +108,7 @@ class Records:
             self._garbled.close()
         self._ledger.flush()
         self._delete_superfluous()
-        self._seals.write(own for stored in self._stored.values() for own in stored.artifacts.values())
+        self._seals.write({own.path for stored in self._stored.values() for own in stored.artifacts.values()})
 
     def _delete_superfluous(self) -> None:
         for path in self._superfluous:

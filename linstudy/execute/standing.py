@@ -19,7 +19,8 @@ FROM attempt JOIN run USING (run_id) WHERE status IN ('failed', 'diverged', 'int
 ORDER BY run_id
 """
 _NOTICES = """
-SELECT unnest(notices) AS notice, count(*), min(run_id) FROM study_runs WHERE status = 'done' GROUP BY notice ORDER BY ALL
+SELECT unnest(notices) AS notice, count(DISTINCT run_id), min(run_id) FROM study_runs WHERE status = 'done'
+GROUP BY notice ORDER BY ALL
 """
 
 
@@ -47,7 +48,8 @@ def standing(workspace: Workspace) -> Iterator[str]:
         yield ABANDONED
     yield from _in_sections(workspace, with_traceback=False)
     for notice, count, run_id in query(workspace.results, _NOTICES).rows:
-        yield f"{'warning':<12}{run_id}{f' and {count - 1} more' if count > 1 else ''}\n    {excerpt(notice, 'see notices')}"
+        others = f" and {count - 1} more" if count > 1 else ""
+        yield f"{'warning':<12}{run_id}{others}\n    {notice}"
 
 
 def failures(workspace: Workspace) -> Iterator[str]:

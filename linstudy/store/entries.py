@@ -16,6 +16,7 @@ class Rejected(NamedTuple):
     """An attempt whose facts the database does not take, and why."""
 
     attempt: int
+    run_id: str
     reason: str
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from linstudy.facts import Artifact
@@ -30,17 +30,25 @@ class Seals:
         """The paths of those that are missing or damaged."""
         return {artifact.path for artifact in artifacts if not self._is_sound(artifact)}
 
-    def write(self, artifacts: Iterable[Artifact]) -> None:
-        """Seal the files of all recorded artifacts, for the next time."""
-        found = {artifact.path: seal for artifact in artifacts if (seal := self._seal(artifact))}
+    def take(self, artifact: Artifact) -> None:
+        """Take a file for right that was written just now."""
+        if seal := self._seal(artifact):
+            self._known[artifact.path] = seal
+
+    def write(self, paths: Collection[str]) -> None:
+        """Keep what is known of some files for the next time."""
         with contextlib.suppress(OSError):  # it only saves time
-            self._path.write_text(json.dumps(found))
+            self._path.write_text(json.dumps({path: seal for path, seal in self._known.items() if path in paths}))
 
     def _is_sound(self, artifact: Artifact) -> bool:
         seal = self._seal(artifact)
         if seal is None or seal[0] != artifact.bytes:
             return False
-        return self._known.get(artifact.path) == seal or self._has_hash(artifact)
+        if self._known.get(artifact.path) != seal:
+            if not self._has_hash(artifact):
+                return False
+            self._known[artifact.path] = seal
+        return True
 
     def _has_hash(self, artifact: Artifact) -> bool:
         try:

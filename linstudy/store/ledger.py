@@ -181,7 +181,10 @@ class Ledger:
         try:
             self._write(waiting)
         except duckdb.Error:
-            self._write_apart(waiting)
+            try:
+                self._write_apart(waiting)
+            except duckdb.Error as error:
+                raise LedgerError(_unwritable(error)) from error
         for entry in waiting:
             entry.clear()
         self._open = {attempt: entry for attempt, entry in self._open.items() if entry.ending is None}
@@ -200,7 +203,7 @@ class Ledger:
             except duckdb.Error as error:
                 reason = f"what it reported cannot be stored: {error}"
                 self._write([entry.ended(Ending("failed", reason), _now())])
-                self._rejected.append(Rejected(entry.attempt, reason))
+                self._rejected.append(Rejected(entry.attempt, entry.run_id, reason))
                 entry.ending = entry.ending or Ending("failed", reason)
 
     def _write(self, entries: Sequence[Entry]) -> None:
@@ -278,7 +281,9 @@ class Ledger:
 
 _RELABEL = """
 UPDATE {table} SET label = own.label
-FROM (SELECT run_id, json_extract_string(spec, '$.probe.label') AS label FROM run WHERE run_id IN (SELECT unnest(?))) AS own
+FROM (
+    SELECT run_id, json_extract_string(spec, '$.probe.label') AS label FROM run WHERE run_id IN (SELECT unnest(?))
+) AS own
 WHERE {table}.run_id = own.run_id AND {table}.label <> own.label
 """
 """A probe's label is no part of its identity: its rows have the one that was registered last."""

@@ -22,10 +22,12 @@ def insert_vectors(connection: duckdb.DuckDBPyConnection, rows: Sequence[VectorR
         )
     if len(short) < len(rows):
         connection.execute("SET threads = 1")  # the order of a list is that of its rows where one thread makes it
-        for row in rows:
-            if len(row.vector.values) >= LONG:
-                _insert_long(connection, row)
-        connection.execute("RESET threads")
+        try:
+            for row in rows:
+                if len(row.vector.values) >= LONG:
+                    _insert_long(connection, row)
+        finally:
+            connection.execute("RESET threads")
 
 
 def _insert_long(connection: duckdb.DuckDBPyConnection, row: VectorRow) -> None:

@@ -435,7 +435,6 @@ def test_again_makes_everything_from_nothing(study):
     assert made.rows("SELECT max(count) FROM (SELECT count(*) AS count FROM metric GROUP BY run_id, epoch)") == [(1,)]
 
 
-@pytest.mark.xfail(strict=True, reason="a run that is running is opened again, and two attempts at it go on at once")
 def test_a_run_that_makes_a_lost_file_again_is_not_started_twice_for_another(study):
     """Two probes find two files of one training missing, the second one while the first is made again."""
     made = study(0, probes=[{"kind": "rkhs_norm", "at": [0]}, {"kind": "spectrum_summary", "at": ["end"]}])
