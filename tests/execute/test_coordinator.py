@@ -9,6 +9,7 @@ from linstudy import metrics
 from linstudy.execute import coordinator as coordinator_module
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.messages import Garbled, Hello, Interrupt, Start, Stop
+from linstudy.execute.provenance import GitState
 from linstudy.execute.records import Records
 from linstudy.execute.workers import Lost, Share
 from linstudy.facts import CHECKPOINT, Artifact, Ending, Number, Progress, Report
@@ -75,6 +76,9 @@ class Notes:
 
     lines: list = field(default_factory=list)
 
+    def begin(self, total, already):
+        pass
+
     def started(self, runs):
         self.lines.append(("started", len(runs)))
 
@@ -128,7 +132,7 @@ class Study:
         records = Records(self.ledger, self.workspace, self.plan)
         publisher = Publisher(self.ledger, self.workspace.results)
         coordinator = Coordinator(
-            self.plan, records, self.workers, publisher, self.notes, Options(**options), self.workspace.root
+            self.plan, records, self.workers, publisher, self.notes, Options(**options), GitState()
         )
         try:
             return coordinator.run()

@@ -23,7 +23,9 @@ def artifact(store):
 def sealed(store, artifact, tmp_path):
     """A function that makes seals as a next process would read them; the artifact's file is sealed."""
     path = tmp_path / "seals.json"
-    Seals(path, store).write([artifact])
+    seals = Seals(path, store)
+    seals.take(artifact)
+    seals.write([artifact.path])
     return lambda: Seals(path, store)
 
 
@@ -98,13 +100,20 @@ def test_seals_that_cannot_be_read_only_cost_time(store, artifact, tmp_path, tex
     assert Seals(path, store).broken([artifact]) == {artifact.path}
 
 
-def test_what_is_gone_is_not_sealed(store, artifact, tmp_path):
+def test_only_what_was_seen_to_be_right_and_is_still_recorded_is_sealed(store, artifact, tmp_path):
     path = tmp_path / "seals.json"
-    other = store.save("checkpoint", {"x": np.zeros(3)}, 2)
-    store.file(other.path).unlink()
-    Seals(path, store).write([artifact, other])
-    assert list(Seals(path, store)._known) == [artifact.path]
+    gone, seen, unseen, forgotten = (store.save("checkpoint", {"x": np.full(3, epoch)}, epoch) for epoch in range(4))
+    store.file(gone.path).unlink()
+    seals = Seals(path, store)
+    for one in (gone, forgotten):
+        seals.take(one)
+    assert seals.broken([seen]) == set(), "whose bytes are read"
+    damage(store.file(unseen.path), keep_time=True)
+    seals.write([one.path for one in (gone, seen, unseen)])
+    again = Seals(path, store)
+    assert list(again._known) == [seen.path]
+    assert again.broken([seen, unseen]) == {unseen.path}
 
 
 def test_a_seal_that_cannot_be_written_harms_nothing(store, artifact, tmp_path):
-    Seals(tmp_path / "no" / "folder" / "seals.json", store).write([artifact])
+    Seals(tmp_path / "no" / "folder" / "seals.json", store).write([artifact.path])
