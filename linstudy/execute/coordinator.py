@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from linstudy.execute.display import Display
 from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Start, Stop
-from linstudy.execute.provenance import GitState, git_state, host
+from linstudy.execute.provenance import GitState, git_state, host, study_files
 from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
 from linstudy.execute.signals import Interrupts
@@ -365,7 +365,7 @@ def execute(
         ledger.register(StudyRow(study.name, study.variant, study.title, study.text), rows)
         records = Records(ledger, workspace, plan)
         publisher = Publisher(ledger, workspace.results)
-        git = git_state(study.folder)
+        git = git_state(study.folder, study_files(study))
         if git.note:
             display.note(git.note)
         coordinator = Coordinator(plan, records, workers, publisher, display, options, git)

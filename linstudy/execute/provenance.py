@@ -8,6 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from linstudy.models.source import own_files
+from linstudy.spec.points import Study
+
 _TIMEOUT = 30.0
 """Seconds; a repository on a network may hang."""
 
@@ -24,6 +27,12 @@ class GitState:
     commit: str | None = None
     dirty: bool | None = None
     note: str | None = None
+
+
+def study_files(study: Study) -> list[Path]:
+    """The study and the user's own modules behind its models."""
+    models = {repr(point.model): point.model for point in study.points}
+    return [study.path, *dict.fromkeys(file for model in models.values() for file in own_files(model))]
 
 
 def git_state(folder: Path, files: Collection[Path] = ()) -> GitState:

@@ -31,6 +31,16 @@ def model_source(spec: Model, places: Places) -> Source:
     return SOURCES[spec.kind](spec, places) if spec.kind in SOURCES else {}
 
 
+def own_files(spec: Model) -> list[Path]:
+    """The files of the user's own modules behind a model; none for linstudy's own models."""
+    return FILES[spec.kind](spec) if spec.kind in FILES else []
+
+
+FILES: dict[str, Callable[..., list[Path]]] = {
+    "import": lambda spec: [*own_modules(spec.factory.partition(":")[0]).values()]
+}
+
+
 def _imported(spec: ImportModel, places: Places) -> Source:
     return {**_modules(spec, places), **_files(spec.arguments, places.folders)}
 

@@ -158,7 +158,8 @@ def _groups(stretches: Sequence[_Stretch]) -> Iterator[list[_Stretch]]:
             found.append(stretch)
     for group in groups:
         first = group[0]
-        if isinstance(first.learner, SpanLearner) or stacking_pays([one.learner for one in group], first.epochs):
+        learners, cache = [one.learner for one in group], first.job.resources.cache
+        if isinstance(first.learner, SpanLearner) or stacking_pays(learners, first.epochs, cache):
             yield group
         else:
             yield from ([one] for one in group)

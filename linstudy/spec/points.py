@@ -40,8 +40,13 @@ class Study:
     title: str
     variant: str
     text: str
-    folder: Path
+    path: Path
     points: tuple[Point, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where its file lies, and what it names."""
+        return self.path.parent
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def load_study(
     }
     found = _each(points)[asked]
     chosen = versions[asked].frame
-    return Study(chosen.study, chosen.title, name_variant(asked, changes), document.text, path.parent, found)
+    return Study(chosen.study, chosen.title, name_variant(asked, changes), document.text, path, found)
 
 
 def _versions(file: Tree, asked: str | None, changes: Sequence[Override]) -> dict[str | None, _Version]:

@@ -1,11 +1,12 @@
 """Whether several networks train faster stacked or one after another, by measurement."""
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import jax
 import numpy as np
 
+from linstudy.resources import Cache
 from linstudy.tangent.parameters import signature
 from linstudy.tangent.placement import device_count
 from linstudy.train.fit import batch_orders, block_logits, call_step
@@ -20,14 +21,15 @@ WORTH_MEASURING = 1000
 HOPELESS = 1.5
 """Two a device that take this many times as long as one after another end the measurement, before it takes minutes."""
 
-_MEASURED: dict[tuple[int, Hashable], bool] = {}
 
-
-def stacking_pays(learners: Sequence[Learner], epochs: int) -> bool:
+def stacking_pays(learners: Sequence[Learner], epochs: int, cache: Cache) -> bool:
     """Whether alike learners train faster as one program.
 
     Always on accelerators. On CPUs, where stacked convolutions can be slower, a few updates and a block of the
-    evaluation are timed both ways, once for a shape in this process.
+    evaluation are timed both ways.
+
+    Args:
+        cache: Keeps what was found for the shape of the learners.
     """
     if len(learners) == 1 or jax.default_backend() != "cpu":
         return True
@@ -37,9 +39,8 @@ def stacking_pays(learners: Sequence[Learner], epochs: int) -> bool:
     shape = signature(learners[0])
     if shape is None:
         return _measured(learners)
-    if (len(learners), shape) not in _MEASURED:
-        _MEASURED[len(learners), shape] = _measured(learners)
-    return _MEASURED[len(learners), shape]
+    key = (len(learners), shape)
+    return cache.of(f"stacking {hash(key)}", key, lambda: _measured(learners))
 
 
 def _measured(learners: Sequence[Learner]) -> bool:

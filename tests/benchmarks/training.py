@@ -15,6 +15,7 @@ from table import Floor, Line, Section, compared
 from torch_client import MISSING, ON_CPUS
 
 from linstudy.models.network import Stateless
+from linstudy.resources import Cache
 from linstudy.spec.train import Train
 from linstudy.tangent import freeze, linearize
 from linstudy.tasks.labelled import Labelled
@@ -148,7 +149,7 @@ def _fused_lines(settings: Settings, name: str) -> list[Line]:
         return NetworkLearner(*settings.network(name, seed=seed), inputs, Course(data, spec, seed))
 
     learners = [learner(seed) for seed in range(runs)]
-    pays = stacking_pays(learners, 1 if settings.smoke else 100)
+    pays = stacking_pays(learners, 1 if settings.smoke else 100, Cache())
     timings = settings.measure(
         [
             Candidate("one program", calls(lambda: _trained(learners, epochs))),

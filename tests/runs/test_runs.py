@@ -533,7 +533,7 @@ def ways(found, run_id):
 
 @pytest.mark.parametrize(("study", "how"), [(TOGETHER, "stacked"), (LINEAR, "function space")])
 def test_runs_together_tell_what_each_tells_alone(told, monkeypatch, study, how):
-    monkeypatch.setattr("linstudy.runs.training.stacking_pays", lambda learners, epochs: True)
+    monkeypatch.setattr("linstudy.runs.training.stacking_pays", lambda learners, epochs, cache: True)
     alone, together = told(study), told(study, together=True)
     assert len({fusion_key(run.spec) for run in alone.plan.runs.values()}) == 1
     told_alike(together, alone, alone.of("training"))
@@ -542,7 +542,7 @@ def test_runs_together_tell_what_each_tells_alone(told, monkeypatch, study, how)
 
 
 def test_runs_together_that_stop_go_on_to_the_same_numbers(told, monkeypatch):
-    monkeypatch.setattr("linstudy.runs.training.stacking_pays", lambda learners, epochs: True)
+    monkeypatch.setattr("linstudy.runs.training.stacking_pays", lambda learners, epochs, cache: True)
     whole, found = told(TOGETHER), told(TOGETHER, only_plan=True)
     runs = list(found.plan.runs.values())
     stops = iter([False, True])
