@@ -10,7 +10,7 @@ Structure = dict[str, "Structure | list | str"]
 
 _RESERVED = (
     *("run_id", "setting_id", "kind", "status", "attempts", "started", "seconds", "host", "device"),
-    *("fused_group", "methods", "error", "diverged", "network", "target", "seeds", "runs", "done"),
+    *("fused_group", "methods", "notices", "log", "error", "diverged", "network", "target", "seeds", "runs", "done"),
     *("name", "label", "split", "epoch", "step", "value", "j", "study", "variant", "position"),
 )
 
