@@ -24,7 +24,7 @@ def make(spec: ImportModel, input_shape: tuple[int, ...], key: PRNGKeyArray) -> 
     made = _factory(spec)(input_shape, key, **spec.arguments)
     match made:
         case eqx.Module():
-            model, state = Stateless(made), None
+            model, state = Stateless(made), None  # pyright: ignore[reportArgumentType]
         case tuple((eqx.Module(), eqx.nn.State())):
             model, state = made
         case _:

@@ -9,7 +9,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -161,7 +161,7 @@ def _is_starved(equation: JaxprEqn) -> bool:
     """Whether `convolve` computes what an equation does, and faster on a CPU. In float64 XLA's own way is faster."""
     if equation.primitive is not jax.lax.conv_general_dilated_p:
         return False
-    images, kernel = (variable.aval for variable in equation.invars)
+    images, kernel = (cast(Any, variable.aval) for variable in equation.invars)
     if any(array.dtype != jnp.float32 for array in (images, kernel)) or kernel.ndim != 4:
         return False
     options = equation.params
