@@ -1,8 +1,7 @@
 """A user's own Equinox module."""
 
 import importlib
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import equinox as eqx
 from jaxtyping import PRNGKeyArray
@@ -25,7 +24,7 @@ def make(spec: ImportModel, input_shape: tuple[int, ...], key: PRNGKeyArray) -> 
     made = _factory(spec)(input_shape, key, **spec.arguments)
     match made:
         case eqx.Module():
-            model, state = Stateless(cast(Callable[..., Any], made)), None
+            model, state = Stateless(made), None  # pyright: ignore[reportArgumentType]
         case tuple((eqx.Module(), eqx.nn.State())):
             model, state = made
         case _:

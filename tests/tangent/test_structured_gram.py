@@ -313,6 +313,15 @@ def test_kernel_gradients_of_some_rows_at_once(outputs, height, getkey):
     assert_close(bias, right.bias[:, :, 0, 0])
 
 
+def test_models_that_differ_in_a_lambda_alone_have_each_its_gram(make_mlp, getkey):
+    key, inputs = getkey(), jax.random.normal(getkey(), (5, 4))
+    models = [make_mlp((4, 3), key, activation=lambda z, factor=factor: jnp.tanh(factor * z)) for factor in (1.0, 3.0)]
+    grams = [ntk_gram(model, inputs) for model in models]
+    for gram, model in zip(grams, models, strict=True):
+        assert_close(gram, explicit_gram(model, inputs))
+    assert np.abs(grams[0] - grams[1]).max() > 1e-2
+
+
 def test_gram_of_a_linearization_is_its_anchors(conv, getkey):
     inputs = jax.random.normal(getkey(), (5, 2, 4, 4))
     linear = linearize(conv)
