@@ -89,6 +89,7 @@ class Records:
         if not paths:
             return set()
         self._ledger.forget(list(paths))
+        self._superfluous += filter(is_passing, paths)
         owners = {
             run_id
             for run_id, stored in self._stored.items()

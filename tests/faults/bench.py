@@ -21,10 +21,10 @@ study: disturbed
 data: {kind: digits, train: 64, test: 32}
 model: {kind: mlp, hidden: [8]}
 task: {kind: eigenfunction, index: 3}
-train: {epochs: 40, batch_size: 16}
+train: {epochs: 400, batch_size: 16}
 probes:
   - {kind: alignment, top: 5, at: [10, end]}
-  - {kind: energy_concentration, top: 5, at: [20, end]}
+  - {kind: energy_concentration, top: 5, at: [200, end]}
 sweep: {train.linearize: [null, {at: init}, {at: {epoch: 10}}]}
 seeds: [0, 1, 2]
 """

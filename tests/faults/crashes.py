@@ -46,10 +46,11 @@ def crash(bench: Bench, chance: random.Random, calls: dict[tuple[str, str], int]
         How many crashes there were (the second one may not be reached), and where.
     """
     crashes, places = 0, []
-    for number in range(2):
-        role, point = chance.choice(list(calls))
+    repairs = {("coordinator", point): 3 for point in POINTS} | calls
+    for number, candidates in enumerate((calls, repairs)):
+        role, point = chance.choice(list(candidates))
         order = {"role": role, "point": point, "when": chance.choice(("before", "after"))}
-        order["call"] = chance.randint(1, calls[role, point])
+        order["call"] = chance.randint(1, candidates[role, point])
         folder = _empty(bench.folder.with_suffix(".calls"))
         ended = bench.run(**_environment({"folder": str(folder), **order}))
         if (folder / "crashed").exists():
