@@ -164,7 +164,7 @@ def test_nothing_is_written_before_it_is_due(ledger, rows, loss, monkeypatch):
 def test_what_waits_is_written_in_one_transaction(ledger, loss, checkpoint, rows, monkeypatch):
     """A reader that looks between any two statements sees nothing of it."""
     first, second = ledger.begin("t", {}), ledger.begin("s", {})
-    ledger.record(Report(first, (loss(0), gaps(0, 1.0), checkpoint(0), Method("training", "alone"))))
+    ledger.record(Report(first, (loss(0), gaps(0, 1.0), checkpoint(0), Method("training", "parameters"))))
     ledger.record(Report(second, (loss(0), Ending("done"))))
     counts = "SELECT count(*) FROM attempt UNION ALL SELECT count(*) FROM metric UNION ALL SELECT count(*) FROM vector"
     seen, insert, update = [], Ledger._insert, Ledger._update
@@ -207,7 +207,7 @@ def refuse(error):
 def test_a_fact_that_the_database_refuses_fails_its_own_attempt_alone(ledger, loss, checkpoint, rows):
     good, bad, other = (ledger.begin(run_id, {}) for run_id in ("t", "s", "u"))
     ledger.record(Report(good, (loss(1), checkpoint(1), Ending("done"))))
-    ledger.record(Report(bad, (loss(2), Number(metrics.LOSS, 0.5, epoch=2**70), Method("training", "alone"))))
+    ledger.record(Report(bad, (loss(2), Number(metrics.LOSS, 0.5, epoch=2**70), Method("training", "parameters"))))
     ledger.record(Report(other, (loss(3),)))
     ledger.flush()
     assert rows("SELECT run_id, epoch FROM metric ORDER BY ALL") == [("t", 1), ("u", 3)]
@@ -484,13 +484,13 @@ def test_a_ledger_of_an_earlier_schema_takes_what_is_new(earlier, study, runs):
 
 
 def test_an_attempt_remembers_how_it_computed_and_what_to_be_warned_of(ledger, tell, rows):
-    attempt = tell("t", Method("training", "alone"), Method("gram", "structured"), Notice("one"))
-    ledger.record(Report(attempt, (Method("training", "stacked"), Notice("two"), Ending("done"))))
+    attempt = tell("t", Method("training", "function space"), Method("gram", "structured"), Notice("one"))
+    ledger.record(Report(attempt, (Method("training", "parameters"), Notice("two"), Ending("done"))))
     ledger.flush()
     tell("s", Ending("done"))
     columns = "methods ->> 'training', methods ->> 'gram', notices"
     assert rows(f"SELECT {columns} FROM attempt ORDER BY attempt_id") == [
-        ("stacked", "structured", ["one", "two"]),
+        ("parameters", "structured", ["one", "two"]),
         (None, None, None),
     ]
 
