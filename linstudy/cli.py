@@ -242,12 +242,13 @@ def schema() -> None:
 @DATA
 @REPORTS
 @click.pass_context
-def doctor(context: click.Context, workspace: Path, data_folder: Path | None, reports: Path) -> None:
+def doctor(context: click.Context, workspace: Path, data_folder: Path | None, reports: Path | None) -> None:
     """Check the installation: versions, devices, folders, data, whether a small gradient is right."""
     from linstudy.execute.doctor import diagnose
+    from linstudy.report.question import reports_folder
 
     healthy = True
-    for finding in diagnose(workspace, data_folder, reports):
+    for finding in diagnose(workspace, data_folder, reports or reports_folder()):
         healthy &= finding.fine is not False
         click.echo(finding)
     context.exit(0 if healthy else FAILED)

@@ -57,7 +57,8 @@ def register(folder, study, runs, failing, error="odd"):
     """Publish a study more, one of whose runs has failed."""
     with Ledger.open(Workspace(folder)) as ledger:
         ledger.register(study, runs)
-        ledger.finish(ledger.begin(failing, {}), "failed", error)
+        ledger.record(Report(ledger.begin(failing, {}), (Ending("failed", error),)))
+        ledger.flush()
         publish(ledger, folder / "results.duckdb")
 
 
@@ -266,6 +267,7 @@ def test_runs_of_a_process_that_is_gone_are_told(tmp_path, monkeypatch, capsys, 
             spec = run.spec.model_dump(mode="json")
             ledger.register(StudyRow("a", "", "", ""), [RunRow(run.run_id, run.kind, spec)])
             ledger.begin(run.run_id, {})
+            ledger.flush()
             publish(ledger, tmp_path / "results.duckdb")
         assert ends(monkeypatch, *command) == 0
         assert ABANDONED not in capsys.readouterr().out

@@ -154,11 +154,11 @@ def test_what_waits_for_a_run_is_found_near_and_far():
 
 GOLDEN = [
     "07c3c3e906d7ca5a",  # spectrum
-    "7c974856e712f899",  # training
-    "9a67600e072a6c4a",  # training
-    "a0c118fce34d5029",  # probe
+    "d6af5a073b9e4ca0",  # training
+    "60e9b162feeb71f2",  # training
+    "593f019102154f17",  # probe
     "8e9a0527a071e66a",  # nads
-    "bb1d058de2d6afb1",  # training
+    "b095979fc646d0f0",  # training
 ]
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from linstudy import metrics
 from linstudy.cli import cli
 from linstudy.data.kinds import KINDS as DATA
+from linstudy.facts import Ending, Number, Report, Vector
 from linstudy.metrics import METRICS
 from linstudy.models.network import KINDS as MODELS
 from linstudy.probes.kinds import PROBES
@@ -14,7 +16,7 @@ from linstudy.spec.points import load_study
 from linstudy.spec.study import study_schema
 from linstudy.store.ledger import Ledger
 from linstudy.store.query import query
-from linstudy.store.rows import Batch, MetricRow, RunRow, StudyRow, VectorRow
+from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
 from linstudy.tasks.kinds import KINDS as TASKS
@@ -44,8 +46,7 @@ def test_every_table_and_view_is_documented(tmp_path):
     with Ledger.open(Workspace(tmp_path)) as ledger:
         publish(ledger, tmp_path / "results.duckdb")
     rows = query(tmp_path / "results.duckdb", "SELECT table_name FROM information_schema.tables").rows
-    internal = {"ledger_version", "batch"}
-    assert {name for (name,) in rows} - internal <= set(re.findall(r"`(\w+)`", README))
+    assert {name for (name,) in rows} - {"ledger_version"} <= set(re.findall(r"`(\w+)`", README))
 
 
 def test_the_study_that_is_shown_is_the_committed_one():
@@ -100,29 +101,25 @@ def results(tmp_path):
         runs = [make(seed) for seed in endings for make in (training, spectrum, probe)] + [training(0, rate=0.5)]
         ledger.register(StudyRow("s", "", "", ""), runs)
         for run in runs:
-            seed = run.spec["seed"]
-            attempt = ledger.begin(run.run_id, {})
-            ledger.write(_numbers(run, 4000 if seed == 0 else 1246, 0.75 if seed == 0 else 0.0))
-            if endings[seed]:
-                ledger.finish(attempt, endings[seed], f"ended as {endings[seed]}")
+            outcome = endings[run.spec["seed"]]
+            facts = _numbers(run, 4000, 0.75) if outcome == "done" else _numbers(run, 1246, 0.0)
+            if outcome:
+                facts.append(Ending(outcome, f"ended as {outcome}"))
+            ledger.record(Report(ledger.begin(run.run_id, {}), tuple(facts)))
+        ledger.flush()
         publish(ledger, tmp_path / "results.duckdb")
     return tmp_path / "results.duckdb"
 
 
 def _numbers(run, last, accuracy):
-    place = (run.run_id, "accuracy", "", "test")
     if run.kind == "training":
-        return Batch(
-            [
-                MetricRow(*place, last, last, accuracy),
-                MetricRow(run.run_id, "loss", "", "train", 0, 0, float("nan") if run.spec["seed"] else 0.5),
-            ]
-        )
+        return [
+            Number(metrics.ACCURACY, accuracy, "test", last, last),
+            Number(metrics.LOSS, float("nan") if run.spec["seed"] else 0.5, "train", 0, 0),
+        ]
     if run.kind == "spectrum":
-        names = ("eigenvalues", "gaps")
-        return Batch(vectors=[VectorRow(run.run_id, name, "", "", None, [2.0, 1.0]) for name in names])
-    ends = ((0, [1.0, 1.0]), (last, [2.0, 3.0]))
-    return Batch(vectors=[VectorRow(run.run_id, "alignment", "", "", epoch, row) for epoch, row in ends])
+        return [Vector(metric, [2.0, 1.0]) for metric in (metrics.EIGENVALUES, metrics.GAPS)]
+    return [Vector(metrics.ALIGNMENT, row, epoch=epoch) for epoch, row in ((0, [1.0, 1.0]), (last, [2.0, 3.0]))]
 
 
 def test_the_queries_answer_from_what_is_done_alone(results):

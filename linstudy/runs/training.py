@@ -102,9 +102,10 @@ class _Stretch:
     def epochs(self) -> int:
         return _spec(self.job).train.epochs
 
-    def begin(self, how: str) -> None:
+    def begin(self, together: int) -> None:
+        """Report how it trains: as one program of so many runs."""
         self.saved_at = time.monotonic()
-        self.job.tell(Method("training", how), *_quality_facts(self.quality))
+        self.job.tell(*_methods(self.learner, together), *_quality_facts(self.quality))
 
     def take(self, result: EpochResult, stop: bool) -> None:
         """Report a result, with the state after it where one is due: all of it is stored at once."""
@@ -178,7 +179,7 @@ def _joins(stretch: _Stretch, group: Sequence[_Stretch]) -> bool:
 def _train(group: Sequence[_Stretch]) -> None:
     first = group[0]
     for stretch in group:
-        stretch.begin(_how(stretch, len(group)))
+        stretch.begin(len(group))
     states = [one.start for one in group if one.start is not None]
     resume = None if first.leg.start is None else (first.leg.start, states)
     for results in fit([one.learner for one in group], first.epochs, resume=resume):
@@ -192,12 +193,11 @@ def _train(group: Sequence[_Stretch]) -> None:
             raise Stopped
 
 
-def _how(stretch: _Stretch, together: int) -> str:
-    if isinstance(stretch.learner, SpanLearner):
-        return "function space"
+def _methods(learner: Learner, together: int) -> Iterator[Method]:
+    """In which space a run trains, and with how many others as one program."""
+    yield Method("training", "function space" if isinstance(learner, SpanLearner) else "parameters")
     if together > 1:
-        return "stacked"
-    return "alone" if _spec(stretch.job).train.linearize is None else "parameters"
+        yield Method("together", f"{together} runs")
 
 
 def _quality_facts(quality: LabelQuality | None) -> Iterator[Fact]:

@@ -22,7 +22,7 @@ def settings_macro(spec_fields: Sequence[Field]) -> str:
     both, or the kinds of its parts where it differs in nothing. Settings that no field tells apart get their ids.
     """
     parts = list(dict.fromkeys(path[0] for path, _ in spec_fields))
-    shown = [field for field in spec_fields if field.path not in _NOT_ITS_OWN and not field.is_part]
+    shown = [field for field in spec_fields if field.path not in _NOT_ITS_OWN and field.types != {"OBJECT"}]
     shown.sort(key=lambda field: parts.index(field.path[0]))  # a model's own arguments stand by the model
     own = "".join(
         f",\n    {expression} AS {identifier(name)}" for name, expression in columns(spec_fields) if name != "seed"
@@ -72,14 +72,17 @@ def _words(shown: Sequence[Field], names: dict[tuple[str, ...], str]) -> str:
 
 
 def _word(field: Field, name: str) -> str:
-    """The field with its value where it has two values or more among the settings of a kind; NULL elsewhere."""
+    """The field with its value where it has two values or more among the settings of a kind; NULL elsewhere.
+
+    A part that only some of them have is told by its name.
+    """
     value = f"json_extract(spec, {field.pointer})"
     text = f"json_extract_string(spec, {field.pointer})"
     short = f"CASE WHEN length({text}) > {LONGEST} THEN left({text}, {LONGEST - 1}) || '…' ELSE {text} END"
-    if field.types <= {"OBJECT", "NULL"}:  # its own fields say the rest
-        word = f"CASE WHEN {text} IS NOT NULL THEN {literal(name)} END"
-    else:
-        word = short if field.path[-1] == "kind" else f"{literal(name + ' ')} || {short}"
+    if field.is_part:  # its own fields say the rest
+        some = f"count({text}) OVER same_kind < count(*) OVER same_kind"
+        return f"CASE WHEN {some} AND {text} IS NOT NULL THEN {literal(name)} END"
+    word = short if field.path[-1] == "kind" else f"{literal(name + ' ')} || {short}"
     return f"CASE WHEN min({value}) OVER same_kind <> max({value}) OVER same_kind THEN {word} END"
 
 

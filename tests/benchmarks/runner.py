@@ -1,5 +1,6 @@
 """What the runner itself costs: planning, handing out, recording and showing runs that take no time."""
 
+import io
 import tempfile
 import time
 from pathlib import Path
@@ -9,10 +10,12 @@ from table import Line, Section
 
 from linstudy import metrics
 from linstudy.execute.coordinator import Options, execute
-from linstudy.execute.display import PlainDisplay
+from linstudy.execute.display import Display
 from linstudy.execute.messages import Assignment, Command, Hello, Start
 from linstudy.execute.planning import planned
+from linstudy.execute.screen import PlainScreen
 from linstudy.execute.standing import standing
+from linstudy.execute.terminal import Terminal
 from linstudy.execute.workers import Inbox, Share, Worker, Workers
 from linstudy.facts import CHECKPOINT, Artifact, Ending, Fact, Fingerprint, Method, Number, Report
 from linstudy.store.query import query
@@ -39,7 +42,8 @@ def section(settings: Settings) -> Section:
         start = time.perf_counter()
         study, plan = planned(path, None, (), None)
         made = time.perf_counter()
-        execute(study, plan, workspace, PlainDisplay(lambda text: None), Options(fuse=False), _Instant())
+        display = Display(PlainScreen(Terminal(io.StringIO())))
+        execute(study, plan, workspace, display, Options(fuse=False), _Instant())
         ran = time.perf_counter()
         list(standing(workspace))
         stood = time.perf_counter()

@@ -12,6 +12,7 @@ from linstudy.execute.service import Teller
 from linstudy.execute.worker import Settings
 from linstudy.facts import CHECKPOINT, RESUME, Artifact, Ending, Method, Number, Progress
 from linstudy.history import Leg
+from linstudy.resources import Resources
 from linstudy.runs.job import Stopped
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.artifacts import ArtifactError, ArtifactStore, is_passing
@@ -63,7 +64,7 @@ def attempt(monkeypatch, tmp_path, store):
         fields = {"source": "", "kept": None, "legs": (), "artifacts": (), "fingerprints": {}, **assigned}
         assignments = [Assignment(number, f"r{number}", {**SPEC, "seed": number}, **fields) for number in numbers]
         channel, settings = Channel(), Settings((0, 1), str(tmp_path / "artifacts"))
-        service._attempt(assignments, settings, store, lambda: False, channel)
+        service._attempt(assignments, settings, store, Resources(), lambda: False, channel)
         return channel
 
     return made
@@ -75,12 +76,12 @@ def test_what_each_run_tells_is_reported_of_its_attempt(attempt, numbers):
         for job in jobs:
             state = job.save(CHECKPOINT, {"weight": np.full(2, job.spec.seed)}, 1)
             job.tell(Number(metrics.LOSS, float(job.spec.seed), "train", 1, 4), state)
-            job.tell(Method("training", "together" if len(jobs) > 1 else "alone"))
+            job.tell(Method("training", "parameters"))
 
     told = attempt(compute, *numbers)
     assert [(number, fact.value) for number, fact in told.facts(Number)] == [(one, float(one)) for one in numbers]
     assert len({fact.sha256 for _, fact in told.facts(Artifact)}) == len(numbers)
-    assert {fact.how for _, fact in told.facts(Method)} == {"together" if len(numbers) > 1 else "alone"}
+    assert told.facts(Method) == [(one, Method("training", "parameters")) for one in numbers]
     assert told.endings() == dict.fromkeys(numbers, "done")
     assert {len(report.facts) for report in told.reports if isinstance(report.facts[0], Number)} == {2}
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from linstudy import metrics
+from linstudy.facts import Ending, Number, Report, Vector
 from linstudy.plan import make_plan
 from linstudy.report import energy_concentration, kernel_rotation
 from linstudy.report.figures import DRAWINGS, draw
@@ -16,7 +18,7 @@ from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import load_study
 from linstudy.store.ledger import Ledger
 from linstudy.store.query import QueryError, open_studies
-from linstudy.store.rows import Batch, MetricRow, RunRow, StudyRow, VectorRow
+from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
 
@@ -69,12 +71,15 @@ class Results:
 
     def measure(self, run, growth=8.0, others=2.0, rise=0.4):
         """An alignment whose target grows by `growth`, or an energy concentration that rises."""
-        attempt = self.ledger.begin(run.run_id, {"versions": {"linstudy": "1.2.3"}})
-        self.ledger.write(_alignment(run, growth, others) if _is_alignment(run) else _concentration(run, rise))
-        self.ledger.finish(attempt, "done")
+        self._tell(run, *(_alignment(growth, others) if _is_alignment(run) else _concentration(rise)), Ending("done"))
 
     def end(self, run, status):
-        self.ledger.finish(self.ledger.begin(run.run_id, {}), status)
+        self._tell(run, Ending(status))
+
+    def _tell(self, run, *facts):
+        attempt = self.ledger.begin(run.run_id, {"versions": {"linstudy": "1.2.3"}})
+        self.ledger.record(Report(attempt, facts))
+        self.ledger.flush()
 
     def publish(self):
         publish(self.ledger, self.workspace.results)
@@ -85,18 +90,16 @@ def _is_alignment(run):
     return run.kind == "probe" and run.spec.probe.kind == "alignment"
 
 
-def _alignment(run, growth, others):
+def _alignment(growth, others):
     start = [1.0 / j for j in range(1, 61)]
     end = [others * alpha for alpha in start]
     end[29] = growth * start[29]
-    return Batch(
-        vectors=[VectorRow(run.run_id, "alignment", "", "", epoch, row) for epoch, row in ((0, start), (100, end))]
-    )
+    return [Vector(metrics.ALIGNMENT, row, epoch=epoch) for epoch, row in ((0, start), (100, end))]
 
 
-def _concentration(run, rise):
+def _concentration(rise):
     values = ((0, 0.5), (100, 0.5 + rise))
-    return Batch([MetricRow(run.run_id, "energy_concentration", "", "train", epoch, 0, one) for epoch, one in values])
+    return [Number(metrics.ENERGY_CONCENTRATION, one, "train", epoch) for epoch, one in values]
 
 
 def probes(runs):

@@ -527,18 +527,24 @@ def rows_of(found, run_id):
     return {(row.metric.name, row.split, row.epoch): row.value for row in found.rows[run_id]}
 
 
-def ways(found, run_id):
-    return [method.how for method in found.methods(run_id)]
-
-
-@pytest.mark.parametrize(("study", "how"), [(TOGETHER, "stacked"), (LINEAR, "function space")])
-def test_runs_together_tell_what_each_tells_alone(told, monkeypatch, study, how):
+@pytest.mark.parametrize(
+    ("study", "space"),
+    [
+        (TOGETHER, "parameters"),
+        (LINEAR, "function space"),
+        (LINEAR.replace("linearize: {}", "linearize: {space: parameters}"), "parameters"),
+    ],
+    ids=["network", "function space", "linearization by parameters"],
+)
+def test_runs_together_tell_what_each_tells_alone(told, monkeypatch, study, space):
     monkeypatch.setattr("linstudy.runs.training.stacking_pays", lambda learners, epochs, cache: True)
     alone, together = told(study), told(study, together=True)
     assert len({fusion_key(run.spec) for run in alone.plan.runs.values()}) == 1
     told_alike(together, alone, alone.of("training"))
-    assert {*ways(together, alone.of("training")[0])} == {how}
-    assert ways(alone, alone.of("training")[0]) == ["alone" if how == "stacked" else how]
+    runs = alone.of("training")
+    for run_id in runs:
+        assert alone.methods(run_id) == [Method("training", space)]
+        assert together.methods(run_id) == [Method("training", space), Method("together", f"{len(runs)} runs")]
 
 
 def test_runs_together_that_stop_go_on_to_the_same_numbers(told, monkeypatch):
@@ -571,7 +577,7 @@ def test_a_checkpoint_in_function_space_serves_probes_and_resuming(told):
     for metric in (metrics.ALIGNMENT, metrics.LABEL_ALIGNMENT):
         for epoch, value in by_parameters.values(theirs, metric).items():
             assert_close(spanned.values(ours, metric)[epoch], value)
-    assert ways(by_parameters, by_parameters.of("training")[0]) == ["parameters"]
+    assert by_parameters.methods(by_parameters.of("training")[0]) == [Method("training", "parameters")]
     [run] = (spanned.plan.runs[run_id] for run_id in spanned.of("training"))
     final = spanned.arrays(run.run_id, CHECKPOINT, 3)
     spanned.lose(run.run_id, CHECKPOINT, 3)
@@ -593,8 +599,8 @@ def test_a_state_that_was_made_through_the_parameters_goes_on_through_them(told,
         patched.setattr("linstudy.runs.training.in_function_space", lambda *_: False)
         found.execute(run, stop=lambda: next(stops))
     found.execute(run)
-    assert ways(found, run.run_id) == ["parameters", "parameters"]
-    assert ways(spanned, run.run_id) == ["function space"]
+    assert found.methods(run.run_id) == [Method("training", "parameters")] * 2
+    assert spanned.methods(run.run_id) == [Method("training", "function space")]
     ours, theirs = (one.values(run.run_id, metrics.LOSS, "train") for one in (found, spanned))
     assert list(ours) == list(theirs) == [0, 1, 2, 3]
     assert_close(list(ours.values()), list(theirs.values()))

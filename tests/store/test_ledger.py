@@ -17,6 +17,7 @@ from linstudy.store.ledger import Ledger
 from linstudy.store.query import query
 from linstudy.store.rows import StudyRow
 from linstudy.store.snapshot import publish
+from linstudy.store.workspace import Workspace
 
 
 def statuses(ledger):
@@ -111,20 +112,36 @@ def test_recover_marks_what_was_left_running(ledger, tell, rows):
 
 
 def test_facts_come_back_as_they_were_told(ledger, tell, loss, checkpoint, rows):
-    vector = Vector(metrics.ALIGNMENT, np.array([1.5, np.nan], np.float32), "train", 1, "mine")
+    vector = Vector(metrics.ALIGNMENT, np.array([1.5, 0.25], np.float32), "train", 1, "mine")
     tell("t", loss(1, 0.25), loss(None, 0.5), vector, checkpoint(None), Progress(0.5, "half"))
     assert rows("FROM metric") == [
         ("t", "loss", "", "train", 1, 10, 0.25),
         ("t", "loss", "", "train", None, None, 0.5),
     ]
-    assert rows("FROM vector") == [("t", "alignment", "mine", "train", 1, [1.5, None])]
+    assert rows("FROM vector") == [("t", "alignment", "mine", "train", 1, [1.5, 0.25])]
     assert ledger.stored()["t"].artifacts == {("checkpoint", None): checkpoint(None)}
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
-def test_a_number_that_is_not_finite_leaves_no_row(tell, loss, rows, value):
-    tell("t", loss(0), loss(1, value))
-    assert rows("SELECT epoch FROM metric") == [(0,)]
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_null(tell, loss, rows, value):
+    tell("t", loss(0), loss(1, value), Vector(metrics.ALIGNMENT, np.array([1.5, value, -1.0], np.float32), epoch=1))
+    assert rows("SELECT epoch, value FROM metric ORDER BY epoch") == [(0, 0.5), (1, None)]
+    assert rows("SELECT value FROM vector") == [([1.5, None, -1.0],)]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO metric VALUES ('t', 'loss', '', '', 0, 0, {})",
+        "INSERT INTO vector VALUES ('t', 'gaps', '', '', 0, [1, {}, NULL])",
+    ],
+)
+def test_the_tables_themselves_refuse_what_is_not_finite(ledger, value, statement):
+    with ledger.session() as session:
+        session.execute(statement.format("NULL"))
+        with pytest.raises(duckdb.ConstraintException):
+            session.execute(statement.format(f"'{value}'::DOUBLE"))
 
 
 def test_nothing_is_written_before_it_is_due(ledger, rows, loss, monkeypatch):
@@ -147,7 +164,7 @@ def test_nothing_is_written_before_it_is_due(ledger, rows, loss, monkeypatch):
 def test_what_waits_is_written_in_one_transaction(ledger, loss, checkpoint, rows, monkeypatch):
     """A reader that looks between any two statements sees nothing of it."""
     first, second = ledger.begin("t", {}), ledger.begin("s", {})
-    ledger.record(Report(first, (loss(0), gaps(0, 1.0), checkpoint(0), Method("training", "alone"))))
+    ledger.record(Report(first, (loss(0), gaps(0, 1.0), checkpoint(0), Method("training", "parameters"))))
     ledger.record(Report(second, (loss(0), Ending("done"))))
     counts = "SELECT count(*) FROM attempt UNION ALL SELECT count(*) FROM metric UNION ALL SELECT count(*) FROM vector"
     seen, insert, update = [], Ledger._insert, Ledger._update
@@ -163,7 +180,7 @@ def test_what_waits_is_written_in_one_transaction(ledger, loss, checkpoint, rows
     monkeypatch.setattr(Ledger, "_update", looking(update))
     ledger.flush()
     assert set(seen) == {0}
-    assert len(seen) >= 5
+    assert len(seen) == 4  # attempts, numbers, artifacts, changes
     assert sum(count for (count,) in rows(counts)) == 5
 
 
@@ -190,7 +207,7 @@ def refuse(error):
 def test_a_fact_that_the_database_refuses_fails_its_own_attempt_alone(ledger, loss, checkpoint, rows):
     good, bad, other = (ledger.begin(run_id, {}) for run_id in ("t", "s", "u"))
     ledger.record(Report(good, (loss(1), checkpoint(1), Ending("done"))))
-    ledger.record(Report(bad, (loss(2), Number(metrics.LOSS, 0.5, epoch=2**70), Method("training", "alone"))))
+    ledger.record(Report(bad, (loss(2), Number(metrics.LOSS, 0.5, epoch=2**70), Method("training", "parameters"))))
     ledger.record(Report(other, (loss(3),)))
     ledger.flush()
     assert rows("SELECT run_id, epoch FROM metric ORDER BY ALL") == [("t", 1), ("u", 3)]
@@ -375,12 +392,24 @@ def test_a_newer_schema_is_refused(workspace):
 
 
 VERSION_2 = (
+    *(f"DROP VIEW IF EXISTS {view}" for view in ("rotations", "growths", "study_runs", "curves", "spectra")),
+    *(f"DROP VIEW IF EXISTS {view}" for view in ("final", "settings")),
+    "DROP MACRO TABLE IF EXISTS settings_among",
+    "DROP VIEW IF EXISTS runs",
+    "DROP TABLE IF EXISTS published",
+    "ALTER TABLE run DROP COLUMN setting_id",
     "ALTER TABLE attempt DROP COLUMN log",
     "ALTER TABLE attempt DROP COLUMN notices",
+    "CREATE OR REPLACE TABLE metric (run_id VARCHAR NOT NULL, name VARCHAR NOT NULL, label VARCHAR NOT NULL, "
+    "split VARCHAR NOT NULL, epoch BIGINT, step BIGINT, value DOUBLE NOT NULL)",
+    "CREATE OR REPLACE TABLE vector (run_id VARCHAR NOT NULL, name VARCHAR NOT NULL, label VARCHAR NOT NULL, "
+    "split VARCHAR NOT NULL, epoch BIGINT, value DOUBLE[] NOT NULL)",
+    "INSERT INTO metric VALUES ('t', 'loss', '', 'train', 1, 10, 'nan'), ('t', 'loss', '', 'train', 2, 20, 0.5)",
+    "INSERT INTO vector VALUES ('t', 'gaps', '', '', 0, ['1', 'nan', 'inf', NULL]::DOUBLE[])",
     "CREATE TABLE batch (batch_id VARCHAR PRIMARY KEY)",
     "UPDATE ledger_version SET schema_version = 2",
 )
-"""What makes a ledger one of the second schema version."""
+"""What makes a ledger one of the second schema version, with numbers that were not finite."""
 
 VERSION_1 = (
     *VERSION_2,
@@ -389,46 +418,79 @@ VERSION_1 = (
 )
 
 
-@pytest.mark.parametrize("left", ["ledger", "results"])
-@pytest.mark.parametrize("version", [VERSION_1, VERSION_2], ids=["1", "2"])
-def test_an_earlier_schema_is_brought_up_to_date(workspace, study, runs, loss, checkpoint, version, left):
+def rows_of_schema(session):
+    """The columns and the constraints of a ledger."""
+    columns = session.execute(
+        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE database_name = 'ledger' ORDER BY table_name, column_index"
+    ).fetchall()
+    constraints = session.execute(
+        "SELECT table_name, constraint_text FROM duckdb_constraints() WHERE database_name = 'ledger' ORDER BY ALL"
+    ).fetchall()
+    return columns, constraints
+
+
+@pytest.fixture
+def new_schema(tmp_path):
+    """The columns and the constraints of a new ledger."""
+    (tmp_path / "new").mkdir()
+    with Ledger.open(Workspace(tmp_path / "new")) as ledger, ledger.session() as session:
+        return rows_of_schema(session)
+
+
+@pytest.fixture(params=[VERSION_1, VERSION_2], ids=["1", "2"])
+def earlier(request, workspace, study, runs, checkpoint):
+    """A workspace whose ledger and results are of an earlier schema version, with one run that is done."""
     workspace.root.mkdir()
     with Ledger.open(workspace) as ledger:
         ledger.register(study, runs)
-        ledger.record(Report(ledger.begin("t", {}), (loss(2), checkpoint(2), Ending("done"))))
+        ledger.record(Report(ledger.begin("t", {}), (checkpoint(2), Ending("done"))))
         ledger.flush()
         publish(ledger, workspace.results)
     for file in (workspace.ledger, workspace.results):
         with duckdb.connect(file) as connection:
-            views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-            for (view,) in views:
-                connection.execute(f"DROP VIEW {view}")
-            for statement in version:
+            for statement in request.param:
                 connection.execute(statement)
+    return workspace
+
+
+@pytest.mark.parametrize("left", ["ledger", "results"])
+def test_an_earlier_schema_is_brought_up_to_date(earlier, checkpoint, new_schema, left):
     if left == "results":
-        workspace.ledger.unlink()
-    with Ledger.open(workspace) as ledger:
+        earlier.ledger.unlink()
+    with duckdb.connect(earlier.ledger if left == "ledger" else earlier.results) as connection:
+        assert {table for table, *_ in connection.execute("SHOW TABLES").fetchall()} > {"batch", "metric"}
+    with Ledger.open(earlier) as ledger, ledger.session() as session:
+        assert rows_of_schema(session) == new_schema
+        assert session.execute("SELECT epoch, value FROM metric ORDER BY ALL").fetchall() == [(1, None), (2, 0.5)]
+        assert session.execute("SELECT value FROM vector").fetchall() == [([1.0, None, None, None],)]
+        assert session.execute("SELECT DISTINCT setting_id FROM run").fetchall() == [(None,)]
         assert ledger.stored() == {"t": Stored("done", {("checkpoint", 2): checkpoint(2)}, 2)}
-        facts = (Method("gram", "structured"), Notice("odd"), gaps(0, 1.0), Ending("done"))
+
+
+def test_a_ledger_of_an_earlier_schema_takes_what_is_new(earlier, study, runs):
+    with Ledger.open(earlier) as ledger:
+        ledger.register(study, [run._replace(setting_id=f"of {run.run_id}") for run in runs])
+        facts = (Method("gram", "structured"), Notice("odd"), gaps(0, 1.0, np.nan), Ending("done"))
         ledger.record(Report(ledger.begin("s", {"log": "s-2.log"}), facts))
         ledger.flush()
-        publish(ledger, workspace.results)
-    with Ledger.open(workspace) as again:
+        assert ledger.rejected() == []
+        publish(ledger, earlier.results)
+    with Ledger.open(earlier) as again:
         assert statuses(again) == {"s": "done", "t": "done"}
+    assert query(earlier.results, "SELECT setting_id FROM settings ORDER BY ALL").rows == [("of s",), ("of t",)]
     attempts = "SELECT run_id, methods ->> 'gram', log, notices FROM attempt ORDER BY ALL"
-    assert query(workspace.results, attempts).rows == [("s", "structured", "s-2.log", ["odd"]), ("t", None, None, None)]
-    tables = query(workspace.results, "SELECT table_name FROM duckdb_tables() WHERE table_name = 'batch'").rows
-    assert tables == []
+    assert query(earlier.results, attempts).rows == [("s", "structured", "s-2.log", ["odd"]), ("t", None, None, None)]
 
 
 def test_an_attempt_remembers_how_it_computed_and_what_to_be_warned_of(ledger, tell, rows):
-    attempt = tell("t", Method("training", "alone"), Method("gram", "structured"), Notice("one"))
-    ledger.record(Report(attempt, (Method("training", "stacked"), Notice("two"), Ending("done"))))
+    attempt = tell("t", Method("training", "function space"), Method("gram", "structured"), Notice("one"))
+    ledger.record(Report(attempt, (Method("training", "parameters"), Notice("two"), Ending("done"))))
     ledger.flush()
     tell("s", Ending("done"))
     columns = "methods ->> 'training', methods ->> 'gram', notices"
     assert rows(f"SELECT {columns} FROM attempt ORDER BY attempt_id") == [
-        ("stacked", "structured", ["one", "two"]),
+        ("parameters", "structured", ["one", "two"]),
         (None, None, None),
     ]
 

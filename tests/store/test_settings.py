@@ -3,6 +3,7 @@
 import duckdb
 import pytest
 
+from linstudy.facts import Ending
 from linstudy.store.rows import RunRow
 from linstudy.store.snapshot import publish
 
@@ -66,6 +67,12 @@ def test_a_part_that_is_left_out_is_told_by_its_name(labels):
     ]
 
 
+def test_a_part_that_all_have_is_told_by_its_fields_alone(labels):
+    first, later = ({"linearize": {"at": at, "centred": False}} for at in ("init", {"epoch": 5}))
+    assert labels(spec(train=first), spec(train=later)) == ["linearize at init", 'linearize at {"epoch":5}']
+    assert labels(spec(), spec(train=first)) == ["mlp, digits, eigenfunction", "linearize"]
+
+
 def test_one_setting_has_the_kinds_of_its_parts(labels):
     assert labels(spec()) == ["mlp, digits, eigenfunction"]
 
@@ -96,14 +103,14 @@ def test_a_long_value_is_cut_short(labels):
     assert second == f"direction [{'2,' * 19}…"
 
 
-def test_a_setting_counts_its_seeds_and_runs(ledger, workspace, study):
+def test_a_setting_counts_its_seeds_and_runs(ledger, workspace, study, tell):
     specs = [(f"{setting}{seed}", setting, seed) for setting in "ab" for seed in range(3)]
     ledger.register(
         study, [RunRow(run_id, "training", spec(seed=seed), setting_id=setting) for run_id, setting, seed in specs]
     )
     ledger.register(study._replace(name="other"), [RunRow("old", "training", spec(seed=0))])
     for run_id, status in (("a0", "done"), ("a1", "done"), ("a2", "failed"), ("b0", "diverged")):
-        ledger.finish(ledger.begin(run_id, {}), status)
+        tell(run_id, Ending(status))
     publish(ledger, workspace.results)
     with duckdb.connect(workspace.results, read_only=True) as connection:
         rows = connection.execute("SELECT setting_id, kind, seeds, runs, done, diverged, model_kind FROM settings")

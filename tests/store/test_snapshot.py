@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from linstudy.facts import Ending, Report
+from linstudy import metrics
+from linstudy.facts import Ending, Report, Vector
 from linstudy.history import Stored
 from linstudy.spec.errors import LinstudyError
 from linstudy.store import snapshot
@@ -134,16 +135,15 @@ EDITS = {
     "metric has other values in its 3 rows": "UPDATE metric SET value = 0.25 WHERE epoch = 1",
     "metric has 4 rows instead of 3": "INSERT INTO metric FROM metric WHERE epoch = 1",
     "vector has other values in its 1 rows": "UPDATE vector SET value = [1.0, 3.0]",
-    "batch is gone": "DROP TABLE batch",
+    "artifact is gone": "DROP TABLE artifact",
 }
 
 
 @pytest.fixture
-def published(ledger, study, runs, workspace):
+def published(ledger, study, runs, workspace, tell, loss):
     """A workspace whose ledger is gone after it was published."""
     ledger.register(study, runs)
-    ledger.write(losses(3))
-    ledger.write(Batch(vectors=[VectorRow("t", "alignment", "", "", 0, [1.0, 2.0])]))
+    tell("t", *map(loss, range(3)), Vector(metrics.ALIGNMENT, [1.0, 2.0], epoch=0))
     publish(ledger, workspace.results)
     ledger.close()
     shutil.rmtree(workspace.private)
@@ -190,10 +190,10 @@ def test_the_note_stays_out_of_the_ledger(published):
     assert "published" not in names
 
 
-def test_a_link_is_followed(ledger, workspace, tmp_path):
+def test_a_link_is_followed(ledger, workspace, tell, loss, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     workspace.results.symlink_to(tmp_path / "elsewhere" / "r.duckdb")
-    ledger.write(losses(3))
+    tell("t", *map(loss, range(3)))
     publish(ledger, workspace.results)
     assert workspace.results.is_symlink()
     assert count_rows(tmp_path / "elsewhere" / "r.duckdb") == 3

@@ -158,13 +158,12 @@ def test_final_has_the_last_value_of_every_metric(ledger, study, runs, tell, pub
     assert published(
         """SELECT run_id, train_loss, test_accuracy, steps_to_fit, "train_energy_concentration__it's 50",
            distance_l2, distance_cosine FROM final ORDER BY run_id"""
-    ) == [("s", None, None, None, None, None, None), ("t", 1 / 11, 0.3, 7.0, 0.25, 2.0, None)]
+    ) == [("s", None, None, None, None, None, None), ("t", 1 / 11, 0.3, 7.0, 0.25, None, None)]
 
 
-def test_final_says_how_its_run_stands_and_from_which_epoch_its_values_are(ledger, study, runs, published):
+def test_final_says_how_its_run_stands_and_from_which_epoch_its_values_are(ledger, study, runs, tell, loss, published):
     ledger.register(study, runs)
-    ledger.write(Batch([MetricRow("t", "loss", "", "train", epoch, epoch, 0.5) for epoch in (0, 7, 3)]))
-    ledger.finish(ledger.begin("t", {}), "interrupted")
+    tell("t", *map(loss, (0, 7, 3)), Ending("interrupted"))
     assert published("SELECT run_id, status, epoch FROM final ORDER BY run_id") == [
         ("s", "planned", None),
         ("t", "interrupted", 7),
@@ -172,17 +171,17 @@ def test_final_says_how_its_run_stands_and_from_which_epoch_its_values_are(ledge
     assert published("SELECT count(*) FROM final JOIN runs USING (run_id, status)") == [(2,)]
 
 
-def test_what_needs_a_diverged_run_is_diverged_too(ledger, study, runs, published):
+def test_what_needs_a_diverged_run_is_diverged_too(ledger, study, runs, tell, published):
     probe = RunRow("p", "probe", {"kind": "probe"}, (("training", "t"), ("spectrum", "s")))
     ledger.register(study, [*runs, probe])
     assert published("SELECT DISTINCT diverged FROM runs") == [(False,)]
-    ledger.finish(ledger.begin("t", {}), "diverged")
+    tell("t", Ending("diverged"))
     assert published("SELECT run_id, status, diverged FROM runs ORDER BY ALL") == [
         ("p", "planned", True),
         ("s", "planned", False),
         ("t", "diverged", True),
     ]
-    ledger.finish(ledger.begin("t", {}), "done")
+    tell("t", Ending("done"))
     assert published("SELECT DISTINCT diverged FROM runs") == [(False,)]
 
 
@@ -238,17 +237,21 @@ def _alignment_probe(run_id, target, kind="eigenfunction"):
     return RunRow(run_id, "probe", spec)
 
 
-def _measure(ledger, run_id, alphas_by_epoch, status="done"):
-    attempt = ledger.begin(run_id, {})
-    ledger.write(
-        Batch(vectors=[VectorRow(run_id, "alignment", "", "", epoch, row) for epoch, row in alphas_by_epoch.items()])
-    )
-    ledger.finish(attempt, status)
+@pytest.fixture
+def measure(ledger, study, tell):
+    """A function that registers alignment probes, each with its alignments by epoch, and ends them."""
+
+    def measure(*probes, status="done"):
+        ledger.register(study, [run for run, _ in probes])
+        for run, alphas in probes:
+            vectors = (Vector(metrics.ALIGNMENT, row, epoch=epoch) for epoch, row in alphas.items())
+            tell(run.run_id, *vectors, Ending(status))
+
+    return measure
 
 
-def test_growths_are_from_the_first_epoch_to_the_last(ledger, study, published):
-    ledger.register(study, [_alignment_probe("p", 2)])
-    _measure(ledger, "p", {5: [7.0, 7.0, 7.0], 0: [4.0, 2.0, 1.0], 9: [4.0, 8.0, 1.5]})
+def test_growths_are_from_the_first_epoch_to_the_last(measure, published):
+    measure((_alignment_probe("p", 2), {5: [7.0, 7.0, 7.0], 0: [4.0, 2.0, 1.0], 9: [4.0, 8.0, 1.5]}))
     assert published("SELECT j, target, alpha_start, alpha_end, growth, place, finite FROM growths ORDER BY j") == [
         (1, 2, 4.0, 4.0, 1.0, "neighbour", True),
         (2, 2, 2.0, 8.0, 4.0, "target", True),
@@ -256,30 +259,27 @@ def test_growths_are_from_the_first_epoch_to_the_last(ledger, study, published):
     ]
 
 
-def test_neighbours_are_ten_on_each_side(ledger, study, published):
-    ledger.register(study, [_alignment_probe("p", 15)])
-    _measure(ledger, "p", {0: [1.0] * 40, 1: [2.0] * 40})
+def test_neighbours_are_ten_on_each_side(measure, published):
+    measure((_alignment_probe("p", 15), {0: [1.0] * 40, 1: [2.0] * 40}))
     assert published("SELECT min(j), max(j), count(*) FROM growths WHERE place = 'neighbour'") == [(5, 25, 20)]
 
 
-def test_growths_take_runs_that_are_done_and_were_probed_twice(ledger, study, published):
-    ledger.register(study, [_alignment_probe(name, 1) for name in ("once", "failed", "planned")])
-    _measure(ledger, "once", {0: [1.0]})
-    _measure(ledger, "failed", {0: [1.0], 1: [2.0]}, "failed")
+def test_growths_take_runs_that_are_done_and_were_probed_twice(ledger, study, measure, published):
+    measure((_alignment_probe("once", 1), {0: [1.0]}))
+    measure((_alignment_probe("failed", 1), {0: [1.0], 1: [2.0]}), status="failed")
+    ledger.register(study, [_alignment_probe("planned", 1)])
     assert published("FROM growths") == []
 
 
-def test_a_task_that_is_no_eigenfunction_has_no_target(ledger, study, published):
-    ledger.register(study, [_alignment_probe("p", 2, kind="nad")])
-    _measure(ledger, "p", {0: [1.0, 1.0], 1: [2.0, 2.0]})
+def test_a_task_that_is_no_eigenfunction_has_no_target(measure, published):
+    measure((_alignment_probe("p", 2, kind="nad"), {0: [1.0, 1.0], 1: [2.0, 2.0]}))
     assert published("SELECT DISTINCT target, place FROM growths") == [(None, "other")]
     assert published("FROM rotations") == []
 
 
-def test_rotations_compare_the_target_with_the_others(ledger, study, published):
-    ledger.register(study, [_alignment_probe("p", 1)])
+def test_rotations_compare_the_target_with_the_others(measure, published):
     growths = [8.0, 2.0, 3.0, *[1.0] * 9, 16.0]  # that of φ_13 is no neighbour's
-    _measure(ledger, "p", {0: [1.0] * 13, 1: growths})
+    measure((_alignment_probe("p", 1), {0: [1.0] * 13, 1: growths}))
     assert published(
         "SELECT target, target_growth, neighbours_growth, best_neighbour_growth, best_other_growth, median_growth, "
         "share_rising, diverged FROM rotations"
@@ -287,8 +287,7 @@ def test_rotations_compare_the_target_with_the_others(ledger, study, published):
 
 
 @pytest.mark.parametrize("start", [[1.0, float("nan"), 1.0], [1.0, 0.0, 1.0]])
-def test_a_growth_that_is_no_number_leaves_its_whole_run_out(ledger, study, published, start):
-    ledger.register(study, [_alignment_probe("p", 1)])
-    _measure(ledger, "p", {0: start, 1: [2.0, 2.0, 2.0]})
+def test_a_growth_that_is_no_number_leaves_its_whole_run_out(measure, published, start):
+    measure((_alignment_probe("p", 1), {0: start, 1: [2.0, 2.0, 2.0]}))
     assert published("SELECT target_growth, share_rising, diverged FROM rotations") == [(None, None, True)]
     assert published("SELECT DISTINCT finite FROM growths") == [(False,)]
