@@ -121,9 +121,10 @@ def run(
     fuse: bool,
 ) -> None:
     """Run what is missing of STUDY. Ctrl-C publishes and stops, the same command resumes."""
-    from linstudy.execute.coordinator import Options, execute
+    from linstudy.execute.coordinator import Options
     from linstudy.execute.devices import worker_shares
     from linstudy.execute.display import make_display
+    from linstudy.execute.execution import execute
     from linstudy.execute.local import local_workers
     from linstudy.execute.planning import planned
     from linstudy.execute.terminal import Terminal
@@ -132,7 +133,7 @@ def run(
     loaded, plan = planned(study, profile, overrides, data_folder)
     terminal = Terminal(sys.stdout)
     display = make_display(terminal)
-    options = Options(worker_shares(workers, device, memory), again, fuse, grace)
+    options = Options(worker_shares(workers, device, memory), again, fuse, grace, scratch)
     here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options, here)

@@ -40,9 +40,9 @@ class Stored:
                 return replace(self, told=max(fact.epoch, -1 if self.told is None else self.told))
             case Fingerprint():
                 return replace(self, fingerprint=fact.value)
-            case Ending(outcome="done"):
+            case Ending(outcome="done" | "diverged"):  # from where no run goes on
                 kept = {key: own for key, own in self.artifacts.items() if key[0] != RESUME}
-                return replace(self, status="done", artifacts=kept)
+                return replace(self, status=fact.outcome, artifacts=kept)
             case Ending():
                 return replace(self, status=fact.outcome)
         return self
@@ -125,8 +125,15 @@ def resumption(run: Run, stored: Stored) -> Resumption:
     return RESUMPTIONS[run.kind](run, stored)
 
 
+RESULTS = {"spectrum": "spectrum", "nads": "nads"}
+"""The artifact that a run of a kind leaves, beside checkpoints."""
+
+
 def is_complete(run: Run, stored: Stored) -> bool:
     """Whether there is nothing left to do: a finished run may still lack checkpoints that others need now."""
     if stored.status == "diverged":
         return True
+    result = RESULTS.get(run.kind)
+    if result is not None and (result, None) not in stored.artifacts:
+        return False
     return stored.status == "done" and set(run.checkpoints) <= stored.epochs(CHECKPOINT)

@@ -72,14 +72,6 @@ class Plan:
             self._keep(need.run_id, need.epochs)
         return self._keep(run.run_id, run.checkpoints)
 
-    def waiting_for(self, run_id: str) -> list[str]:
-        """The runs that cannot be run without this one, near and far."""
-        found = {run_id: None}
-        for run in self.runs.values():
-            if any(need.run_id in found for need in run.needs):
-                found[run.run_id] = None
-        return list(found)[1:]
-
     def _keep(self, run_id: str, epochs: Iterable[int]) -> Run:
         run = self.runs[run_id]
         if new := set(epochs).difference(run.checkpoints):

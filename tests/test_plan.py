@@ -140,16 +140,6 @@ def test_points_share_the_checkpoints_they_ask_for():
         assert training.checkpoints == (0, 7, 30)
 
 
-def test_what_waits_for_a_run_is_found_near_and_far():
-    found = plan(changed("train.linearize", {"at": {"epoch": 10}}), changed("seed", 1))
-    spectrum, network, linearized, probe, *others = found.runs
-    assert found.waiting_for(spectrum) == [network, linearized, probe]
-    assert found.waiting_for(network) == [linearized, probe]
-    assert found.waiting_for(linearized) == [probe]
-    assert found.waiting_for(probe) == []
-    assert found.waiting_for(others[0]) == others[1:]
-
-
 # What makes it the same run
 
 GOLDEN = [

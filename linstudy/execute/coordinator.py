@@ -5,27 +5,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
+from pathlib import Path
 from queue import Empty, Queue
 from uuid import uuid4
 
 from linstudy.execute.display import Display
 from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Start, Stop
-from linstudy.execute.provenance import GitState, git_state, host, study_files
+from linstudy.execute.provenance import GitState, host
 from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
 from linstudy.execute.signals import Interrupts
 from linstudy.execute.summary import Summary
 from linstudy.execute.workers import Inbox, Lost, Share, Worker, Workers
-from linstudy.facts import Ending, Progress, Report
+from linstudy.facts import CHECKPOINT, Ending, Progress, Report
 from linstudy.history import is_complete, resumption
 from linstudy.plan import Plan, Run, fusion_key
 from linstudy.spec.errors import LinstudyError
-from linstudy.spec.points import Study
-from linstudy.store.database import adoption_note
-from linstudy.store.ledger import Ledger
-from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import Publisher
-from linstudy.store.workspace import Workspace
 
 TICK = 0.2
 """Seconds between looks at the clock and at Ctrl-C."""
@@ -44,12 +40,14 @@ class Options:
     Attributes:
         shares: What each worker may use.
         grace: Seconds that workers have to stop at a safe point before they are killed.
+        scratch: Where workers put files that exceed memory; beside the artifacts if None.
     """
 
     shares: Sequence[Share] = (Share(),)
     again: bool = False
     fuse: bool = True
     grace: float = GRACE
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -105,9 +103,10 @@ class Coordinator:
         self.inbox: Inbox = Queue()
         self.hands: dict[Worker, Hand] = {}
         self._stop_at = 0.0
-        self._healed: set[str] = set()
+        self._begun: set[str] = set()
+        self._lost: set[str] = set()
         self._owing: set[str] = set()
-        """Runs whose files were found lost while they ran: they are done only after another attempt."""
+        """Runs of which a file was found lost while they ran: they are made again when they have ended."""
 
     def run(self) -> Summary:
         """Run what is missing, until all is done or an end is asked for."""
@@ -123,6 +122,8 @@ class Coordinator:
             self.records.flush_if_due()
             self._drop_rejected()
             self.publish()
+        self.records.flush()
+        self._drop_rejected()
         return self._summary()
 
     def close(self) -> None:
@@ -143,12 +144,22 @@ class Coordinator:
     def _drop_rejected(self) -> None:
         """Runs whose facts the ledger did not take have failed; what else they report changes nothing."""
         for rejected in self.records.rejected():
-            self.schedule.finish(rejected.run_id, "failed")
-            self.display.note(f"{rejected.run_id}: {rejected.reason}")
             for hand in self.hands.values():
-                if hand.attempts.pop(rejected.attempt, None) and not hand.attempts:
-                    hand.end = rejected.reason  # it computes what nobody will record
-                    hand.worker.kill()
+                if attempt := hand.attempts.pop(rejected.attempt, None):
+                    seconds = time.monotonic() - attempt.began
+                    self.display.finished(attempt.run, "failed", rejected.reason, seconds)
+                    if not hand.attempts:
+                        self._kill(hand, rejected.reason)  # it computes what nobody will record
+            if self.schedule.states[rejected.run_id] != "running" or not self._is_at_work(rejected.run_id):
+                self.schedule.finish(rejected.run_id, "failed")
+
+    def _is_at_work(self, run_id: str) -> bool:
+        """Whether a worker makes an attempt at a run."""
+        return any(attempt.run.run_id == run_id for hand in self.hands.values() for attempt in hand.attempts.values())
+
+    def _kill(self, hand: Hand, reason: str) -> None:
+        hand.end = reason
+        hand.worker.kill()
 
     def _is_unfinished(self) -> bool:
         if self.interrupts.first:
@@ -175,14 +186,12 @@ class Coordinator:
         for hand in self.hands.values():
             if hand.attempts and not hand.end:
                 self.display.note(reason)
-                hand.end = reason
-                hand.worker.kill()
+                self._kill(hand, reason)
 
     def _enforce_deadlines(self) -> None:
         for hand in self.hands.values():
             if not hand.device and not hand.end and time.monotonic() - hand.started > SECONDS_TO_START:
-                hand.end = f"the worker was not ready within {SECONDS_TO_START:g} s"
-                hand.worker.kill()
+                self._kill(hand, f"the worker was not ready within {SECONDS_TO_START:g} s")
 
     def _start_worker(self, share: Share) -> None:
         worker = self._workers.start(share, self.inbox)
@@ -197,7 +206,7 @@ class Coordinator:
                 yield self.inbox.get_nowait()
 
     def _assign(self) -> None:
-        idle = [hand for hand in self.hands.values() if hand.is_idle]
+        idle = [hand for hand in self.hands.values() if hand.is_idle and not hand.end]
         while idle and not self.interrupts.first:
             free = sum(not hand.attempts for hand in self.hands.values())  # those that are starting, too
             runs = self.schedule.start_next(free)
@@ -217,12 +226,17 @@ class Coordinator:
             "dirty": self.git.dirty,
             "log": f"{self.records.log_folder}/{log}",
         }
-        again = self.options.again
-        attempts = [Attempt(self.records.begin(run, environment, again=again), run, group) for run in runs]
+        attempts = [Attempt(self._begin(run, environment), run, group) for run in runs]
         hand.attempts = {attempt.number: attempt for attempt in attempts}
         hand.is_idle = False
         self.display.started(runs)
         hand.worker.send(Start(log, tuple(map(self._assignment, attempts))))
+
+    def _begin(self, run: Run, environment: dict[str, object]) -> int:
+        """With `--again`, the first attempt of this execution begins from nothing; later ones go on from it."""
+        again = self.options.again and run.run_id not in self._begun
+        self._begun.add(run.run_id)
+        return self.records.begin(run, environment, again=again)
 
     def _assignment(self, attempt: Attempt) -> Assignment:
         run = attempt.run
@@ -253,8 +267,9 @@ class Coordinator:
     @_receive.register
     def _(self, event: Garbled, hand: Hand) -> None:
         if event.is_gap:  # what it reports is no longer whole
-            hand.end = f"the worker's messages are damaged: {event.text}. Something in it writes to their channel"
-            hand.worker.kill()
+            self._kill(
+                hand, f"the worker's messages are damaged: {event.text}. Something in it writes to their channel"
+            )
         else:
             self.records.note_garbled(event.text)
 
@@ -274,15 +289,16 @@ class Coordinator:
     def _take_ending(self, hand: Hand, attempt: Attempt, report: Report, ending: Ending) -> None:
         """The last report of an attempt."""
         self.records.record(attempt.run, Report(report.attempt, tuple(f for f in report.facts if f is not ending)))
-        self._end(hand, attempt, self._checked(attempt.run, ending))
+        self._end(hand, attempt, self._check_ending(attempt.run, ending))
         hand.is_idle = not hand.attempts
 
-    def _checked(self, run: Run, ending: Ending) -> Ending:
-        """A run is done only if every checkpoint that is asked of it is there."""
-        complete = is_complete(run, self.records.of(run.run_id).after(ending))
-        if ending.outcome == "done" and not complete and run.run_id not in self._owing:
-            return Ending("failed", "it ended before every checkpoint that is asked of it was there")
-        return ending
+    def _check_ending(self, run: Run, ending: Ending) -> Ending:
+        """A run is done only if every checkpoint that is asked of it is there, or a file of it was lost meanwhile."""
+        stored = self.records.of(run.run_id).after(ending)
+        if ending.outcome != "done" or is_complete(run, stored) or run.run_id in self._owing:
+            return ending
+        missing = sorted(set(run.checkpoints) - stored.epochs(CHECKPOINT))
+        return Ending("failed", f"it ended without the checkpoints of epochs {', '.join(map(str, missing))}")
 
     @_receive.register
     def _(self, event: Lost, hand: Hand) -> None:
@@ -306,37 +322,35 @@ class Coordinator:
         del hand.attempts[attempt.number]
         run = attempt.run
         self.records.record(run, Report(attempt.number, (ending,)))
-        if ending.damaged and self._is_healed(run, ending.damaged):
-            self.display.parted(run, ending.error)
+        if self._waits_again(run, ending):
+            self.schedule.reopen(run.run_id)
+            self.display.postponed(run, ending.error)
         elif attempt.group and ending.outcome == "failed":  # perhaps by another's fault, or by their number
             self.schedule.part(run.run_id)
             self.display.parted(run, ending.error)
         else:
-            self._finish(run, ending)
+            self.schedule.finish(run.run_id, ending.outcome)
             self.display.finished(run, ending.outcome, ending.error, time.monotonic() - attempt.began)
 
-    def _finish(self, run: Run, ending: Ending) -> None:
-        self.schedule.finish(run.run_id, ending.outcome)
-        if run.run_id in self._owing:
-            self._owing.discard(run.run_id)
-            if not is_complete(run, self.records.of(run.run_id)):
-                self.schedule.reopen(run.run_id)
+    def _waits_again(self, run: Run, ending: Ending) -> bool:
+        """Whether a run waits for a lost file: that of another run which makes it again, or one of its own.
 
-    def _is_healed(self, run: Run, damaged: Sequence[str]) -> bool:
-        """Let the runs that made lost files make them again, and this one wait; each file once in an execution."""
-        new = set(damaged) - self._healed
-        owners = self.records.forget(new) if new else set()
-        self._healed |= new
-        for owner in owners & self.plan.runs.keys() - {run.run_id}:
+        Each file is made again once in an execution.
+        """
+        if ending.outcome == "done":
+            owes = run.run_id in self._owing and not is_complete(run, self.records.of(run.run_id))
+            self._owing.discard(run.run_id)
+            return owes
+        new = set(ending.damaged) - self._lost
+        self._lost |= new
+        owners = self.records.forget(new) & self.plan.runs.keys()
+        for owner in owners - {run.run_id}:
             if self.schedule.states[owner] == "running":
                 self._owing.add(owner)
-            else:
+            elif self.schedule.states[owner] == "done":
                 self.schedule.reopen(owner)
-        waits = any(self.schedule.states[need.run_id] != "done" for need in run.needs)
-        if run.run_id in owners or waits:
-            self.schedule.reopen(run.run_id)
-            return True
-        return False
+        waiting = any(self.schedule.states[need.run_id] in ("pending", "running") for need in run.needs)
+        return bool(ending.damaged) and (run.run_id in owners or waiting)
 
     def _summary(self) -> Summary:
         count = self.schedule.count
@@ -349,42 +363,3 @@ class Coordinator:
             blocked=count("blocked"),
             interrupted=bool(self.interrupts.first),
         )
-
-
-def execute(
-    study: Study, plan: Plan, workspace: Workspace, display: Display, options: Options, workers: Workers
-) -> Summary:
-    """Run what is missing of a plan, and publish.
-
-    Raises:
-        LinstudyError: If another process writes to the workspace, no worker can be started, or nothing can be recorded.
-    """
-    with workspace.lock(), _open(workspace, display) as ledger:
-        ledger.recover()
-        rows = [_row(run) for run in plan.runs.values()]
-        ledger.register(StudyRow(study.name, study.variant, study.title, study.text), rows)
-        records = Records(ledger, workspace, plan)
-        publisher = Publisher(ledger, workspace.results)
-        git = git_state(study.folder, study_files(study))
-        if git.note:
-            display.note(git.note)
-        coordinator = Coordinator(plan, records, workers, publisher, display, options, git)
-        coordinator.publish(force=True)
-        with coordinator.interrupts.collecting():
-            try:
-                return coordinator.run()
-            finally:
-                coordinator.close()
-                records.close()
-                coordinator.publish(force=True)
-
-
-def _open(workspace: Workspace, display: Display) -> Ledger:
-    if note := adoption_note(workspace):
-        display.note(note)
-    return Ledger.open(workspace)
-
-
-def _row(run: Run) -> RunRow:
-    needs = tuple((need.role, need.run_id) for need in run.needs)
-    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source, run.setting_id)

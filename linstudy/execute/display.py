@@ -44,7 +44,7 @@ class Display:
     def finished(self, run: Run, outcome: str, error: str | None, seconds: float) -> None:
         """A run has ended for good."""
         self._remove(run)
-        self._count.ended += 1
+        self._count.end(run.run_id)
         self.note(ending(run, outcome, error, f"{duration(seconds)}  ({self._count})"))
 
     def parted(self, run: Run, error: str | None) -> None:
@@ -53,6 +53,11 @@ class Display:
         if not group.parted:
             group.parted = True
             self.note(f"{group.name}: failed together, so each is tried alone{_reason(error)}")
+
+    def postponed(self, run: Run, error: str | None) -> None:
+        """A run waits until what it reads is made again."""
+        self._remove(run)
+        self.note(f"{'waits':<11} {run.run_id}  {describe(run.spec)}: a file is made again first{_reason(error)}")
 
     def note(self, text: str) -> None:
         """Something else that is to be said."""

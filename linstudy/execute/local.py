@@ -67,11 +67,8 @@ class LocalWorkers(Workers):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=(their_read, their_write),
-            env={
-                **os.environ,
-                **self.environment,
-                **share.environment,
-            },
+            env={**os.environ, **self.environment, **share.environment, **_import_path()},
+            cwd=self.settings["study_folder"],  # where a relative path in a user's model is looked for first
             start_new_session=True,  # Ctrl-C reaches the coordinator alone, which asks its workers to stop
         )
         for descriptor in (their_read, their_write):
@@ -95,7 +92,8 @@ class LocalWorker(Worker):
             self._sender.send(command)
 
     def kill(self) -> None:
-        self._process.kill()
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # with what a user's model may have started
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -115,18 +113,20 @@ class LocalWorker(Worker):
             self.kill()
         finally:
             status = self._end()
-            printed.join(timeout=SECONDS_TO_LEAVE)
-            with contextlib.suppress(OSError):
-                self._log.close()
-            messages.close()
-            inbox.put((self, Lost(reason or _death(status), self._log.last_words())))
+            try:
+                printed.join(timeout=SECONDS_TO_LEAVE)
+                messages.close()
+                with contextlib.suppress(OSError, ValueError):
+                    self._log.close()
+            finally:
+                inbox.put((self, Lost(reason or _death(status), self._log.last_words())))
 
     def _end(self) -> int:
         """The exit status of the process, which is given some seconds to end by itself."""
         try:
             return self._process.wait(timeout=SECONDS_TO_LEAVE)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             return self._process.wait()
 
     def _write_log(self, stream: BinaryIO) -> None:
@@ -136,9 +136,15 @@ class LocalWorker(Worker):
                     self._log.feed(data)
 
 
+def _import_path() -> dict[str, str]:
+    """The user's own PYTHONPATH, which may name folders relative to the current one."""
+    paths = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
+
+
 def _death(status: int) -> str:
     if status >= 0:
         return f"the worker process ended with exit status {status}"
     name = signal.Signals(-status).name
-    hint = "; the system kills a process so when memory runs out" if name == "SIGKILL" else ""
+    hint = ", probably for want of memory: give less by --memory, or take fewer --workers" if name == "SIGKILL" else ""
     return f"the worker process was killed by {name}{hint}"

@@ -88,7 +88,7 @@ class LogWriter:
         """The end of the current log."""
         try:
             text = self._log.path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+        except (OSError, ValueError):
             return ""
         return "\n".join(line[:300] for line in text.splitlines()[-LAST_LINES:])
 

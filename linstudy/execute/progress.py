@@ -18,12 +18,17 @@ def duration(seconds: float) -> str:
 class Count:
     """How many of a study's runs have ended, whatever their outcome."""
 
-    def __init__(self, total: int = 0, ended: int = 0):
+    def __init__(self, total: int = 0, before: int = 0):
         self.total = total
-        self.ended = ended
+        self._before = before
+        self._ended: set[str] = set()
+
+    def end(self, run_id: str) -> None:
+        """Count a run; one that ends twice counts once."""
+        self._ended.add(run_id)
 
     def __str__(self) -> str:
-        return f"{self.ended} of {self.total} runs"
+        return f"{min(self._before + len(self._ended), self.total)} of {self.total} runs"
 
 
 class Pace:

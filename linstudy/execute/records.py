@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from linstudy.execute.logs import Log
 from linstudy.facts import Artifact, Report
@@ -20,13 +21,14 @@ class Records:
     Files that are missing or damaged are forgotten at once, so that the runs which made them count as unfinished.
     """
 
-    def __init__(self, ledger: Ledger, workspace: Workspace, plan: Plan):
+    def __init__(self, ledger: Ledger, workspace: Workspace, plan: Plan, scratch: Path | None = None):
         self._ledger, self._workspace = ledger, workspace
-        self._store = ArtifactStore(workspace.artifacts)
+        self._store = ArtifactStore(workspace.artifacts, scratch)
         self._seals = Seals(workspace.seals, self._store)
         self._garbled = Log(workspace.logs / "garbled.log")
         self._stored = ledger.stored()
-        self._store.sweep(ledger.paths(), {one for one, its in self._stored.items() if its.status != "done"})
+        unfinished = {one for one, its in self._stored.items() if its.status not in ("done", "diverged")}
+        self._store.sweep(ledger.paths(), unfinished)
         self._superfluous: list[str] = []
         own = [self.of(run_id) for run_id in plan.runs]
         self.forget(self._seals.broken(artifact for one in own for artifact in one.artifacts.values()))
@@ -43,7 +45,7 @@ class Records:
         """
         stored = self.of(run.run_id)
         kept = None if again else resumption(run, stored).kept
-        if stored != Stored():
+        if run.run_id in self._stored:
             self._ledger.cut(run.run_id, kept)
         self._stored[run.run_id] = stored.cut(kept)
         return self._ledger.begin(run.run_id, environment)
@@ -76,6 +78,11 @@ class Records:
         if self._ledger.flush_if_due():
             self._delete_superfluous()
 
+    def flush(self) -> None:
+        """Write what is waiting, now."""
+        self._ledger.flush()
+        self._delete_superfluous()
+
     def rejected(self) -> list[Rejected]:
         """The attempts whose facts could not be stored."""
         return self._ledger.rejected()
@@ -107,8 +114,7 @@ class Records:
         """Write what is waiting."""
         with contextlib.suppress(OSError):
             self._garbled.close()
-        self._ledger.flush()
-        self._delete_superfluous()
+        self.flush()
         self._seals.write({own.path for stored in self._stored.values() for own in stored.artifacts.values()})
 
     def _delete_superfluous(self) -> None:

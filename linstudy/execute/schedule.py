@@ -14,6 +14,8 @@ GROUP = 32
 State = Literal["done", "diverged", "pending", "running", "failed", "blocked", "interrupted"]
 
 
+_WITHOUT_RESULT: tuple[State, ...] = ("failed", "diverged", "blocked")
+
 Key = Callable[[RunSpec], str | None]
 """What the specs of runs that can go together share; None for a run that goes alone."""
 
@@ -43,7 +45,7 @@ class Schedule:
         for run_id in plan.runs:
             self._set(run_id, "diverged" if run_id in diverged else "done" if run_id in done else "pending")
         self._missing = {run_id: sum(map(self._is_missing, run.needs)) for run_id, run in plan.runs.items()}
-        self.already = self.count("done")
+        self._before = {run_id for run_id, state in self.states.items() if state == "done"}
         for run_id in plan.runs:
             self._offer(run_id)
         for run_id in diverged:
@@ -76,11 +78,13 @@ class Schedule:
         self.reopen(run_id)
 
     def reopen(self, run_id: str) -> None:
-        """Let a run wait again, and what needs it wait for it."""
+        """Let a run wait again, and what needs it wait for it; it is blocked where what it needs will not come."""
         if self.states[run_id] == "done":
             for dependant in self._dependants[run_id]:
                 self._missing[dependant] += 1
-        self._set(run_id, "pending")
+        self._before.discard(run_id)
+        needs = [self.states[need.run_id] for need in self.plan.runs[run_id].needs]
+        self._set(run_id, "blocked" if any(state in _WITHOUT_RESULT for state in needs) else "pending")
         self._offer(run_id)
 
     def finish(self, run_id: str, outcome: State) -> None:
@@ -92,6 +96,11 @@ class Schedule:
                 self._offer(dependant)
         elif outcome in ("failed", "diverged"):
             self._block(run_id)
+
+    @property
+    def already(self) -> int:
+        """How many runs were done before this execution, and still are."""
+        return len(self._before)
 
     def count(self, *states: State) -> int:
         """How many runs are in one of some states."""

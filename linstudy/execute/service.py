@@ -4,11 +4,9 @@ import importlib.metadata
 import logging
 import math
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -40,7 +38,7 @@ _SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 def serve(settings: Settings, channel: Channel) -> None:
     """Make attempts, one command after another, for ever."""
     logging.basicConfig(stream=sys.stderr)
-    store = ArtifactStore(Path(settings.artifacts))
+    store = ArtifactStore(Path(settings.artifacts), Path(settings.scratch) if settings.scratch else None)
     resources = _resources(settings, store)
     programs = Programs()
     channel.sender.send(_hello())
@@ -54,9 +52,7 @@ def serve(settings: Settings, channel: Channel) -> None:
 
 def _resources(settings: Settings, store: ArtifactStore) -> Resources:
     threads = len(settings.cpus) if settings.cpus else available_threads()
-    scratch = partial(tempfile.TemporaryFile, dir=settings.scratch) if settings.scratch else store.scratch
-    folder = Path(settings.scratch) if settings.scratch else store.scratch_folder
-    return Resources(settings.memory or available_memory(), threads, scratch, folder)
+    return Resources(settings.memory or available_memory(), threads, store.scratch, store.scratch_folder)
 
 
 def _hello() -> Hello:

@@ -98,12 +98,13 @@ class Job:
         spec: Any = self.spec.data
         key = (spec.model_dump_json(), self.places)
         data = self.resources.cache.of("dataset", key, lambda: load(spec, self.places))
-        self.tell(Fingerprint(data.fingerprint))
         for role, known in self.fingerprints.items():
             if known != data.fingerprint:
+                whose = "an earlier attempt at this run" if role == "self" else f"the {role} that this run needs"
                 raise LinstudyError(
-                    f"the arrays of the data are not those that {role} had: fingerprint {data.fingerprint[:16]} now, "
-                    f"{known[:16]} then. The files are the same, so what reads them differs, such as the version of "
-                    "Pillow. Make all of it again: linstudy run STUDY --again"
+                    f"the arrays of the data are not those of {whose}: fingerprint {data.fingerprint[:16]} now, "
+                    f"{known[:16]} then. Something that reads them has changed, such as the version of Pillow. "
+                    "Make all of it again: linstudy run STUDY --again"
                 )
+        self.tell(Fingerprint(data.fingerprint))
         return data

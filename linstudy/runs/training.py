@@ -105,7 +105,7 @@ class _Stretch:
     def begin(self, together: int) -> None:
         """Report how it trains: as one program of so many runs."""
         self.saved_at = time.monotonic()
-        self.job.tell(*_methods(self.learner, together), *_quality_facts(self.quality))
+        self.job.tell(*_methods(self.learner, together), *_quality_facts(self.quality, self.job.kept is None))
 
     def take(self, result: EpochResult, stop: bool) -> None:
         """Report a result, with the state after it where one is due: all of it is stored at once."""
@@ -120,6 +120,8 @@ class _Stretch:
         if result.epoch in self.leg.make:
             facts.append(self.job.save(CHECKPOINT, result.checkpoint(), result.epoch))
             self.saved_at = time.monotonic()
+            if self.done and self.leg is self.job.legs[-1]:
+                facts.append(Ending("done"))  # though others that go together with it may still train
         elif due or stop:
             facts.append(self.job.save(RESUME, result.checkpoint(), result.epoch, replaces=self.rolling))
             self.rolling, self.saved_at = result.epoch, time.monotonic()
@@ -200,13 +202,14 @@ def _methods(learner: Learner, together: int) -> Iterator[Method]:
         yield Method("together", f"{together} runs")
 
 
-def _quality_facts(quality: LabelQuality | None) -> Iterator[Fact]:
-    if quality is not None:
+def _quality_facts(quality: LabelQuality | None, is_first: bool) -> Iterator[Fact]:
+    """What is told of labels at the beginning of an attempt; numbers by the first one alone, since they are kept."""
+    if quality is not None and is_first:
         yield Number(metrics.LABEL_GAP, quality.gap)
         yield Number(metrics.LABEL_RESIDUAL, quality.residual)
         yield Number(metrics.LABEL_ROTATION, quality.rotation)
-        if quality.warning:
-            yield Notice(quality.warning)
+    if quality is not None and quality.warning:
+        yield Notice(quality.warning)
 
 
 def numbers(result: EpochResult) -> Iterator[Number]:

@@ -34,10 +34,15 @@ class ArtifactError(LinstudyError):
 
 
 class ArtifactStore:
-    """The folder of stored arrays, `artifacts/` of a workspace."""
+    """The folder of stored arrays, `artifacts/` of a workspace.
 
-    def __init__(self, folder: Path):
+    Args:
+        scratch: Where files go that exceed memory; beside the arrays if None.
+    """
+
+    def __init__(self, folder: Path, scratch: Path | None = None):
         self._folder = folder
+        self._scratch = folder if scratch is None else scratch
 
     def save(
         self,
@@ -86,14 +91,16 @@ class ArtifactStore:
                 file.unlink(missing_ok=True)
 
     def scratch(self) -> IO[bytes]:
-        """A file without a name beside the stored ones: not even a killed process leaves anything of it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=self._folder)
+        """A file without a name: not even a killed process leaves anything of it."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=self._scratch)
 
     @property
     def scratch_folder(self) -> Path:
-        """For named files that an attempt leaves to the next one."""
-        return self._folder / SCRATCH
+        """For named files that an attempt leaves to the next one, this workspace's alone."""
+        if self._scratch == self._folder:
+            return self._folder / SCRATCH
+        return self._scratch / f"linstudy-{hashlib.sha256(str(self._folder.absolute()).encode()).hexdigest()[:12]}"
 
     def load(self, path: str, sha256: str | None = None) -> dict[str, np.ndarray]:
         """The arrays of a stored file, checked against the hash that was recorded.

@@ -82,9 +82,9 @@ class Entry:
         self.start, self.numbers, self.vectors, self.artifacts, self.has_changed = None, [], [], [], False
 
     @property
-    def is_done(self) -> bool:
-        """Whether the run has reached its end."""
-        return self.ending is not None and self.ending.outcome == "done"
+    def is_final(self) -> bool:
+        """Whether the run does not go on from here."""
+        return self.ending is not None and self.ending.outcome in ("done", "diverged")
 
     def changes(self) -> tuple[object, ...]:
         """The columns `CHANGING` of the attempt's row; None leaves one as it is."""

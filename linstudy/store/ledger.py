@@ -112,7 +112,7 @@ class Ledger:
         return {path for (path,) in self._connection.execute("SELECT DISTINCT path FROM artifact").fetchall()}
 
     def cut(self, run_id: str, kept: int | None) -> None:
-        """Delete a run's numbers after an epoch, and those of no epoch; without one, all of them and its artifacts.
+        """Delete a run's numbers after an epoch; without one, all of them and its artifacts.
 
         No file is deleted.
         """
@@ -120,8 +120,8 @@ class Ledger:
         with self._transaction():
             for table in ("metric", "vector"):
                 self._connection.execute(
-                    f"DELETE FROM {table} WHERE run_id = ? AND (epoch IS NULL OR epoch > ?)",
-                    [run_id, -1 if kept is None else kept],
+                    f"DELETE FROM {table} WHERE run_id = ? AND (?::BIGINT IS NULL OR epoch > ?::BIGINT)",
+                    [run_id, kept, kept],
                 )
             if kept is None:
                 self._connection.execute("DELETE FROM artifact WHERE run_id = ?", [run_id])
@@ -180,13 +180,13 @@ class Ledger:
             return False
         try:
             self._write(waiting)
+            for entry in waiting:
+                entry.clear()
         except duckdb.Error:
             try:
                 self._write_apart(waiting)
             except duckdb.Error as error:
                 raise LedgerError(_unwritable(error)) from error
-        for entry in waiting:
-            entry.clear()
         self._open = {attempt: entry for attempt, entry in self._open.items() if entry.ending is None}
         return True
 
@@ -201,10 +201,11 @@ class Ledger:
             try:
                 self._write([entry])
             except duckdb.Error as error:
-                reason = f"what it reported cannot be stored: {error}"
-                self._write([entry.ended(Ending("failed", reason), _now())])
-                self._rejected.append(Rejected(entry.attempt, entry.run_id, reason))
-                entry.ending = entry.ending or Ending("failed", reason)
+                ending = Ending("failed", f"what it reported cannot be stored: {error}")
+                self._write([entry.ended(ending, _now())])
+                self._rejected.append(Rejected(entry.attempt, entry.run_id, ending.error or ""))
+                entry.ending = ending
+            entry.clear()
 
     def _write(self, entries: Sequence[Entry]) -> None:
         with self._transaction():
@@ -226,7 +227,7 @@ class Ledger:
             )
 
     def _replace_artifacts(self, entries: Sequence[Entry]) -> None:
-        """One row for each name and epoch of a run; a run that is done keeps nothing to go on from."""
+        """One row for each name and epoch of a run; a run that is over keeps nothing to go on from."""
         rows: dict[_ArtifactPlace, tuple[object, ...] | None] = {}
         for entry in entries:
             for own in entry.artifacts:
@@ -241,9 +242,9 @@ class Ledger:
                 [list(column) for column in zip(*rows, strict=True)],
             )
         self._insert("artifact", [row for row in rows.values() if row is not None])
-        if done := [entry.run_id for entry in entries if entry.is_done]:
+        if over := [entry.run_id for entry in entries if entry.is_final]:
             self._connection.execute(
-                "DELETE FROM artifact WHERE name = ? AND run_id IN (SELECT unnest(?::VARCHAR[]))", [RESUME, done]
+                "DELETE FROM artifact WHERE name = ? AND run_id IN (SELECT unnest(?::VARCHAR[]))", [RESUME, over]
             )
 
     @contextmanager

@@ -1,6 +1,7 @@
 """Long vectors into the ledger, at the speed of their bytes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import duckdb
 import numpy as np
@@ -27,7 +28,9 @@ def insert_vectors(connection: duckdb.DuckDBPyConnection, rows: Sequence[VectorR
                 if len(row.vector.values) >= LONG:
                     _insert_long(connection, row)
         finally:
-            connection.execute("RESET threads")
+            with suppress(duckdb.Error):  # after an error the transaction has to end first
+                connection.unregister("incoming")
+                connection.execute("RESET threads")
 
 
 def _insert_long(connection: duckdb.DuckDBPyConnection, row: VectorRow) -> None:
@@ -36,7 +39,6 @@ def _insert_long(connection: duckdb.DuckDBPyConnection, row: VectorRow) -> None:
         "INSERT INTO vector SELECT ?, ?, ?, ?, ?, list(CASE WHEN isfinite(value) THEN value END) FROM incoming",
         _place(row),
     ).fetchall()
-    connection.unregister("incoming")
 
 
 def _place(row: VectorRow) -> list[object]:

@@ -9,8 +9,9 @@ from settings import Settings
 from table import Line, Section
 
 from linstudy import metrics
-from linstudy.execute.coordinator import Options, execute
+from linstudy.execute.coordinator import Options
 from linstudy.execute.display import Display
+from linstudy.execute.execution import execute
 from linstudy.execute.messages import Assignment, Command, Hello, Start
 from linstudy.execute.planning import planned
 from linstudy.execute.screen import PlainScreen

@@ -88,6 +88,9 @@ class Notes:
     def finished(self, run, outcome, error, seconds):
         self.lines.append((outcome, error))
 
+    def postponed(self, run, error):
+        self.lines.append(("postponed", error))
+
     def parted(self, run, error):
         self.lines.append(("parted", error))
 
