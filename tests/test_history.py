@@ -157,12 +157,13 @@ def test_what_is_stored_after_each_kind_of_fact():
         assert stored.after(fact) == stored
 
 
-@pytest.mark.parametrize("outcome", ["failed", "interrupted", "diverged"])
-def test_a_run_that_is_not_done_keeps_what_it_can_go_on_from(outcome):
+@pytest.mark.parametrize("outcome", ["failed", "interrupted"])
+def test_a_run_that_is_not_over_keeps_what_it_can_go_on_from(outcome):
     stored = holding(0, resume=[2], told=2)
     assert stored.after(Ending(outcome)) == replace(stored, status=outcome)
-    done = stored.after(Ending("done"))
-    assert (done.status, set(done.artifacts), done.told) == ("done", {(CHECKPOINT, 0)}, 2)
+    for final in ("done", "diverged"):
+        over = stored.after(Ending(final))
+        assert (over.status, set(over.artifacts), over.told) == (final, {(CHECKPOINT, 0)}, 2)
 
 
 def test_a_fact_leaves_what_was_stored_before_as_it_was():

@@ -214,7 +214,7 @@ def test_a_fact_that_the_database_refuses_fails_its_own_attempt_alone(ledger, lo
     assert statuses(ledger) == {"t": "done", "s": "failed", "u": "running"}
     [(error,)] = rows("SELECT error FROM attempt WHERE run_id = 's'")
     assert error.startswith("what it reported cannot be stored: ")
-    assert ledger.rejected() == [Rejected(bad, error)]
+    assert ledger.rejected() == [Rejected(bad, "s", error)]
     assert ledger.rejected() == []
     ledger.record(Report(bad, (loss(4), Ending("done"))))
     ledger.record(Report(other, (loss(5), Ending("done"))))
@@ -318,7 +318,8 @@ def test_cutting_keeps_what_lies_before_the_resume_point(ledger, tell, loss, che
     ledger.cut("t", kept)
     left = [epoch for epoch in (0, 1, 2) if kept is not None and epoch <= kept]
     for table in ("metric", "vector"):
-        assert rows(f"SELECT epoch FROM {table} WHERE run_id = 't' ORDER BY ALL") == [(epoch,) for epoch in left]
+        found = [epoch for (epoch,) in rows(f"SELECT epoch FROM {table} WHERE run_id = 't' ORDER BY ALL")]
+        assert found == [*left, *([] if kept is None else [None])], "what has no epoch stays where anything does"
     assert rows("SELECT count(*) FROM metric WHERE run_id = 's'") == [(2,)]
     assert rows("SELECT count(*) FROM vector WHERE run_id = 's'") == [(1,)]
     stored = ledger.stored()
