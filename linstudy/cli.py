@@ -126,11 +126,11 @@ def run(
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
     from linstudy.execute.local import local_workers
-    from linstudy.execute.planning import planned
+    from linstudy.execute.planning import plan_study
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
-    loaded, plan = planned(study, profile, overrides, data_folder)
+    loaded, plan = plan_study(study, profile, overrides, data_folder)
     terminal = Terminal(sys.stdout)
     display = make_display(terminal)
     options = Options(worker_shares(workers, device, memory), again, fuse, grace, scratch)
@@ -159,11 +159,11 @@ def plan(
     study: Path, profile: str | None, overrides: tuple[str, ...], workspace: Path, data_folder: Path | None
 ) -> None:
     """List the runs of STUDY, what each needs, and whether it is done. Nothing is run."""
-    from linstudy.execute.planning import planned, told
+    from linstudy.execute.planning import describe_plan, plan_study
     from linstudy.store.workspace import Workspace
 
-    _, runs = planned(study, profile, overrides, data_folder)
-    for line in told(runs, Workspace(workspace)):
+    _, runs = plan_study(study, profile, overrides, data_folder)
+    for line in describe_plan(runs, Workspace(workspace)):
         click.echo(line)
 
 
@@ -173,10 +173,10 @@ def plan(
 @click.option("--failed", is_flag=True, help="Only what failed, with tracebacks.")
 def status(workspace: Path, failed: bool) -> None:
     """Show how the studies of a workspace stand."""
-    from linstudy.execute.standing import failures, standing
+    from linstudy.execute.status import describe_failures, describe_studies
     from linstudy.store.workspace import Workspace
 
-    for line in (failures if failed else standing)(Workspace(workspace)):
+    for line in (describe_failures if failed else describe_studies)(Workspace(workspace)):
         click.echo(line)
 
 

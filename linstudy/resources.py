@@ -4,7 +4,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -95,12 +95,6 @@ class Resources:
     def _part(self, name: str) -> int:
         share = 1.0 if self.memory is None else min(1.0, self.memory / (sum(LIMITS.values()) + REST))
         return int(share * LIMITS[name])
-
-    def divided(self, workers: int) -> "Resources":
-        """The part of one of several workers."""
-        memory = None if self.memory is None else self.memory // workers
-        threads = None if self.threads is None else max(1, self.threads // workers)
-        return replace(self, memory=memory, threads=threads, cache=Cache())
 
     def array(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """New room for a Gram: in memory up to its part of it, else in a mapped file, whose disk space is claimed.

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from linstudy import metrics
 from linstudy.cli import FORMATS, cli, main
-from linstudy.execute.planning import ABANDONED, planned
+from linstudy.execute.planning import ABANDONED, plan_study
 from linstudy.facts import Ending, Number, Report
 from linstudy.store import export
 from linstudy.store.ledger import Ledger
@@ -260,7 +260,7 @@ STUDY_A = "study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\n"
 def test_runs_of_a_process_that_is_gone_are_told(tmp_path, monkeypatch, capsys, command):
     monkeypatch.chdir(tmp_path)
     Path("a.yaml").write_text(STUDY_A)
-    study, plan = planned(Path("a.yaml"), None, (), None)
+    study, plan = plan_study(Path("a.yaml"), None, (), None)
     [run] = plan.runs.values()
     with Workspace(tmp_path).lock():
         with Ledger.open(Workspace(tmp_path)) as ledger:

@@ -27,14 +27,6 @@ def test_parts_of_little_memory_leave_some_of_it(memory):
     assert any(found[name] < limit for name, limit in LIMITS.items())
 
 
-def test_workers_share_memory_and_threads_and_have_caches_of_their_own():
-    whole = Resources(12 * 2**30, threads=6)
-    part = whole.divided(4)
-    assert (part.memory, part.threads) == (3 * 2**30, 1)
-    assert part.cache is not whole.cache
-    assert Resources().divided(3) == Resources()
-
-
 @pytest.mark.parametrize(("rows", "in_file"), [(10, False), (11, True)])
 def test_an_array_beyond_its_part_is_in_a_file(monkeypatch, tmp_path, rows, in_file):
     monkeypatch.setitem(LIMITS, "gram", 10 * 10 * 8)

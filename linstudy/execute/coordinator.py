@@ -79,7 +79,7 @@ class Coordinator:
     """Executes a plan.
 
     Attributes:
-        interrupts: What asks for an end; see `Interrupts.collecting`.
+        interrupts: What asks for an end; see `Interrupts.collect`.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Coordinator:
 
     def _drop_rejected(self) -> None:
         """Runs whose facts the ledger did not take have failed; what else they report changes nothing."""
-        for rejected in self.records.rejected():
+        for rejected in self.records.take_rejected():
             for hand in self.hands.values():
                 if attempt := hand.attempts.pop(rejected.attempt, None):
                     seconds = time.monotonic() - attempt.began

@@ -34,7 +34,7 @@ def execute(
             display.note(git.note)
         coordinator = Coordinator(plan, records, workers, publisher, display, options, git)
         coordinator.publish(force=True)
-        with coordinator.interrupts.collecting():
+        with coordinator.interrupts.collect():
             try:
                 return coordinator.run()
             finally:

@@ -32,7 +32,9 @@ LEFT JOIN dependency USING (run_id) GROUP BY run_id ORDER BY any_value(position)
 """
 
 
-def planned(path: Path, profile: str | None, overrides: Sequence[str], data_folder: Path | None) -> tuple[Study, Plan]:
+def plan_study(
+    path: Path, profile: str | None, overrides: Sequence[str], data_folder: Path | None
+) -> tuple[Study, Plan]:
     """Load a study and plan its runs."""
     places = Places(path.parent, data_folder)
     sys.path += [str(folder) for folder in places.folders if str(folder) not in sys.path]
@@ -41,7 +43,7 @@ def planned(path: Path, profile: str | None, overrides: Sequence[str], data_fold
     return study, make_plan(study.points, identify, form)
 
 
-def told(plan: Plan, workspace: Workspace) -> Iterator[str]:
+def describe_plan(plan: Plan, workspace: Workspace) -> Iterator[str]:
     """One line a run: status, id, what it is, what it needs, and for new ones how they are new; then the counts."""
     stored = _published(workspace, plan)
     news = _news(plan, workspace, stored)

@@ -83,9 +83,9 @@ class Records:
         self._ledger.flush()
         self._delete_superfluous()
 
-    def rejected(self) -> list[Rejected]:
+    def take_rejected(self) -> list[Rejected]:
         """The attempts whose facts could not be stored."""
-        return self._ledger.rejected()
+        return self._ledger.take_rejected()
 
     def forget(self, paths: Collection[str]) -> set[str]:
         """Take files for lost.

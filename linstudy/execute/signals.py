@@ -29,7 +29,7 @@ class Interrupts:
         self.first = self.first or signal_name
 
     @contextlib.contextmanager
-    def collecting(self) -> Iterator[None]:
+    def collect(self) -> Iterator[None]:
         """Take signals to this process. One that is ignored, as `nohup` ignores SIGHUP, stays so."""
 
         def take(number: int, frame: FrameType | None) -> None:

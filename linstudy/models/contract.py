@@ -49,7 +49,9 @@ def map_batch(
     return jax.vmap(one, out_axes=(0, None), axis_name=axis)(inputs, keys)
 
 
-def fulfilled(model: Any, state: eqx.nn.State | None, input_shape: tuple[int, ...]) -> tuple[Any, eqx.nn.State | None]:
+def meet_contract(
+    model: Any, state: eqx.nn.State | None, input_shape: tuple[int, ...]
+) -> tuple[Any, eqx.nn.State | None]:
     """A model that is called `model(x, state) -> (logit, state)`, in the run's precision and on its own axis.
 
     It is traced once in inference and once in training. Errors of its own code are left as they are.

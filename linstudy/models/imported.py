@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import PRNGKeyArray
 
-from linstudy.models.contract import BrokenContractError, fulfilled
+from linstudy.models.contract import BrokenContractError, meet_contract
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.model import ImportModel
 from linstudy.tangent.freeze import Stateless
@@ -33,7 +33,7 @@ def make(spec: ImportModel, input_shape: tuple[int, ...], key: PRNGKeyArray) -> 
                 "it must return an equinox.Module, or (module, state) as equinox.nn.make_with_state does"
             )
     try:
-        return fulfilled(model, state, input_shape)
+        return meet_contract(model, state, input_shape)
     except BrokenContractError as error:
         raise LinstudyError(f"model.factory {spec.factory}: {error}") from error
 

@@ -17,7 +17,7 @@ def dtype_of(precision: Precision) -> np.dtype:
     return np.dtype(np.float64 if precision == "float64" else np.float32)
 
 
-def labelled(job: Job, precision: Precision) -> Labelled:
+def label_data(job: Job, precision: Precision) -> Labelled:
     """The inputs and labels of a run's task, in the run's precision."""
     return label(job.spec.task, job.dataset(), job.needed, job.places).astype(dtype_of(precision))  # type: ignore[union-attr]
 

@@ -13,7 +13,7 @@ ROUNDING: dict[Precision, float] = {"float32": 2.0**-23, "tf32": 2.0**-10, "floa
 """The distance from 1 to the next number in each, of a product's factors for tf32."""
 
 
-def measuring(name: Precision) -> Precision:
+def measuring_precision(name: Precision) -> Precision:
     """The precision in which a training of another is measured: float32 at least, whatever it trains in."""
     return "float64" if name == "float64" else "float32"
 

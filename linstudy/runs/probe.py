@@ -3,10 +3,10 @@
 from linstudy.facts import CHECKPOINT, Fact, Method, Number, Vector
 from linstudy.probes.kinds import PROBES
 from linstudy.probes.subject import Found, Subject
-from linstudy.runs.context import labelled, progress_of
+from linstudy.runs.context import label_data, progress_of
 from linstudy.runs.job import Job
 from linstudy.runs.networks import starting_point, stored_state, with_state
-from linstudy.runs.precision import measuring, precision
+from linstudy.runs.precision import measuring_precision, precision
 from linstudy.spec.run import ProbeRun
 from linstudy.tangent import freeze
 
@@ -20,9 +20,9 @@ def run(job: Job) -> None:
     def chose(what: str, how: str) -> None:
         job.tell(Method(what, how))
 
-    chosen = measuring(spec.train.precision)
+    chosen = measuring_precision(spec.train.precision)
     with precision(chosen):
-        data = labelled(job, chosen)
+        data = label_data(job, chosen)
         model, statistics = starting_point(job, spec, data)
         for position, epoch in enumerate(epochs):
             arrays = job.load("training", CHECKPOINT, epoch)

@@ -13,7 +13,7 @@ from jaxtyping import Array
 from linstudy import metrics
 from linstudy.facts import CHECKPOINT, RESUME, Ending, Fact, Method, Notice, Number, Progress
 from linstudy.history import Leg
-from linstudy.runs.context import labelled, progress_of
+from linstudy.runs.context import label_data, progress_of
 from linstudy.runs.function_space import span_learner
 from linstudy.runs.job import Arrays, Job, Stopped
 from linstudy.runs.networks import starting_point
@@ -25,7 +25,7 @@ from linstudy.train.checkpoint import in_span
 from linstudy.train.choice import stacking_pays
 from linstudy.train.fit import EpochResult, fit
 from linstudy.train.function_space import SpanLearner
-from linstudy.train.group import alike, own_bytes
+from linstudy.train.group import can_group, own_bytes
 from linstudy.train.learner import Course, Learner
 from linstudy.train.network import NetworkLearner
 
@@ -134,7 +134,7 @@ def _prepare(job: Job, leg: Leg, shared: _SharedInputs) -> _Stretch:
     if leg.start is not None:
         rolling = leg.start if ("self", RESUME, leg.start) in job.artifacts else None
         start = job.load("self", CHECKPOINT if rolling is None else RESUME, leg.start)
-    data = labelled(job, spec.train.precision)
+    data = label_data(job, spec.train.precision)
     model, statistics = starting_point(job, spec, data)
     inputs, course = shared.of(data), Course(data, spec.train, spec.seed)
     spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels), job.resources.span)
@@ -170,7 +170,7 @@ def _groups(stretches: Sequence[_Stretch]) -> Iterator[list[_Stretch]]:
 
 def _joins(stretch: _Stretch, group: Sequence[_Stretch]) -> bool:
     first = group[0]
-    if stretch.leg.start != first.leg.start or not alike(stretch.learner, first.learner):
+    if stretch.leg.start != first.leg.start or not can_group(stretch.learner, first.learner):
         return False
     if isinstance(first.learner, SpanLearner) and isinstance(stretch.learner, SpanLearner):
         return stretch.learner.span is first.learner.span and len(group) < MOST_COLUMNS

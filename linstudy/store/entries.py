@@ -68,7 +68,7 @@ class Entry:
                 case Ending():
                     self.ending, self.finished = fact, now
 
-    def ended(self, ending: Ending, now: datetime) -> "Entry":
+    def end_only(self, ending: Ending, now: datetime) -> "Entry":
         """The same attempt with nothing but an ending."""
         return Entry(self.attempt, self.run_id, self.start, ending=ending, finished=now, has_changed=True)
 

@@ -190,7 +190,7 @@ class Ledger:
         self._open = {attempt: entry for attempt, entry in self._open.items() if entry.ending is None}
         return True
 
-    def rejected(self) -> list[Rejected]:
+    def take_rejected(self) -> list[Rejected]:
         """The attempts whose facts could not be stored, and were ended as failed for it; each is told once."""
         told, self._rejected = self._rejected, []
         return told
@@ -202,7 +202,7 @@ class Ledger:
                 self._write([entry])
             except duckdb.Error as error:
                 ending = Ending("failed", f"what it reported cannot be stored: {error}")
-                self._write([entry.ended(ending, _now())])
+                self._write([entry.end_only(ending, _now())])
                 self._rejected.append(Rejected(entry.attempt, entry.run_id, ending.error or ""))
                 entry.ending = ending
             entry.clear()

@@ -158,7 +158,7 @@ def tiles_are_cheaper(
     if _operations_by_tiles(features, gradient, targets, len(inputs)) >= by_features:
         return False
     # which may find that factors are wrong, and hold gradients instead
-    features.settled(lambda: features(jnp.asarray(inputs[:FEATURE_BATCH])))
+    features.compute_until_accepted(lambda: features(jnp.asarray(inputs[:FEATURE_BATCH])))
     return _operations_by_tiles(features, gradient, targets, len(inputs)) < by_features
 
 

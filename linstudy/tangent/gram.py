@@ -200,7 +200,7 @@ def ntk_gram(
             written=keeper(keep, cut.order, skip, features.confirm),
         )
 
-    gram = features.settled(filled)
+    gram = features.compute_until_accepted(filled)
     if chose is not None:
         chose(features.how)
     return gram
@@ -222,7 +222,7 @@ def ntk_diagonal(
         slices = tile_slices(len(inputs), cut.tile)
         return np.concatenate([squared_norms(_tile_factors(features, inputs, rows, cut)) for rows in slices])
 
-    found = features.settled(norms)
+    found = features.compute_until_accepted(norms)
     features.confirm()
     return found[: len(inputs)]
 
@@ -260,7 +260,7 @@ class GramOperator:
 
     def __matmul__(self, vectors: Float[np.ndarray, "samples *columns"]) -> Float[np.ndarray, "samples *columns"]:
         """Θ V, in the precision of V and Θ together."""
-        return self._features.settled(lambda: self._product(vectors))
+        return self._features.compute_until_accepted(lambda: self._product(vectors))
 
     def _product(self, vectors: np.ndarray) -> np.ndarray:
         cut = _cut(self._features, self.shape[0], None, self._budget)

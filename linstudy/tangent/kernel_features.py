@@ -100,7 +100,7 @@ class KernelFeatures:
         """The factors of some samples; `confirm` must be called before anything computed from them is believed.
 
         Raises:
-            RestructuredError: By the first call, if what the features hold has changed: see `settled`.
+            RestructuredError: By the first call, if what the features hold has changed: see `compute_until_accepted`.
         """
         factors, calls = batch_factors(self.model, self._structure, inputs)
         if self._checked:
@@ -110,7 +110,7 @@ class KernelFeatures:
             return factors
         raise RestructuredError
 
-    def settled(self, compute: Callable[[], T]) -> T:
+    def compute_until_accepted(self, compute: Callable[[], T]) -> T:
         """What `compute` gives: planned and begun anew when its first batch changes what the features hold."""
         while True:
             with contextlib.suppress(RestructuredError):

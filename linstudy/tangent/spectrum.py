@@ -13,7 +13,7 @@ from linstudy.tangent.symmetric import (
     check_symmetric,
     entries_of,
     has_entries,
-    held,
+    on_host,
     product,
     rounding,
 )
@@ -167,7 +167,7 @@ def all_eigenvalues(gram: Gram, *, overwrite: bool = False) -> Float[np.ndarray,
     Raises:
         ValueError: If `gram` is not square, symmetric and finite.
     """
-    check_symmetric(held(gram))
+    check_symmetric(on_host(gram))
     entries = entries_of(gram)
     if not (overwrite and entries.dtype == np.float64 and entries.flags.writeable):
         entries = np.array(entries, np.float64, order="C")
@@ -240,7 +240,7 @@ def spectrum(
         ValueError: If `gram` is not square, symmetric and finite, or `top` or the budget is out of range.
         NotConverged: If pairs were not found, or their true residuals are five times as large as said above.
     """
-    gram = held(gram)
+    gram = on_host(gram)
     check_symmetric(gram)
     samples = gram.shape[0]
     kept = _kept(samples, top, full_limit)

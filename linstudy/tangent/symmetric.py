@@ -31,7 +31,7 @@ class Operator(Protocol):
 Gram = Float[Array | np.ndarray, "rows columns"] | Operator
 
 
-def held(gram: Any) -> Any:
+def on_host(gram: Any) -> Any:
     """A Gram in the host's memory, or in a file, as a numpy array; others as they are."""
     on_host = isinstance(gram, jax.Array) and all(device.platform == "cpu" for device in gram.devices())
     return np.asarray(gram) if on_host else gram

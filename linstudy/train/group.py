@@ -60,7 +60,7 @@ class Group(eqx.Module):
         return jax.tree.map(lambda leaf: leaf[None], tree) if self.count == 1 else tree
 
 
-def alike(one: Learner, other: Learner) -> bool:
+def can_group(one: Learner, other: Learner) -> bool:
     """Whether two learners can be in one group: they differ in the values of arrays alone."""
     leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
     return jax.tree.structure(one) == jax.tree.structure(other) and all(map(_fit, leaves, others))

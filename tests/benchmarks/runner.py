@@ -13,9 +13,9 @@ from linstudy.execute.coordinator import Options
 from linstudy.execute.display import Display
 from linstudy.execute.execution import execute
 from linstudy.execute.messages import Assignment, Command, Hello, Start
-from linstudy.execute.planning import planned
+from linstudy.execute.planning import plan_study
 from linstudy.execute.screen import PlainScreen
-from linstudy.execute.standing import standing
+from linstudy.execute.status import describe_studies
 from linstudy.execute.terminal import Terminal
 from linstudy.execute.workers import Inbox, Share, Worker, Workers
 from linstudy.facts import CHECKPOINT, Artifact, Ending, Fact, Fingerprint, Method, Number, Report
@@ -41,12 +41,12 @@ def section(settings: Settings) -> Section:
         path, workspace = Path(folder, "study.yaml"), Workspace(Path(folder))
         path.write_text(STUDY.format(seeds=", ".join(map(str, range(count)))))
         start = time.perf_counter()
-        study, plan = planned(path, None, (), None)
+        study, plan = plan_study(path, None, (), None)
         made = time.perf_counter()
         display = Display(PlainScreen(Terminal(io.StringIO())))
         execute(study, plan, workspace, display, Options(fuse=False), _Instant())
         ran = time.perf_counter()
-        list(standing(workspace))
+        list(describe_studies(workspace))
         stood = time.perf_counter()
         query(workspace.results, "SELECT model_kind, avg(train_loss) FROM runs JOIN final USING (run_id) GROUP BY ALL")
         asked = time.perf_counter()

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from linstudy.execute.planning import planned
+from linstudy.execute.planning import plan_study
 from linstudy.spec.errors import StudyError
 
 HEAD = "study: a\n"
@@ -26,7 +26,7 @@ def folders(tmp_path, monkeypatch):
 def plan(folders):
     def plan(text, *overrides):
         (folders / "study" / "a.yaml").write_text(HEAD + text)
-        return planned(folders / "study" / "a.yaml", None, overrides, folders / "data")[1]
+        return plan_study(folders / "study" / "a.yaml", None, overrides, folders / "data")[1]
 
     return plan
 

@@ -254,6 +254,6 @@ def test_facts_that_the_ledger_refuses_are_told_with_their_attempt(records, ledg
     records.record(run, Report(attempts[0], (Number(metrics.LOSS, 0.5, epoch=2**70),)))
     records.record(other, Report(attempts[1], (loss(0),)))
     write()
-    [rejected] = records.rejected()
+    [rejected] = records.take_rejected()
     assert rejected.attempt == attempts[0]
     assert stored_rows(ledger) == [(other.run_id, 0)]

@@ -214,8 +214,8 @@ def test_a_fact_that_the_database_refuses_fails_its_own_attempt_alone(ledger, lo
     assert statuses(ledger) == {"t": "done", "s": "failed", "u": "running"}
     [(error,)] = rows("SELECT error FROM attempt WHERE run_id = 's'")
     assert error.startswith("what it reported cannot be stored: ")
-    assert ledger.rejected() == [Rejected(bad, "s", error)]
-    assert ledger.rejected() == []
+    assert ledger.take_rejected() == [Rejected(bad, "s", error)]
+    assert ledger.take_rejected() == []
     ledger.record(Report(bad, (loss(4), Ending("done"))))
     ledger.record(Report(other, (loss(5), Ending("done"))))
     ledger.flush()
@@ -475,7 +475,7 @@ def test_a_ledger_of_an_earlier_schema_takes_what_is_new(earlier, study, runs):
         facts = (Method("gram", "structured"), Notice("odd"), gaps(0, 1.0, np.nan), Ending("done"))
         ledger.record(Report(ledger.begin("s", {"log": "s-2.log"}), facts))
         ledger.flush()
-        assert ledger.rejected() == []
+        assert ledger.take_rejected() == []
         publish(ledger, earlier.results)
     with Ledger.open(earlier) as again:
         assert statuses(again) == {"s": "done", "t": "done"}

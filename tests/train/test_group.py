@@ -15,7 +15,7 @@ from linstudy.models.network import Stateless
 from linstudy.spec.train import AdamOptimizer, SgdOptimizer, Train
 from linstudy.tangent import freeze, linearize
 from linstudy.train.fit import fit
-from linstudy.train.group import Group, alike, own_bytes
+from linstudy.train.group import Group, own_bytes
 from linstudy.train.learner import Course
 from linstudy.train.network import NetworkLearner
 
@@ -159,5 +159,5 @@ def test_inputs_of_their_own_are_stacked(networks, labelled):
 )
 def test_learners_that_differ_in_more_than_values_are_not_alike(networks, labelled, part, value):
     first, second, _ = learners_of(networks("mlp"), labelled)
-    assert alike(first, second)
-    assert not alike(first, eqx.tree_at(part, second, value))
+    assert can_group(first, second)
+    assert not can_group(first, eqx.tree_at(part, second, value))

@@ -36,7 +36,7 @@ class Failure(NamedTuple):
     in_study: bool
 
 
-def standing(workspace: Workspace) -> Iterator[str]:
+def describe_studies(workspace: Workspace) -> Iterator[str]:
     """A line for each study, with its runs by status, then what failed and why."""
     by_study: dict[tuple[str, str], list[str]] = {}
     counts = query(workspace.results, _COUNTS).rows
@@ -52,7 +52,7 @@ def standing(workspace: Workspace) -> Iterator[str]:
         yield f"{'warning':<12}{run_id}{others}\n    {notice}"
 
 
-def failures(workspace: Workspace) -> Iterator[str]:
+def describe_failures(workspace: Workspace) -> Iterator[str]:
     """What failed, with tracebacks."""
     yield from _in_sections(workspace, with_traceback=True)
 
