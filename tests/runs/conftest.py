@@ -97,6 +97,7 @@ class Told:
                 for key, artifact in self.stored[run_id].artifacts.items()
             },
             fingerprints={role: its for role, run_id in roles.items() if (its := self.stored[run_id].fingerprint)},
+            resources=self.resources,
             tell=self._teller(run.run_id),
             store=self._saver(run.run_id),
             stop=stop,
