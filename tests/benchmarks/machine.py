@@ -34,8 +34,9 @@ def description(command: str, torch: TorchServer | None) -> str:
 
 
 def _commit() -> str:
-    commit, dirty = git_state(Path(__file__).parent)
-    return f"commit {commit[:10]}{', with changes' if dirty else ''}" if commit else "not from a checkout"
+    state = git_state(Path(__file__).parent)
+    changes = ", with changes" if state.dirty else ""
+    return f"commit {state.commit[:10]}{changes}" if state.commit else "not from a checkout"
 
 
 def _devices() -> str:
