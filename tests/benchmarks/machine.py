@@ -34,8 +34,8 @@ def description(command: str, torch: TorchServer | None) -> str:
 
 
 def _commit() -> str:
-    commit, dirty = git_state(Path(__file__).parent)
-    return f"commit {commit[:10]}{', with changes' if dirty else ''}" if commit else "not from a checkout"
+    git = git_state(Path(__file__).parent)
+    return f"commit {git.commit[:10]}{', with changes' if git.dirty else ''}" if git.commit else "not from a checkout"
 
 
 def _devices() -> str:
