@@ -34,9 +34,8 @@ def description(command: str, torch: TorchServer | None) -> str:
 
 
 def _commit() -> str:
-    state = git_state(Path(__file__).parent)
-    changes = ", with changes" if state.dirty else ""
-    return f"commit {state.commit[:10]}{changes}" if state.commit else "not from a checkout"
+    git = git_state(Path(__file__).parent)
+    return f"commit {git.commit[:10]}{', with changes' if git.dirty else ''}" if git.commit else "not from a checkout"
 
 
 def _devices() -> str:
