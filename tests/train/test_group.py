@@ -15,7 +15,7 @@ from linstudy.models.network import Stateless
 from linstudy.spec.train import AdamOptimizer, SgdOptimizer, Train
 from linstudy.tangent import freeze, linearize
 from linstudy.train.fit import fit
-from linstudy.train.group import Group, own_bytes
+from linstudy.train.group import Group, can_group, own_bytes
 from linstudy.train.learner import Course
 from linstudy.train.network import NetworkLearner
 
