@@ -2,9 +2,11 @@
 
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 
 import pytest
 
+from linstudy.data.places import Places
 from linstudy.models.modules import own_modules
 from linstudy.models.source import SOURCES, model_source
 from linstudy.models.syntax import syntax_hash
@@ -29,12 +31,15 @@ def write(tmp_path, monkeypatch):
     return write
 
 
-def source(factory="nets_:make", folders=(), **arguments):
-    return model_source(ImportModel(kind="import", factory=factory, arguments=arguments), folders)
+NOWHERE = Path("/no/such/folder")
+
+
+def source(factory="nets_:make", folders=(NOWHERE,), **arguments):
+    return model_source(ImportModel(kind="import", factory=factory, arguments=arguments), Places(*folders))
 
 
 def test_models_of_linstudy_have_no_source():
-    assert model_source(MlpModel(kind="mlp"), []) == {}
+    assert model_source(MlpModel(kind="mlp"), Places(NOWHERE)) == {}
     assert set(SOURCES) == {"import"}
 
 
@@ -167,7 +172,8 @@ def test_files_that_arguments_name_are_hashed_by_content(write, tmp_path):
 
     one = files()
     assert set(one) == {"nets_", "weights.npy"}
-    assert source(folders=[], at=str(tmp_path / "weights.npy")) == source(folders=[tmp_path.parent], at="no.npy")
+    absolute = str(tmp_path / "weights.npy")
+    assert source(at=absolute)[absolute] == one["weights.npy"]
     (tmp_path / "weights.npy").write_bytes(b"2")
     assert files()["weights.npy"] != one["weights.npy"]
     assert files()["nets_"] == one["nets_"]
@@ -195,5 +201,5 @@ def test_texts_that_name_no_file_are_texts(write, tmp_path, text):
 
 @pytest.mark.parametrize("factory", ["nowhere:make", "nowhere.at_all:make", "sys:exit", "json.nothing:x"])
 def test_a_source_that_is_not_there_says_where_it_was_looked_for(factory):
-    with pytest.raises(LinstudyError, match="looked for beside the study file"):
+    with pytest.raises(LinstudyError, match="no module .* with a source file beside the study file"):
         source(factory)
