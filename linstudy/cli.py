@@ -100,7 +100,6 @@ def cli() -> None:
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
-    default=60.0,
     help="Seconds that workers have to stop after Ctrl-C before they are killed.  [default: 60]",
 )
 @click.option("--fuse/--no-fuse", default=True, help="Whether runs of one shape train together.  [default: --fuse]")
@@ -117,11 +116,11 @@ def run(
     memory: int | None,
     scratch: Path | None,
     again: bool,
-    grace: float,
+    grace: float | None,
     fuse: bool,
 ) -> None:
     """Run what is missing of STUDY. Ctrl-C publishes and stops, the same command resumes."""
-    from linstudy.execute.coordinator import Options
+    from linstudy.execute.coordinator import GRACE, Options
     from linstudy.execute.devices import worker_shares
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
@@ -133,7 +132,7 @@ def run(
     loaded, plan = plan_study(study, profile, overrides, data_folder)
     terminal = Terminal(sys.stdout)
     display = make_display(terminal)
-    options = Options(worker_shares(workers, device, memory), again, fuse, grace, scratch)
+    options = Options(worker_shares(workers, device, memory), again, fuse, GRACE if grace is None else grace, scratch)
     here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options, here)

@@ -22,7 +22,7 @@ CHECKPOINT = "checkpoint"
 """The artifact that others ask of a training: its state after an epoch."""
 
 RESUME = "resume"
-"""The artifact that a training leaves to go on from: the same, one at a time, gone once the training is done."""
+"""The state from which an interrupted training goes on. There is one at most; it is deleted when the training ends."""
 
 
 LONGEST_ERROR = 2_000

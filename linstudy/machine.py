@@ -22,7 +22,7 @@ def parse_memory(text: str) -> int:
     Raises:
         ValueError: With what is allowed.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", text.strip())
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)\s*([A-Za-z]+)", text.strip())
     units = {name.upper(): size for name, size in _UNITS.items()}
     size = int(float(found[1]) * units.get(found[2].upper(), 0)) if found else 0
     if size < 1:

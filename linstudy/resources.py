@@ -51,7 +51,7 @@ class Cache:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one worker may use. All parts shrink alike where the memory is less than their limits and the rest.
+    """What one worker may use. All parts shrink by one factor where the memory is less than their limits and the rest.
 
     Attributes:
         memory: Bytes, of all parts and the rest together; None if nothing limits them.

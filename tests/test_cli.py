@@ -141,6 +141,20 @@ def test_plan_says_how_a_new_run_differs_from_the_nearest_that_is_stored(workspa
     assert "nearest" not in "".join(lines[2:]), "no training is stored"
 
 
+def test_a_run_that_was_planned_and_never_tried_is_not_its_own_nearest(workspace):
+    (workspace / "a.yaml").write_text(
+        "study: a\ndata: {kind: digits, train: 9}\nmodel: {kind: mlp}\ntask: {kind: eigenfunction, index: 3}\n"
+    )
+    lines = linstudy("plan", "a.yaml", cwd=workspace).stdout.splitlines()
+    run_id = lines[0].split()[1]
+    with Ledger.open(Workspace(workspace)) as ledger:
+        data = {"kind": "digits", "train": 9}
+        spec = {"kind": "spectrum", "data": data, "model": {"kind": "mlp"}, "spectrum": {}, "seed": 0}
+        ledger.register(StudyRow("a", "", "", STUDY), [RunRow(run_id, "spectrum", spec)])
+        publish(ledger, workspace / "results.duckdb")
+    assert linstudy("plan", "a.yaml", cwd=workspace).stdout.splitlines() == lines
+
+
 @pytest.mark.parametrize(
     ("data", "linearize", "words"),
     [

@@ -80,7 +80,7 @@ def _news(plan: Plan, workspace: Workspace, known: Collection[str]) -> dict[str,
     new = [run for run_id, run in plan.runs.items() if run_id not in known][:MOST_NEWS]
     if not new or not known:
         return {}
-    stored = list(_stored(workspace))
+    stored = [run for run in _stored(workspace) if run.run_id in known]  # one that was only planned is none
     found = {run.run_id: nearest(run, stored) for run in new}
     return {run_id: str(neighbour) for run_id, neighbour in found.items() if neighbour is not None}
 

@@ -75,14 +75,7 @@ def _read(path: Path) -> bytes:
 def _files(arguments: Any, folders: Sequence[Path]) -> Source:
     """The content of each file that a text among the arguments names, wherever it is found under that name."""
     named = {text: _named(text, folders) for text in sorted(set(_texts(arguments)))}
-    return {text: "+".join(_content(path) for path in paths) for text, paths in named.items() if paths}
-
-
-def _content(path: Path) -> str:
-    try:
-        return file_hash(path)
-    except OSError as error:
-        raise LinstudyError(f"model.arguments: the file {path} cannot be read: {error.strerror}") from None
+    return {text: "+".join(map(file_hash, paths)) for text, paths in named.items() if paths}
 
 
 def _named(text: str, folders: Sequence[Path]) -> list[Path]:

@@ -6,12 +6,13 @@ from functools import partial
 import numpy as np
 
 from linstudy import metrics
-from linstudy.probes.subject import Found, Subject
+from linstudy.facts import Number, Vector
+from linstudy.probes.subject import Finding, Subject
 from linstudy.spec.probe import AlignmentProbe
 from linstudy.tangent import matrix_free_alignment
 
 
-def measure(probe: AlignmentProbe, subject: Subject) -> Iterator[Found]:
+def measure(probe: AlignmentProbe, subject: Subject) -> Iterator[Finding]:
     """α of the first eigenvectors of the spectrum, over its samples, and of the labels, over the training samples."""
     data = subject.data
     inputs = np.concatenate([data.train_inputs, data.test_inputs])
@@ -25,5 +26,5 @@ def measure(probe: AlignmentProbe, subject: Subject) -> Iterator[Found]:
         progress=subject.report,
         chose=partial(subject.chose, "alignment"),
     )
-    yield Found(metrics.ALIGNMENT, np.asarray(found[:-1]))
-    yield Found(metrics.LABEL_ALIGNMENT, float(found[-1]), "train")
+    yield Vector(metrics.ALIGNMENT, np.asarray(found[:-1]))
+    yield Number(metrics.LABEL_ALIGNMENT, float(found[-1]), "train")

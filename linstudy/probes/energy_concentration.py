@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from linstudy import metrics
-from linstudy.probes.subject import Found, Subject, gram_and_labels
+from linstudy.facts import Number
+from linstudy.probes.subject import Finding, Subject, gram_and_labels
 from linstudy.spec.probe import EnergyConcentrationProbe
 from linstudy.tangent import energy_concentration, spectrum
 
 
-def measure(probe: EnergyConcentrationProbe, subject: Subject) -> Iterator[Found]:
+def measure(probe: EnergyConcentrationProbe, subject: Subject) -> Iterator[Finding]:
     """‖Φ_K y‖ / ‖y‖ on the Gram of the model at this epoch."""
     gram, labels = gram_and_labels(probe, subject)
     found = spectrum(gram, probe.top, memory_budget=subject.resources.basis)
-    yield Found(metrics.ENERGY_CONCENTRATION, float(energy_concentration(found.eigenvectors, labels)), "train")
+    yield Number(metrics.ENERGY_CONCENTRATION, float(energy_concentration(found.eigenvectors, labels)), "train")

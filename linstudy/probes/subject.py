@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from linstudy.metrics import Metric
+from linstudy.facts import Number, Vector
 from linstudy.resources import Resources
 from linstudy.spec.probe import GramProbe
 from linstudy.tangent import FrozenState, ntk_gram
@@ -39,13 +39,8 @@ class Subject:
         return default_budget(self.resources.features)
 
 
-@dataclass(frozen=True)
-class Found:
-    """One number or vector that a probe finds."""
-
-    metric: Metric
-    value: float | np.ndarray
-    split: str = ""
+Finding = Number | Vector
+"""What a probe finds, without its epoch and label."""
 
 
 def gram_and_labels(probe: GramProbe, subject: Subject, dtype: np.dtype | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -54,7 +54,7 @@ def _names(rows: Rows) -> dict[str, str]:
 
 def _name(setting: dict[str, Any]) -> str:
     index, kind = setting["task_index"], setting["task_kind"]
-    labels = f"sign φ$_{{{index}}}$" if kind == "eigenfunction" else kind.replace("_", " ")
+    labels = f"sign φ$_{{{index}}}$" if index is not None else kind.replace("_", " ")
     return f"{labels}, K = {setting['probe_top']}"
 
 

@@ -1,8 +1,10 @@
 """The run `probe`: one probe on the checkpoints of a training."""
 
-from linstudy.facts import CHECKPOINT, Fact, Method, Number, Vector
+from dataclasses import replace
+
+from linstudy.facts import CHECKPOINT, Method, Vector
 from linstudy.probes.kinds import PROBES
-from linstudy.probes.subject import Found, Subject
+from linstudy.probes.subject import Finding, Subject
 from linstudy.runs.context import label_data, progress_of
 from linstudy.runs.job import Job
 from linstudy.runs.networks import starting_point, stored_state, with_state
@@ -31,10 +33,11 @@ def run(job: Job) -> None:
             report = progress_of(job, f"epoch {epoch}", *share)
             subject = Subject(freeze(*with_state(model, state)), data, job.resources, job.needed, report, chose)
             found = PROBES[spec.probe.kind](spec.probe, subject)
-            job.tell(*[_fact(one, epoch, int(state.step), spec.probe.label) for one in found])
+            job.tell(*[_place(one, epoch, int(state.step), spec.probe.label) for one in found])
 
 
-def _fact(found: Found, epoch: int, step: int, label: str) -> Fact:
-    if found.metric.shape == "vector":
-        return Vector(found.metric, found.value, found.split, epoch, label)  # type: ignore[arg-type]
-    return Number(found.metric, found.value, found.split, epoch, step, label)  # type: ignore[arg-type]
+def _place(found: Finding, epoch: int, step: int, label: str) -> Finding:
+    """What was found, at its epoch."""
+    if isinstance(found, Vector):
+        return replace(found, epoch=epoch, label=label)
+    return replace(found, epoch=epoch, step=step, label=label)

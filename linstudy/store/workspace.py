@@ -43,7 +43,7 @@ class Workspace:
 
     @property
     def logs(self) -> Path:
-        """One file a worker or unexpected failure."""
+        """One file an attempt, a worker, or an unexpected failure."""
         return self.private / "logs"
 
     @property
