@@ -18,8 +18,9 @@ def accelerated(monkeypatch):
 
 @pytest.fixture
 def processors(monkeypatch):
-    """A function that says which processors this process may use, where there is no accelerator."""
+    """A function that says which processors this process may use, where there is no accelerator and no limit."""
     monkeypatch.setattr(devices, "visible_accelerators", list)
+    monkeypatch.setattr(devices, "available_memory", lambda: None)
     return lambda *own: monkeypatch.setattr(devices.os, "sched_getaffinity", lambda pid: set(own), raising=False)
 
 
@@ -70,6 +71,14 @@ def test_one_worker_has_every_processor(processors):
 def test_processors_are_dealt_out_where_there_is_no_accelerator(processors, workers, own, dealt):
     processors(*own)
     assert [share.cpus for share in worker_shares(workers, None)] == dealt
+
+
+def test_the_memory_is_divided_among_the_workers(processors, monkeypatch):
+    processors(0, 1)
+    assert [share.memory for share in worker_shares(3, None, 9_001)] == [3_000] * 3
+    monkeypatch.setattr(devices, "available_memory", lambda: 8_000)
+    assert [share.memory for share in worker_shares(2, None)] == [4_000] * 2
+    assert [share.memory for share in worker_shares(2, None, 6_000)] == [3_000] * 2, "what is said counts"
 
 
 def test_where_processors_cannot_be_asked_for_none_are_dealt_out(processors, monkeypatch):

@@ -1,5 +1,6 @@
 import pytest
 
+from linstudy.data.places import Places
 from linstudy.execute.sources import sources
 from linstudy.spec.data import DigitsData, GaussianData
 from linstudy.spec.errors import LinstudyError
@@ -9,17 +10,22 @@ from linstudy.spec.task import ColumnTask, RandomLabelsTask
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """The folders of the data, of the study, and the current one."""
-    found = [tmp_path / name for name in ("data", "study", "here")]
+    """The folders of the study, of the data, and the current one."""
+    found = [tmp_path / name for name in ("study", "data", "here")]
     for folder in found:
         folder.mkdir()
     monkeypatch.chdir(found[2])
-    monkeypatch.syspath_prepend(found[1])
+    monkeypatch.syspath_prepend(found[0])
     return found
 
 
-def test_what_names_nothing_outside_has_no_source(folders):
-    identify = sources(folders[0], folders[1])
+@pytest.fixture
+def places(folders):
+    return Places(*folders[:2])
+
+
+def test_what_names_nothing_outside_has_no_source(places):
+    identify = sources(places)
     parts = {
         "data": GaussianData(kind="gaussian"),
         "model": MlpModel(kind="mlp"),
@@ -29,21 +35,21 @@ def test_what_names_nothing_outside_has_no_source(folders):
     assert identify("data", DigitsData(kind="digits")) == "digits-sklearn-1"
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_files_of_arguments_are_looked_for_in_every_folder(folders, place):
-    (folders[1] / "own_.py").write_text("")
+@pytest.mark.parametrize(("folder", "found"), [(0, {"w.bin"}), (1, {"w.bin"}), (2, set())])
+def test_files_of_arguments_are_looked_for_beside_the_study_and_among_the_data(folders, places, folder, found):
+    (folders[0] / "own_.py").write_text("")
     spec = ImportModel(kind="import", factory="own_:make", arguments={"weights": "w.bin"})
-    assert set(sources(folders[0], folders[1])("model", spec)) == {"own_"}
-    (folders[place] / "w.bin").write_bytes(b"1")
-    assert set(sources(folders[0], folders[1])("model", spec)) == {"own_", "w.bin"}
+    assert set(sources(places)("model", spec)) == {"own_"}
+    (folders[folder] / "w.bin").write_bytes(b"1")
+    assert set(sources(places)("model", spec)) == {"own_"} | found
 
 
-def test_a_content_is_looked_at_once(folders):
-    path = folders[2] / "labels.txt"
+def test_a_content_is_looked_at_once(folders, places):
+    path = folders[0] / "labels.txt"
     path.write_text("1\n")
-    identify, spec = sources(None, folders[1]), ColumnTask(kind="column", path=str(path))
+    identify, spec = sources(places), ColumnTask(kind="column", path="labels.txt")
     before = identify("task", spec)
     path.unlink()
     assert identify("task", spec) == before
-    with pytest.raises(LinstudyError, match="cannot be read"):
-        sources(None, folders[1])("task", spec)
+    with pytest.raises(LinstudyError, match='there is no "labels.txt" beside the study file'):
+        sources(places)("task", spec)
