@@ -487,12 +487,18 @@ def test_a_probe_goes_on_after_the_last_epoch_that_it_told(told):
             np.testing.assert_array_equal(ours[epoch], value)
 
 
-def test_arrays_that_are_not_those_of_the_run_that_is_needed_are_refused(told):
-    found = told(SMALL + "probes: [{kind: spectrum_summary, at: [end]}]\n", only_plan=True)
+@pytest.mark.parametrize(
+    ("changed", "whose"), [(0, "the training that this run needs"), (1, "an earlier attempt at this run")]
+)
+def test_arrays_that_are_not_those_of_earlier_numbers_are_refused(told, changed, whose):
+    found = told(SMALL + "probes: [{kind: spectrum_summary, at: [start, end]}]\n", only_plan=True)
     training, probe = found.plan.runs.values()
     found.execute(training)
-    found.stored[training.run_id] = found.stored[training.run_id].after(Fingerprint("f" * 64))
-    with pytest.raises(LinstudyError, match=r"not those that training had: fingerprint [0-9a-f]{16} now, f{16} then"):
+    stops = iter([False, True])
+    found.execute(probe, stop=lambda: next(stops))
+    run_id = (training, probe)[changed].run_id
+    found.stored[run_id] = found.stored[run_id].after(Fingerprint("f" * 64))
+    with pytest.raises(LinstudyError, match=rf"not those of {whose}: fingerprint [0-9a-f]{{16}} now, f{{16}} then"):
         found.execute(probe)
 
 
