@@ -20,6 +20,7 @@ PARTS = [
     "Neural",
     "Spectrum",
     "Store",
+    "Runner",
     "Start-up",
     "The whole",
 ]
