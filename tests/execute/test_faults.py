@@ -270,9 +270,7 @@ def test_an_odd_model_ends_its_own_run_and_no_other(bench):
     assert "5,000,012 characters, all of them in the log of the run" in errors["long"]
     assert len(tracebacks["long"]) <= 20_000
     sizes = {
-        oddity: (bench.folder / ".linstudy" / "logs" / log).stat().st_size
-        for oddity, log in logs.items()
-        if oddity in ("prints", "long")
+        oddity: (bench.folder / log).stat().st_size for oddity, log in logs.items() if oddity in ("prints", "long")
     }
     assert all(900_000 < size < 1_100_000 for size in sizes.values())
 
@@ -291,7 +289,11 @@ def test_a_worker_that_computes_ends_with_its_coordinator(bench):
     assert process.returncode == 1, out + err
     assert bench.rows("SELECT status, error FROM attempt ORDER BY attempt_id") == [
         ("interrupted", "the program that ran it ended before it did"),
-        ("failed", "the worker process was killed by SIGKILL; the system kills a process so when memory runs out"),
+        (
+            "failed",
+            "the worker process was killed by SIGKILL, probably for want of memory: give less by --memory, or take fewer "
+            "--workers",
+        ),
     ]
 
 
@@ -321,7 +323,7 @@ def test_damaged_files_make_exactly_the_runs_that_made_them_run_again(bench):
 def test_a_probe_goes_on_after_the_last_epoch_that_it_told(bench):
     bench.write(MANY_EPOCHS)
     process, terminal = start_in_terminal(bench)
-    read_until(rb"probe .*epoch [3-9]\b", terminal)
+    read_until(rb"probe .*epoch ([3-9]|[1-4][0-9])\b", terminal)
     os.write(terminal, b"\x03")
     read_until(rb"The same command goes on from here", terminal)
     assert process.wait(timeout=120) == 130
@@ -354,12 +356,13 @@ def test_an_earlier_probe_after_ctrl_c_costs_no_more_than_what_is_missing(bench)
 
 def test_a_publish_that_fails_is_a_note_and_the_study_goes_on(bench):
     write_odd(bench, "well")
-    bench.results.mkdir()
+    in_the_way = bench.folder / "results.duckdb.publishing"
+    in_the_way.mkdir()
     out = bench.run()
     assert out.count("results.duckdb: cannot be replaced: ") == 1
     assert "1 run: 1 done now." in out
-    assert not list(bench.folder.glob("results.duckdb.*"))
-    bench.results.rmdir()
+    assert list(bench.folder.glob("results.duckdb*")) == [in_the_way]
+    in_the_way.rmdir()
     assert "1 run: 1 done before." in bench.run()
     assert bench.rows("SELECT status FROM runs") == [("done",)]
 

@@ -33,8 +33,9 @@ def test_all_views_are_valid_on_an_empty_ledger(published):
 def test_runs_has_the_fields_of_every_kind_of_spec_before_any_is_run(ledger, study, runs, published):
     empty = list(types(published, "runs"))
     assert empty[:6] == ["run_id", "setting_id", "kind", "status", "data_kind", "data_train"]
-    assert empty[-9:] == [
-        *("attempts", "started", "seconds", "host", "device", "fused_group", "methods", "error", "diverged"),
+    assert empty[-11:] == [
+        *("attempts", "started", "seconds", "host", "device", "fused_group", "methods", "notices", "log", "error"),
+        "diverged",
     ]
     assert {"model_kind", "task_index", "train_optimizer_learning_rate", "train_linearize", "probe_top"} <= set(empty)
     ledger.register(study, runs)
@@ -122,11 +123,11 @@ def test_odd_field_names_are_columns_like_any_other(ledger, study, published):
 
 
 def test_names_that_collide_keep_columns_of_their_own(ledger, study, tell, published):
-    spec = {"a": {"b_c": 1, "B_c": 2}, "a_b": {"c": 3}, "status": "mine", "label": 4, "kind": "k"}
+    spec = {"a": {"b_c": 1, "B_c": 2}, "a_b": {"c": 3}, "status": "mine", "label": 4, "log": 5, "kind": "k"}
     ledger.register(study, [RunRow("r", "k", spec)])
     tell("r", Number(metrics.LOSS, 1.0, epoch=0, step=0, label="probe"))
-    assert published("SELECT a_b_c, a_B_c_, a_b_c__, status, status_, label_ FROM runs") == [
-        (1, 2, 3, "running", "mine", 4)
+    assert published("SELECT a_b_c, a_B_c_, a_b_c__, status, status_, label_, log, log_ FROM runs") == [
+        (1, 2, 3, "running", "mine", 4, None, 5)
     ]
     assert published("SELECT label, label_ FROM curves") == [("probe", 4)]
 
