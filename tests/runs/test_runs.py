@@ -492,7 +492,9 @@ def test_arrays_that_are_not_those_of_the_run_that_is_needed_are_refused(told):
     training, probe = found.plan.runs.values()
     found.execute(training)
     found.stored[training.run_id] = found.stored[training.run_id].after(Fingerprint("f" * 64))
-    with pytest.raises(LinstudyError, match=r"not those of the training that this run needs: fingerprint [0-9a-f]{16} now, f{16} then"):
+    with pytest.raises(
+        LinstudyError, match=r"not those of the training that this run needs: fingerprint [0-9a-f]{16} now, f{16} then"
+    ):
         found.execute(probe)
 
 
