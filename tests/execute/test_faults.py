@@ -291,8 +291,8 @@ def test_a_worker_that_computes_ends_with_its_coordinator(bench):
         ("interrupted", "the program that ran it ended before it did"),
         (
             "failed",
-            "the worker process was killed by SIGKILL, probably for want of memory: "
-            "give less by --memory, or take fewer --workers",
+            "the worker process was killed by SIGKILL, probably for want of memory: give less by --memory, or take "
+            "fewer --workers",
         ),
     ]
 

@@ -287,8 +287,27 @@ def test_rotations_compare_the_target_with_the_others(measure, published):
     ) == [(1, 8.0, 1.0, 3.0, 16.0, 1.0, 4 / 13, False)]
 
 
-@pytest.mark.parametrize("start", [[1.0, float("nan"), 1.0], [1.0, 0.0, 1.0]])
-def test_a_growth_that_is_no_number_leaves_its_whole_run_out(measure, published, start):
-    measure((_alignment_probe("p", 1), {0: start, 1: [2.0, 2.0, 2.0]}))
+@pytest.mark.parametrize(("start", "end"), [(float("nan"), 2.0), (1.0, float("inf"))])
+def test_an_alignment_that_is_no_number_leaves_its_whole_run_out(measure, published, start, end):
+    measure((_alignment_probe("p", 1), {0: [1.0, start, 1.0], 1: [2.0, end, 2.0]}))
     assert published("SELECT target_growth, share_rising, diverged FROM rotations") == [(None, None, True)]
     assert published("SELECT DISTINCT finite FROM growths") == [(False,)]
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9, 1.1e-7 * 1541])
+def test_what_starts_as_rounding_noise_has_no_growth_and_is_not_counted(measure, published, noise):
+    measure((_alignment_probe("p", 1), {0: [1541.0, 3.0, noise], 1: [3082.0, 1.5, 4.0]}))
+    assert published("SELECT j, growth FROM growths ORDER BY j") == [(1, 2.0), (2, 0.5), (3, None)]
+    assert published("SELECT target_growth, best_other_growth, share_rising, diverged FROM rotations") == [
+        (2.0, 0.5, 0.5, False)
+    ]
+
+
+def test_a_target_that_starts_as_rounding_noise_is_no_seed(measure, published):
+    measure((_alignment_probe("p", 2), {0: [1541.0, 1e-9], 1: [3082.0, 4.0]}))
+    assert published("SELECT target_growth, diverged FROM rotations") == [(None, False)]
+
+
+def test_a_kernel_of_zeros_has_no_growths(measure, published):
+    measure((_alignment_probe("p", 1), {0: [0.0, 0.0], 1: [0.0, 1.0]}))
+    assert published("SELECT target_growth, share_rising, diverged FROM rotations") == [(None, None, False)]
