@@ -65,7 +65,7 @@ RKHS_NORM = Metric(
     "rkhs_norm",
     "1/Gram",
     "scalar",
-    "yᵀΘ⁻¹y of the labels over the full spectrum above the cut-off, in float64; 0 if rkhs_remainder is 1",
+    "yᵀΘ⁻¹y of the labels over the full spectrum above the cut-off, in float64; 0 to rounding if rkhs_remainder is 1",
 )
 RKHS_NORM_BOUND = Metric(
     "rkhs_norm_bound", "1/Gram", "scalar", "‖y‖² / α(y) ≤ yᵀΘ⁻¹y, the lower bound of Lemma 1; NULL if α(y) is 0"
