@@ -28,6 +28,6 @@ report *arguments:
 bench *arguments:
     python tests/benchmarks/bench.py {{ arguments }}
 
-# Kills, crashes, full disks and damaged files, for an hour (`just faults --help`)
+# Kills, crashes, full disks and damaged files, for hours; `--quick` tries a few of each kind
 faults *arguments:
     python tests/faults/faults.py {{ arguments }}

@@ -125,15 +125,14 @@ def resumption(run: Run, stored: Stored) -> Resumption:
     return RESUMPTIONS[run.kind](run, stored)
 
 
-RESULTS = {"spectrum": "spectrum", "nads": "nads"}
-"""The artifact that a run of a kind leaves, beside checkpoints."""
+WITH_ARTIFACT = frozenset({"spectrum", "nads"})
+"""The kinds of run whose result is one artifact, which is named like the kind."""
 
 
 def is_complete(run: Run, stored: Stored) -> bool:
     """Whether there is nothing left to do: a finished run may still lack checkpoints that others need now."""
     if stored.status == "diverged":
         return True
-    result = RESULTS.get(run.kind)
-    if result is not None and (result, None) not in stored.artifacts:
+    if run.kind in WITH_ARTIFACT and (run.kind, None) not in stored.artifacts:
         return False
     return stored.status == "done" and set(run.checkpoints) <= stored.epochs(CHECKPOINT)

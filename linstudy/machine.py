@@ -85,12 +85,9 @@ def cgroup_memory(root: Path) -> Iterator[int]:
 
 def cgroup_threads(root: Path) -> Iterator[int]:
     """The limits in processors of the cgroups that this process is in; a part of a processor counts as none."""
-    for text in _settings(root, "cpu", "cpu.max"):
-        quota, period = text.split()
-        if quota.isdecimal():
-            yield int(quota) // int(period)
-    periods = _settings(root, "cpu", "", "cpu.cfs_period_us")
-    for quota, period in zip(_settings(root, "cpu", "", "cpu.cfs_quota_us"), periods, strict=False):
+    current = (text.split() for text in _settings(root, "cpu", "cpu.max"))
+    old = (_settings(root, "cpu", "", f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    for quota, period in (*current, *zip(*old, strict=False)):
         if quota.isdecimal():
             yield int(quota) // int(period)
 

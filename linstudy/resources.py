@@ -96,6 +96,10 @@ class Resources:
         share = 1.0 if self.memory is None else min(1.0, self.memory / (sum(LIMITS.values()) + REST))
         return int(share * LIMITS[name])
 
+    def holds(self, size: int) -> bool:
+        """Whether a Gram of some bytes is held in memory, not in a file."""
+        return size <= self.gram
+
     def array(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """New room for a Gram: in memory up to its part of it, else in a mapped file, whose disk space is claimed.
 
@@ -103,7 +107,7 @@ class Resources:
             LinstudyError: If the disk has no room.
         """
         size = math.prod(shape) * np.dtype(dtype).itemsize
-        if size <= self.gram:
+        if self.holds(size):
             return np.empty(shape, dtype)
         file = self.scratch()
         claim(file, size)
@@ -115,7 +119,7 @@ class Resources:
         Raises:
             LinstudyError: If it is not, with both sizes and what to do.
         """
-        if size > self.gram:
+        if not self.holds(size):
             self.cache.clear()
         if self.memory is not None and size > self.memory:
             raise LinstudyError(

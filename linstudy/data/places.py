@@ -7,6 +7,7 @@ the study file, or else in the data folder.
 import json
 import os
 import stat
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,10 @@ class Places:
         """The folders, absolute, in the order in which they are searched."""
         given = (self.study_folder, self.data_folder)
         return tuple(Path(os.path.abspath(_at_home(str(folder)))) for folder in given if folder is not None)
+
+    def extend_import_path(self) -> None:
+        """Let modules be found in the folders, last: a file in them takes no other module's place."""
+        sys.path += [str(folder) for folder in self.folders if str(folder) not in sys.path]
 
     def resolve(self, path: str) -> Path:
         """The file or folder that a study calls `path`.

@@ -8,14 +8,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 
 from linstudy.execute.logs import LogWriter
 from linstudy.execute.messages import Command, Sender, receive
 from linstudy.execute.programs import compilation_cache
+from linstudy.execute.worker import Settings
 from linstudy.execute.workers import Inbox, Lost, Share, Worker, Workers
 from linstudy.spec.points import Study
 from linstudy.store.workspace import Workspace
@@ -34,12 +35,12 @@ def local_workers(
     Args:
         scratch: Where files go that exceed memory; beside the artifacts if None.
     """
-    settings = {
-        "artifacts": str(workspace.artifacts.absolute()),
-        "study_folder": str(study.folder.absolute()),
-        "data_folder": str(data_folder.absolute()) if data_folder else None,
-        "scratch": str(scratch.absolute()) if scratch else None,
-    }
+    settings = Settings(
+        artifacts=str(workspace.artifacts.absolute()),
+        study_folder=str(study.folder.absolute()),
+        data_folder=str(data_folder.absolute()) if data_folder else None,
+        scratch=str(scratch.absolute()) if scratch else None,
+    )
     return LocalWorkers(settings, compilation_cache(workspace), workspace.logs)
 
 
@@ -48,30 +49,31 @@ class LocalWorkers(Workers):
     """Starts workers here.
 
     Attributes:
-        settings: What each worker is told on its command line; see `worker.Settings`.
+        settings: What each worker is told on its command line, but for its share.
         environment: Variables of all of them.
         logs: The folder of logs.
     """
 
-    settings: Mapping[str, Any]
+    settings: Settings
     environment: Mapping[str, str]
     logs: Path
 
     def start(self, share: Share, inbox: Inbox) -> Worker:
         own_read, their_write = os.pipe()
         their_read, own_write = os.pipe()
-        settings = {**self.settings, "memory": share.memory, "cpus": share.cpus, "channel": [their_read, their_write]}
+        theirs = (their_read, their_write)
+        settings = replace(self.settings, memory=share.memory, cpus=share.cpus)
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "linstudy.execute.worker", json.dumps(settings)],
+            [sys.executable, "-P", "-m", "linstudy.execute.worker", json.dumps(asdict(settings)), *map(str, theirs)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=(their_read, their_write),
+            pass_fds=theirs,
             env={**os.environ, **self.environment, **share.environment, **_import_path()},
-            cwd=self.settings["study_folder"],  # where a relative path in a user's model is looked for first
+            cwd=self.settings.study_folder,  # where a relative path in a user's model is looked for first
             start_new_session=True,  # Ctrl-C reaches the coordinator alone, which asks its workers to stop
         )
-        for descriptor in (their_read, their_write):
+        for descriptor in theirs:
             os.close(descriptor)
         name = f"worker-{datetime.now(UTC):%Y%m%dT%H%M%S}-{process.pid}.log"
         worker = LocalWorker(process, os.fdopen(own_write, "w", encoding="utf-8"), LogWriter(self.logs, name))

@@ -1,6 +1,5 @@
 """From a study file to its plan, and the plan in lines."""
 
-import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,9 @@ from linstudy.spec.points import Study, load_study
 from linstudy.spec.run import RunSpec, as_training
 from linstudy.spec.train import in_function_space
 from linstudy.store.artifacts import ArtifactStore
+from linstudy.store.integrity import Seals
+from linstudy.store.query import Ask, open_published
+from linstudy.store.stored import read_stored
 from linstudy.store.workspace import Workspace
 
 ABANDONED = "running: their process is gone. The next `linstudy run` goes on from their last stored state"
@@ -37,7 +39,7 @@ def plan_study(
 ) -> tuple[Study, Plan]:
     """Load a study and plan its runs."""
     places = Places(path.parent, data_folder)
-    sys.path += [str(folder) for folder in places.folders if str(folder) not in sys.path]
+    places.extend_import_path()
     identify = sources(places)
     study = load_study(path, profile=profile, overrides=overrides, sizes=sizes, outside=missing_sources(identify))
     return study, make_plan(study.points, identify, form)
@@ -45,8 +47,7 @@ def plan_study(
 
 def describe_plan(plan: Plan, workspace: Workspace) -> Iterator[str]:
     """One line a run: status, id, what it is, what it needs, and for new ones how they are new; then the counts."""
-    stored = _published(workspace, plan)
-    news = _news(plan, workspace, stored)
+    stored, news = _compare(plan, workspace)
     states = {run_id: _state(run, stored.get(run_id, Stored())) for run_id, run in plan.runs.items()}
     for run_id, run in plan.runs.items():
         needs = ", ".join(f"{need.role} {need.run_id}" for need in run.needs)
@@ -75,34 +76,34 @@ def _state(run: Run, stored: Stored) -> str:
     return stored.status
 
 
-def _news(plan: Plan, workspace: Workspace, known: Collection[str]) -> dict[str, str]:
+def _compare(plan: Plan, workspace: Workspace) -> tuple[dict[str, Stored], dict[str, str]]:
+    """What is published of the runs of a plan, and how its new runs differ from that."""
+    if not workspace.results.exists():
+        return {}, {}
+    with open_published(workspace.results) as ask:
+        stored = _sound(read_stored(lambda sql: ask(sql).rows), plan, workspace)
+        return stored, _news(plan, ask, stored)
+
+
+def _news(plan: Plan, ask: Ask, known: Collection[str]) -> dict[str, str]:
     """How the first new runs differ from the stored ones nearest to them."""
     new = [run for run_id, run in plan.runs.items() if run_id not in known][:MOST_NEWS]
     if not new or not known:
         return {}
-    stored = [run for run in _stored(workspace) if run.run_id in known]  # one that was only planned is none
+    stored = [run for run in _stored(ask) if run.run_id in known]  # one that was only planned is none
     found = {run.run_id: nearest(run, stored) for run in new}
     return {run_id: str(neighbour) for run_id, neighbour in found.items() if neighbour is not None}
 
 
-def _stored(workspace: Workspace) -> Iterator[StoredRun]:
-    from linstudy.store.query import query
-
-    for run_id, spec, source, roles, needs in query(workspace.results, _STORED).rows:
+def _stored(ask: Ask) -> Iterator[StoredRun]:
+    for run_id, spec, source, roles, needs in ask(_STORED).rows:
         read = StoredRun.read(run_id, spec, source, dict(zip(roles or (), needs or (), strict=True)))
         if read is not None:
             yield read
 
 
-def _published(workspace: Workspace, plan: Plan) -> dict[str, Stored]:
-    """What is stored of the runs of a plan; files that are missing or damaged do not count."""
-    if not workspace.results.exists():
-        return {}
-    from linstudy.store.integrity import Seals
-    from linstudy.store.query import query
-    from linstudy.store.stored import read_stored
-
-    stored = read_stored(lambda sql: query(workspace.results, sql).rows)
+def _sound(stored: dict[str, Stored], plan: Plan, workspace: Workspace) -> dict[str, Stored]:
+    """What is stored, without the files of a plan's runs that are missing or damaged."""
     seals = Seals(workspace.seals, ArtifactStore(workspace.artifacts))
     own = [stored[run_id] for run_id in plan.runs if run_id in stored]
     broken = seals.broken(artifact for one in own for artifact in one.artifacts.values())

@@ -25,7 +25,7 @@ class Interrupts:
         self.insists = False
 
     def note(self, signal_name: str) -> None:
-        """A worker was sent a signal, perhaps with all of its group, perhaps alone."""
+        """A signal came: to this process, or to a worker, perhaps with all of its group, perhaps alone."""
         self.first = self.first or signal_name
 
     @contextlib.contextmanager
@@ -34,7 +34,7 @@ class Interrupts:
 
         def take(number: int, frame: FrameType | None) -> None:
             self.insists = self.insists or (bool(self.first) and number == signal.SIGINT)
-            self.first = self.first or signal.Signals(number).name
+            self.note(signal.Signals(number).name)
 
         taken = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
         previous = {number: signal.signal(number, take) for number in taken}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from linstudy.execute.excerpt import excerpt
 from linstudy.execute.planning import ABANDONED
-from linstudy.store.query import query
+from linstudy.store.query import Ask, open_published
 from linstudy.store.workspace import Workspace
 
 _COUNTS = """
@@ -38,28 +38,38 @@ class Failure(NamedTuple):
 
 def describe_studies(workspace: Workspace) -> Iterator[str]:
     """A line for each study, with its runs by status, then what failed and why."""
+    with open_published(workspace.results) as ask:
+        yield from _describe_counts(ask, workspace)
+        yield from _in_sections(ask, workspace, with_traceback=False)
+        yield from _describe_notices(ask)
+
+
+def describe_failures(workspace: Workspace) -> Iterator[str]:
+    """What failed, with tracebacks."""
+    with open_published(workspace.results) as ask:
+        yield from _in_sections(ask, workspace, with_traceback=True)
+
+
+def _describe_counts(ask: Ask, workspace: Workspace) -> Iterator[str]:
     by_study: dict[tuple[str, str], list[str]] = {}
-    counts = query(workspace.results, _COUNTS).rows
+    counts = ask(_COUNTS).rows
     for study, variant, status, count in counts:
         by_study.setdefault((study, variant), []).append(f"{count} {status}")
     for (study, variant), statuses in by_study.items():
         yield f"{study}{f' [{variant}]' if variant else ''}: {', '.join(statuses)}"
     if any(status == "running" for _, _, status, _ in counts) and workspace.holder() is None:
         yield ABANDONED
-    yield from _in_sections(workspace, with_traceback=False)
-    for notice, count, run_id in query(workspace.results, _NOTICES).rows:
+
+
+def _describe_notices(ask: Ask) -> Iterator[str]:
+    for notice, count, run_id in ask(_NOTICES).rows:
         others = f" and {count - 1} more" if count > 1 else ""
         yield f"{'warning':<12}{run_id}{others}\n    {notice}"
 
 
-def describe_failures(workspace: Workspace) -> Iterator[str]:
-    """What failed, with tracebacks."""
-    yield from _in_sections(workspace, with_traceback=True)
-
-
-def _in_sections(workspace: Workspace, with_traceback: bool) -> Iterator[str]:
+def _in_sections(ask: Ask, workspace: Workspace, with_traceback: bool) -> Iterator[str]:
     """Those of the studies first, then those that only history has."""
-    found = [Failure(*row) for row in query(workspace.results, _FAILURES).rows]
+    found = [Failure(*row) for row in ask(_FAILURES).rows]
     yield from (_line(failure, workspace, with_traceback) for failure in found if failure.in_study)
     if past := [failure for failure in found if not failure.in_study]:
         yield "of runs that no study has any more:"

@@ -20,7 +20,6 @@ class Settings:
     """What a worker is told on its command line.
 
     Attributes:
-        channel: The descriptors from which it hears its coordinator, and to which it speaks.
         artifacts: The folder of stored arrays.
         study_folder: Where the study file lies, and what it names.
         data_folder: Where data sets lie; the platform's cache if None.
@@ -29,7 +28,6 @@ class Settings:
         scratch: Where files go that exceed memory; beside the artifacts if None.
     """
 
-    channel: tuple[int, int]
     artifacts: str
     study_folder: str = ""
     data_folder: str | None = None
@@ -43,17 +41,20 @@ class Settings:
         return Places(Path(self.study_folder), Path(self.data_folder) if self.data_folder else None)
 
 
-def main(argument: str) -> None:
-    """Serve the coordinator until its channel ends."""
-    settings = Settings(**json.loads(argument))
+def main(settings: Settings, descriptors: Sequence[int]) -> None:
+    """Serve the coordinator until its channel ends.
+
+    Args:
+        descriptors: From which it hears its coordinator, and to which it speaks.
+    """
     signals = _block_signals()
     _die_with_parent()
     _use_processors(settings.cpus)
-    sys.path += map(str, settings.places.folders)  # last: a file beside a study must not take a standard module's place
+    settings.places.extend_import_path()
 
     from linstudy.execute.channel import Channel  # brings NumPy, so that it comes after the rest
 
-    channel = Channel(settings.channel, signals)
+    channel = Channel(descriptors, signals)
 
     from linstudy.execute.service import serve  # brings JAX
 
@@ -84,4 +85,4 @@ def _use_processors(cpus: Sequence[int] | None) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(Settings(**json.loads(sys.argv[1])), [int(number) for number in sys.argv[2:]])

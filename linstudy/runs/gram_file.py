@@ -33,11 +33,12 @@ class GramFile:
         folder.mkdir(parents=True, exist_ok=True)
         self._path, self._note = folder / f"{name}.gram", folder / f"{name}.json"
         self._form = {"shape": list(shape), "dtype": np.dtype(dtype).str}
+        self._bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         self.finished = self._noted()
         if self.finished is None:
             self._note.unlink(missing_ok=True)
             with self._path.open("wb") as file:
-                claim(file, int(np.prod(shape)) * np.dtype(dtype).itemsize)
+                claim(file, self._bytes)
         self.array = np.memmap(self._path, dtype, "r+", shape=shape)
         self._last = self.finished
         self._noted_at = time.monotonic()
@@ -60,7 +61,6 @@ class GramFile:
     def _noted(self) -> Finished | None:
         with suppress(OSError, ValueError, KeyError, TypeError):
             noted = json.loads(self._note.read_text())
-            size = int(np.prod(self._form["shape"])) * np.dtype(self._form["dtype"]).itemsize
-            if {name: noted[name] for name in self._form} == self._form and self._path.stat().st_size == size:
+            if {name: noted[name] for name in self._form} == self._form and self._path.stat().st_size == self._bytes:
                 return Finished(noted["order"], noted["tiles"])
         return None

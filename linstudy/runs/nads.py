@@ -21,5 +21,5 @@ def run(job: Job) -> None:
         model = freeze(*initial_network(job, shape))
         budget, report = default_budget(job.resources.features), progress_of(job, "directions")
         found = nads(model, jnp.zeros((1, *shape)), memory_budget=budget, progress=report)
-    artifact = job.save("nads", {"directions": found.directions, "singular_values": found.singular_values})
+    artifact = job.save(job.spec.kind, {"directions": found.directions, "singular_values": found.singular_values})
     job.tell(artifact, Vector(metrics.SINGULAR_VALUES, found.singular_values))

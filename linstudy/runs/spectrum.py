@@ -46,7 +46,7 @@ def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
         chose=lambda how: job.tell(Method("gram", how)),
     )
     folder = job.resources.folder
-    if folder is None or len(inputs) ** 2 * inputs.itemsize <= job.resources.gram:
+    if folder is None or job.resources.holds(len(inputs) ** 2 * inputs.itemsize):
         return compute(out=_place(job, inputs))
     job.tell(_IN_FILE)
     file = GramFile(folder, job.name, (len(inputs), len(inputs)), inputs.dtype)
@@ -109,7 +109,7 @@ def run(job: Job) -> None:
     del gram
     every = found.all_eigenvalues if found.all_eigenvalues is not None else found.eigenvalues
     job.tell(
-        job.save("spectrum", _arrays(found, spec.spectrum.precision)),
+        job.save(spec.kind, _arrays(found, spec.spectrum.precision)),
         Vector(metrics.EIGENVALUES, every),
         Vector(metrics.RESIDUALS, found.residuals),
         Vector(metrics.GAPS, found.gaps),

@@ -36,8 +36,19 @@ def query(path: Path, sql: str) -> Result:
     Raises:
         QueryError: With DuckDB's message, if the SQL is wrong, writes, or reaches outside of the file.
     """
+    with open_published(path) as ask:
+        return ask(sql)
+
+
+@contextmanager
+def open_published(path: Path) -> Iterator[Ask]:
+    """A function that runs reading statements, as `query`, all of them on the file as it is now.
+
+    Raises:
+        QueryError: As `query`.
+    """
     with _reading(path) as connection:
-        return _reader(connection)(sql)
+        yield _reader(connection)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def attempt(monkeypatch, tmp_path, store):
         monkeypatch.setitem(service.TOGETHER, "training", together)
         fields = {"source": "", "kept": None, "legs": (), "artifacts": (), "fingerprints": {}, **assigned}
         assignments = [Assignment(number, f"r{number}", {**SPEC, "seed": number}, **fields) for number in numbers]
-        channel, settings = Channel(), Settings((0, 1), str(tmp_path / "artifacts"))
+        channel, settings = Channel(), Settings(str(tmp_path / "artifacts"))
         service._attempt(assignments, settings, store, Resources(), lambda: False, channel)
         return channel
 

@@ -5,7 +5,7 @@ import sys
 import duckdb
 import pytest
 
-from linstudy.store.query import QueryError, Result, export_parquet, open_studies, query
+from linstudy.store.query import QueryError, Result, export_parquet, open_published, open_studies, query
 from linstudy.store.quoting import literal
 from linstudy.store.snapshot import publish
 
@@ -156,3 +156,12 @@ def test_opened_studies_outlive_a_wrong_statement(results):
         assert ask("SELECT count(*) FROM runs").rows == [(2,)]
     with open_studies(results, ["another"]) as ask:
         assert ask("FROM runs").rows == ask("FROM curves").rows == ask("FROM study_runs").rows == []
+
+
+def test_what_is_opened_once_stays_as_it_was_while_another_file_takes_its_place(results, ledger, tell, loss):
+    with open_published(results) as ask:
+        assert ask("SELECT count(*) FROM metric").rows == [(3,)]
+        tell("t", loss(3))
+        publish(ledger, results)
+        assert ask("SELECT count(*) FROM metric").rows == [(3,)]
+    assert query(results, "SELECT count(*) FROM metric").rows == [(4,)]
