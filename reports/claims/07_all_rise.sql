@@ -1,6 +1,6 @@
 -- claim: 7, second half. All alignments rise (Fig. 7): α grows for at least 99 % of the eigenfunctions that were probed, for every seed.
 -- study: kernel_rotation
--- least_share_rising: the share of the eigenfunctions whose α grew, the least of seeds
+-- least_share_rising: the share of the eigenfunctions whose α grew, of those that start above rounding; the least of seeds
 -- median_growth: the median growth of all eigenfunctions, and of that the median of seeds
 SELECT
     study, variant, setting_id,
