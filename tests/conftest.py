@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,24 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     fresh = config.getoption("--fresh-keys")
     config.test_seed = random.SystemRandom().randrange(2**31) if fresh else FIXED_SEED
+    _listen_to_signals()
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        from linstudy.execute.programs import processor
+
+        _keep_programs(config.cache.mkdir(f"programs-{processor()}"))
+
+
+def _listen_to_signals():
+    """A shell lets what it starts in the background ignore Ctrl-C, and `nohup` hang-ups: the processes of tests do not."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _keep_programs(folder):
+    """Compiling is most of the suite's time: share the programs among its processes, and keep them for the next time."""
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
 @pytest.fixture

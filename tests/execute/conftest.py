@@ -1,17 +1,19 @@
 """Small real studies, run by the command line in a folder of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 STUDY = """
 study: small
-data: {kind: digits, train: 64, test: 32}
+data: {kind: npz, path: samples.npz, train: 64, test: 32}
 model: {kind: mlp, hidden: [8]}
 task: {kind: eigenfunction, index: 3}
 train: {epochs: 4, batch_size: 16}
@@ -22,10 +24,9 @@ probes:
 
 @dataclass(frozen=True)
 class Bench:
-    """A folder with a study file and its results; `cache` has compiled programs."""
+    """A folder with a study file and its results."""
 
     folder: Path
-    cache: Path
 
     @property
     def results(self):
@@ -34,18 +35,19 @@ class Bench:
     def write(self, text, name="study.yaml"):
         (self.folder / name).write_text(text)
 
+    def write_samples(self):
+        """Those of the studies here. They are read in no time; the embedded digits cost each worker an import."""
+        draw = np.random.default_rng(0)
+        images, classes = draw.random((1000, 4, 4)), draw.integers(0, 10, 1000)
+        train = dict(x_train=images[:800], y_train=classes[:800])
+        np.savez(self.folder / "samples.npz", **train, x_test=images[800:], y_test=classes[800:])
+
     def start(self, *arguments, before=(), **options):
         """The command, begun; `before` are words before it, `options` those of `Popen`."""
-        environment = {
-            **os.environ,
-            "JAX_PLATFORMS": "cpu",
-            "JAX_COMPILATION_CACHE_DIR": str(self.cache),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        }
         return subprocess.Popen(
             [*before, sys.executable, "-m", "linstudy", *map(str, arguments)],
             cwd=self.folder,
-            env=environment,
+            env={**os.environ, "JAX_PLATFORMS": "cpu"},
             text=True,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
@@ -65,17 +67,26 @@ class Bench:
             return connection.execute(sql).fetchall()
 
 
+@pytest.fixture
+def bench(tmp_path):
+    bench = Bench(tmp_path)
+    bench.write(STUDY)
+    bench.write_samples()
+    return bench
+
+
 @pytest.fixture(scope="session")
-def compile_cache(tmp_path_factory, worker_id):
-    """A folder of compiled programs that all processes of a session of tests share: most of their time is compiling."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "compile_cache"
-    folder.mkdir(exist_ok=True)
-    return folder
+def finished_study(tmp_path_factory):
+    """A bench whose study has been run."""
+    bench = Bench(tmp_path_factory.mktemp("finished"))
+    bench.write(STUDY)
+    bench.write_samples()
+    bench.run()
+    return bench
 
 
 @pytest.fixture
-def bench(tmp_path, compile_cache):
-    bench = Bench(tmp_path, compile_cache)
-    bench.write(STUDY)
-    return bench
+def finished(finished_study, tmp_path):
+    """A copy of a bench whose study has been run."""
+    shutil.copytree(finished_study.folder, tmp_path, dirs_exist_ok=True)
+    return Bench(tmp_path)

@@ -45,14 +45,14 @@ def make(input_shape, key, mode):
 """
 OWN_STUDY = """
 study: own
-data: {kind: digits, train: 32, test: 16}
+data: {kind: npz, path: samples.npz, train: 32, test: 16}
 model: {kind: import, factory: "own_model:make", arguments: {mode: well}}
 train: {epochs: 2, batch_size: 16}
 sweep: {model.arguments.mode: [MODE, well]}
 """
 GROUPED = """
 study: grouped
-data: {kind: digits, train: 32, test: 16}
+data: {kind: npz, path: samples.npz, train: 32, test: 16}
 model: {kind: import, factory: "own_model:make", arguments: {mode: MODE}}
 train: {epochs: EPOCHS, batch_size: 16}
 seeds: [0, 1, 2]
@@ -107,9 +107,8 @@ def test_a_study_is_run_once_and_found_done_after(bench):
     assert "3 runs: 3 done\n" in bench.linstudy("plan", "study.yaml")
 
 
-def test_alpha_of_each_initial_eigenfunction_starts_at_its_eigenvalue(bench):
-    bench.run()
-    [(error,)] = bench.rows("""
+def test_alpha_of_each_initial_eigenfunction_starts_at_its_eigenvalue(finished):
+    [(error,)] = finished.rows("""
         SELECT max(abs(alpha.value - eigen.value)) / max(eigen.value)
         FROM spectra AS alpha JOIN spectra AS eigen USING (j)
         WHERE alpha.name = 'alignment' AND alpha.epoch = 0 AND eigen.name = 'eigenvalues'
@@ -117,31 +116,28 @@ def test_alpha_of_each_initial_eigenfunction_starts_at_its_eigenvalue(bench):
     assert error < 1e-5  # float32 features against a float64 decomposition
 
 
-def test_a_study_run_twice_gives_the_same_bits(bench):
-    bench.run()
-    first = [bench.rows(sql) for sql in (NUMBERS, VECTORS, ARTIFACTS)]
-    bench.run("--again")
-    assert [bench.rows(sql) for sql in (NUMBERS, VECTORS, ARTIFACTS)] == first
-    assert bench.rows("SELECT DISTINCT attempts FROM runs") == [(2,)]
+def test_a_study_run_twice_gives_the_same_bits(finished):
+    first = [finished.rows(sql) for sql in (NUMBERS, VECTORS, ARTIFACTS)]
+    finished.run("--again")
+    assert [finished.rows(sql) for sql in (NUMBERS, VECTORS, ARTIFACTS)] == first
+    assert finished.rows("SELECT DISTINCT attempts FROM runs") == [(2,)]
 
 
-def test_where_and_from_what_an_attempt_was_made_is_recorded(bench):
-    bench.run()
-    [row] = bench.rows(
+def test_where_and_from_what_an_attempt_was_made_is_recorded(finished):
+    [row] = finished.rows(
         "SELECT DISTINCT device, versions->>'jax' IS NOT NULL, length(fingerprint), host IS NOT NULL FROM attempt"
     )
     assert row == ("cpu: cpu", True, 64, True)
 
 
-def test_a_new_probe_does_not_train_again(bench):
-    bench.run()
-    trained = bench.rows("SELECT * FROM metric WHERE run_id IN (SELECT run_id FROM runs WHERE kind = 'training')")
-    out = bench.run("--set", "probes=[{kind: energy_concentration, top: 3, every: 2}]")
+def test_a_new_probe_does_not_train_again(finished):
+    trained = finished.rows("SELECT * FROM metric WHERE run_id IN (SELECT run_id FROM runs WHERE kind = 'training')")
+    out = finished.run("--set", "probes=[{kind: energy_concentration, top: 3, every: 2}]")
     assert "1 done before, 2 done now" in out  # the probe, and the training's checkpoint of epoch 2
-    again = bench.rows("SELECT * FROM metric WHERE run_id IN (SELECT run_id FROM runs WHERE kind = 'training')")
+    again = finished.rows("SELECT * FROM metric WHERE run_id IN (SELECT run_id FROM runs WHERE kind = 'training')")
     assert again == trained
     epochs = "SELECT epoch FROM artifact JOIN runs USING (run_id) WHERE kind = 'training' ORDER BY ALL"
-    assert bench.rows(epochs) == [(0,), (2,), (4,)]
+    assert finished.rows(epochs) == [(0,), (2,), (4,)]
 
 
 def test_a_training_that_diverges_is_a_result(bench):
@@ -237,13 +233,12 @@ def test_a_killed_coordinator_takes_its_worker_along_and_the_next_one_recovers(b
     )
 
 
-def test_a_reader_that_keeps_the_results_open_disturbs_nobody(bench):
-    bench.run()
-    with duckdb.connect(str(bench.results), read_only=True) as reader:
+def test_a_reader_that_keeps_the_results_open_disturbs_nobody(finished):
+    with duckdb.connect(str(finished.results), read_only=True) as reader:
         before = reader.execute("SELECT count(*) FROM metric").fetchall()
-        bench.run("--set", "task.index=4")
+        finished.run("--set", "task.index=4")
         assert reader.execute("SELECT count(*) FROM metric").fetchall() == before
-    assert bench.rows("SELECT count(*) FROM metric") > before
+    assert finished.rows("SELECT count(*) FROM metric") > before
 
 
 def test_a_linked_folder_a_strange_name_and_a_closed_pipe_change_nothing(bench, tmp_path):
@@ -260,13 +255,12 @@ def test_a_linked_folder_a_strange_name_and_a_closed_pipe_change_nothing(bench, 
     assert all((tmp_path / "exp:1" / path).is_file() for (path,) in bench.rows("SELECT path FROM artifact"))
 
 
-def test_edited_results_are_told_of_when_they_become_the_ledger(bench):
-    bench.run()
-    with duckdb.connect(str(bench.results)) as connection:
+def test_edited_results_are_told_of_when_they_become_the_ledger(finished):
+    with duckdb.connect(str(finished.results)) as connection:
         connection.execute("DELETE FROM metric WHERE epoch = 2")
-    shutil.rmtree(bench.folder / ".linstudy")
-    assert "results.duckdb was edited after linstudy published it: metric has " in bench.run()
-    assert "was edited" not in bench.run()
+    shutil.rmtree(finished.folder / ".linstudy")
+    assert "results.duckdb was edited after linstudy published it: metric has " in finished.run()
+    assert "was edited" not in finished.run()
 
 
 def test_a_second_study_waits_for_its_turn(bench):
@@ -313,15 +307,14 @@ def test_runs_that_go_together_tell_what_each_tells_alone(bench):
         assert_close(values, others, rtol=1e-4)  # float32 over 1,000 updates
 
 
-def test_a_file_that_is_lost_is_made_again_by_the_same_command(bench):
-    bench.run()
-    [(path, sha256)] = bench.rows("SELECT path, sha256 FROM artifact WHERE name = 'checkpoint' AND epoch = 4")
-    before = bench.rows(NUMBERS), bench.rows(ARTIFACTS)
-    (bench.folder / path).unlink()
-    assert "extend" in bench.linstudy("plan", "study.yaml")
-    assert "3 runs: 2 done before, 1 done now." in bench.run()
-    assert hashlib.sha256((bench.folder / path).read_bytes()).hexdigest() == sha256
-    assert (bench.rows(NUMBERS), bench.rows(ARTIFACTS)) == before
+def test_a_file_that_is_lost_is_made_again_by_the_same_command(finished):
+    [(path, sha256)] = finished.rows("SELECT path, sha256 FROM artifact WHERE name = 'checkpoint' AND epoch = 4")
+    before = finished.rows(NUMBERS), finished.rows(ARTIFACTS)
+    (finished.folder / path).unlink()
+    assert "extend" in finished.linstudy("plan", "study.yaml")
+    assert "3 runs: 2 done before, 1 done now." in finished.run()
+    assert hashlib.sha256((finished.folder / path).read_bytes()).hexdigest() == sha256
+    assert (finished.rows(NUMBERS), finished.rows(ARTIFACTS)) == before
 
 
 def test_what_a_run_prints_is_in_the_log_of_its_attempt(bench):

@@ -22,13 +22,13 @@ pytestmark = [
 
 TRAINING = """
 study: training
-data: {kind: digits, train: 64, test: 32}
+data: {kind: npz, path: samples.npz, train: 64, test: 32}
 model: {kind: mlp, hidden: [8]}
 train: {epochs: 300, batch_size: 16}
 """
 MANY_EPOCHS = """
 study: many
-data: {kind: digits, train: 800, test: 100}
+data: {kind: npz, path: samples.npz, train: 800, test: 100}
 model: {kind: mlp, hidden: [64]}
 train: {epochs: 60, batch_size: 800}
 probes: [{kind: alignment, top: 5, every: 1}]
@@ -90,7 +90,7 @@ def make(input_shape, key, oddity):
 """
 ODD_STUDY = """
 study: odd
-data: {kind: digits, train: 32, test: 16}
+data: {kind: npz, path: samples.npz, train: 32, test: 16}
 model: {kind: import, factory: "odd_model:make", arguments: {oddity: well}}
 train: {epochs: 2, batch_size: 16}
 sweep: {model.arguments.oddity: [ODDITIES]}
@@ -186,9 +186,8 @@ WAYS_TO_STOP = {
     "TERM to both": lambda process, worker: (process.terminate(), os.kill(worker, signal.SIGTERM)),
     "TERM to the group": lambda process, worker: os.killpg(process.pid, signal.SIGTERM),
     "USR1": lambda process, worker: process.send_signal(signal.SIGUSR1),
-    "USR2": lambda process, worker: process.send_signal(signal.SIGUSR2),
 }
-"""A worker is in a group of its own, so that the group's signals reach the coordinator alone."""
+"""A worker is in a group of its own, so that the group's signals reach the coordinator alone. `test_signals` has USR2."""
 
 
 def test_after_every_way_to_stop_the_same_command_goes_on_to_the_same_bits(bench):
@@ -297,23 +296,22 @@ def test_a_worker_that_computes_ends_with_its_coordinator(bench):
     ]
 
 
-def test_damaged_files_make_exactly_the_runs_that_made_them_run_again(bench):
-    bench.run()
-    calm = content(bench)
-    names = {(name, epoch): path for name, epoch, path in bench.rows("SELECT name, epoch, path FROM artifact")}
+def test_damaged_files_make_exactly_the_runs_that_made_them_run_again(finished):
+    calm = content(finished)
+    names = {(name, epoch): path for name, epoch, path in finished.rows("SELECT name, epoch, path FROM artifact")}
     spectrum, first, last = (
-        bench.folder / names[place] for place in (("spectrum", None), ("checkpoint", 0), ("checkpoint", 4))
+        finished.folder / names[place] for place in (("spectrum", None), ("checkpoint", 0), ("checkpoint", 4))
     )
     damaged = bytearray(spectrum.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     spectrum.write_bytes(damaged)
     first.unlink()
     os.truncate(last, 100)
-    plan = bench.linstudy("plan", "study.yaml")
+    plan = finished.linstudy("plan", "study.yaml")
     assert [line.split()[0] for line in plan.splitlines()[:3]] == ["planned", "extend", "done"]
-    assert "3 runs: 1 done before, 2 done now." in bench.run()
-    assert content(bench) == calm
-    assert bench.rows("SELECT kind, attempts FROM study_runs ORDER BY position") == [
+    assert "3 runs: 1 done before, 2 done now." in finished.run()
+    assert content(finished) == calm
+    assert finished.rows("SELECT kind, attempts FROM study_runs ORDER BY position") == [
         ("spectrum", 2),
         ("training", 2),
         ("probe", 1),

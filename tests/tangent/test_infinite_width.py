@@ -15,9 +15,13 @@ pytestmark = pytest.mark.usefixtures("neural_tangents")
 ACTIVATIONS = {"relu": jax.nn.relu, "gelu": jax.nn.gelu}
 
 
-def lecun(layer, key):
-    weight = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)(key, layer.weight.shape, layer.weight.dtype)
-    return eqx.tree_at(lambda n: (n.weight, n.bias), layer, (weight, jnp.zeros_like(layer.bias)))
+def lecun(make, *arguments, key, **options):
+    """A layer with weights of variance 1 / fan-in, drawn by NumPy: JAX draws millions of them slowly in this suite."""
+    layer = eqx.filter_eval_shape(make, *arguments, key=key, **options)
+    shape = layer.weight.shape
+    draws = np.random.default_rng(np.asarray(key)).standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+    new = jnp.asarray(draws, layer.weight.dtype), jnp.zeros(layer.bias.shape, layer.bias.dtype)
+    return eqx.tree_at(lambda n: (n.weight, n.bias), layer, new)
 
 
 class Dense(eqx.Module):
@@ -27,7 +31,7 @@ class Dense(eqx.Module):
     def __init__(self, widths, activation, key):
         keys = jax.random.split(key, len(widths))
         shapes = zip(widths, (*widths[1:], "scalar"), keys, strict=True)
-        self.layers = [lecun(eqx.nn.Linear(i, o, key=k), k) for i, o, k in shapes]
+        self.layers = [lecun(eqx.nn.Linear, i, o, key=k) for i, o, k in shapes]
         self.activation = ACTIVATIONS[activation]
 
     def __call__(self, x):
@@ -45,7 +49,7 @@ class LeNet(eqx.Module):
     def __init__(self, channels, size, widen, activation, key):
         first, second, third = jax.random.split(key, 3)
         shapes = [(channels, 6 * widen, first), (6 * widen, 16 * widen, second)]
-        self.convolutions = [lecun(eqx.nn.Conv2d(i, o, 5, padding=2, key=k), k) for i, o, k in shapes]
+        self.convolutions = [lecun(eqx.nn.Conv2d, i, o, 5, padding=2, key=k) for i, o, k in shapes]
         self.pool = eqx.nn.AvgPool2d(2, 2)
         self.dense = Dense((16 * widen * (size // 4) ** 2, 120 * widen, 84 * widen), activation, third)
 
