@@ -12,6 +12,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # The suite compiles thousands of small programs and computes little: it takes two thirds of the time with programs that
 # are compiled quickly and run slowly. `XLA_FLAGS= just test` has those of the product.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+# The workers are as many as the processors: with threads beside each other, small products wait more than they compute,
+# and tests of the spectrum take three times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 FIXED_SEED = 20210614

@@ -72,7 +72,7 @@ WAYS: dict[str, tuple[Callable[..., jax.Array], dict[str, str]]] = {
 
 def section(settings: Settings) -> Section:
     """All convolutions, and their sum."""
-    counts = _shapes(freeze(*settings.network("resnet18")))
+    counts = _shapes(freeze(*settings.network("lenet" if settings.smoke else "resnet18")))
     if settings.smoke:
         counts = dict(list(counts.items())[:2])
     lines: list[Line] = []

@@ -21,7 +21,7 @@ def section(settings: Settings, out: str, folder: Path | None) -> Section:
     samples, top = (64, 5) if settings.smoke else (SAMPLES, TOP)
     before, _ = settings.with_rate([])
     where = [] if folder is None else ["--folder", str(folder)]
-    found = measured_alone("full_gram.py", str(samples), "--out", out, "--top", str(top), *where)
+    found = measured_alone("full_gram.py", settings.lenet, str(samples), "--out", out, "--top", str(top), *where)
     after, _ = settings.with_rate([])
     side = int(before[0].name.split("³")[0])
     rate = 2 * side**3 * 2 / sum(timing.seconds or 0 for timing in (*before, *after))

@@ -1,6 +1,6 @@
 """The whole Gram of LeNet and its spectrum, in a process of its own, whose peak memory is then theirs.
 
-    python full_gram.py 60000 --out file --top 1000
+    python full_gram.py lenet 60000 --out file --top 1000
 
 prints the seconds, the peak memory after each and the errors of some entries as JSON.
 """
@@ -27,18 +27,19 @@ CHECKED = 24
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", choices=MODELS)
     parser.add_argument("samples", type=int)
     parser.add_argument("--out", choices=("memory", "file"), default="memory")
     parser.add_argument("--folder", type=Path, help="where the file is made  [default: a temporary folder]")
     parser.add_argument("--top", type=int, required=True, help="eigenpairs")
     arguments = parser.parse_args()
     with precision("float32"), tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        print(json.dumps(measured(arguments.samples, arguments.out, Path(folder), arguments.top)))
+        print(json.dumps(measured(arguments.network, arguments.samples, arguments.out, Path(folder), arguments.top)))
 
 
-def measured(samples: int, out: str, folder: Path, top: int) -> dict[str, Any]:
+def measured(network: str, samples: int, out: str, folder: Path, top: int) -> dict[str, Any]:
     """The Gram and its first eigenpairs, made once: nothing is warmed up."""
-    model = freeze(*initialized(MODELS["lenet"], SHAPE, 0))
+    model = freeze(*initialized(MODELS[network], SHAPE, 0))
     inputs = images(samples)
     stored = _file(folder, samples) if out == "file" else None
     start = time.perf_counter()
@@ -47,10 +48,10 @@ def measured(samples: int, out: str, folder: Path, top: int) -> dict[str, Any]:
     held = peak()
     chosen = np.random.default_rng(0).choice(samples, min(CHECKED, samples), replace=False)
     error = relative_error(gram[np.ix_(chosen, chosen)], exact_gram(model, inputs[chosen]))
-    network = Network.of(model, SHAPE)
+    counts = Network.of(model, SHAPE)
     counted = {
-        "operations": network.gram(samples, samples**2),
-        "useful": network.gram(samples, samples * (samples + 1) / 2),
+        "operations": counts.gram(samples, samples**2),
+        "useful": counts.gram(samples, samples * (samples + 1) / 2),
     }
     return {"seconds": seconds, "peak": held, "error": error, **counted, "spectrum": _decomposed(gram, top)}
 
