@@ -35,14 +35,14 @@ def pytest_configure(config):
 
 
 def _listen_to_signals():
-    """A shell lets what it starts in the background ignore Ctrl-C, and `nohup` hang-ups: the processes of tests do not."""
+    """A shell's background jobs ignore Ctrl-C, and those of `nohup` hang-ups: the processes of tests must not."""
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def _keep_programs(folder):
-    """Compiling is most of the suite's time: share the programs among its processes, and keep them for the next time."""
+    """Compiling is most of a first run's time: share programs among the processes, and keep them for the next run."""
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 

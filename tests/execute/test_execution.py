@@ -152,7 +152,7 @@ def test_a_training_that_diverges_is_a_result(bench):
     assert bench.rows("SELECT attempts FROM runs WHERE status = 'diverged'") == [(1,)]
 
 
-def test_a_failed_run_does_not_stop_the_others(bench):
+def test_a_failed_run_does_not_stop_the_others_and_each_has_its_log(bench):
     bench.write(OWN_MODEL, "own_model.py")
     bench.write(OWN_STUDY.replace("MODE", "raise"))
     out = bench.run(exit_status=1)
@@ -161,6 +161,9 @@ def test_a_failed_run_does_not_stop_the_others(bench):
     [(error, traceback)] = bench.rows("SELECT error, traceback FROM attempt WHERE status = 'failed'")
     assert error == "RuntimeError: this model cannot be made"
     assert "own_model.py" in traceback
+    logs = {log for (log,) in bench.rows("SELECT log FROM attempt")}
+    assert len(logs) == 2
+    assert all("a model may print" in (bench.folder / log).read_text() for log in logs)
     assert "this model cannot be made" in bench.linstudy("status")
 
 
@@ -315,16 +318,6 @@ def test_a_file_that_is_lost_is_made_again_by_the_same_command(finished):
     assert "3 runs: 2 done before, 1 done now." in finished.run()
     assert hashlib.sha256((finished.folder / path).read_bytes()).hexdigest() == sha256
     assert (finished.rows(NUMBERS), finished.rows(ARTIFACTS)) == before
-
-
-def test_what_a_run_prints_is_in_the_log_of_its_attempt(bench):
-    bench.write(OWN_MODEL, "own_model.py")
-    bench.write(OWN_STUDY.replace("MODE", "raise"))
-    bench.run(exit_status=1)
-    found = bench.rows("SELECT log FROM attempt")
-    assert len(set(found)) == 2
-    for (log,) in found:
-        assert "a model may print" in (bench.folder / log).read_text()
 
 
 def test_what_was_in_a_group_that_a_signal_killed_is_tried_alone(bench):

@@ -187,7 +187,7 @@ WAYS_TO_STOP = {
     "TERM to the group": lambda process, worker: os.killpg(process.pid, signal.SIGTERM),
     "USR1": lambda process, worker: process.send_signal(signal.SIGUSR1),
 }
-"""A worker is in a group of its own, so that the group's signals reach the coordinator alone. `test_signals` has USR2."""
+"""A worker is in a group of its own, so the group's signals reach the coordinator alone. `test_signals` has USR2."""
 
 
 def test_after_every_way_to_stop_the_same_command_goes_on_to_the_same_bits(bench):
