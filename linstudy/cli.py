@@ -4,12 +4,15 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from linstudy import __version__
 from linstudy.failures import FAILED, INTERRUPTED, Command, run_command
+
+if TYPE_CHECKING:
+    from linstudy.plan import Plan
 
 
 def _note_workspace(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
@@ -35,6 +38,12 @@ DATA = click.option(
 )
 PROFILE = click.option("--profile", help="Apply one of the study's profiles.")
 SET = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Replace a value; repeatable.")
+ONLY = click.option(
+    "--only",
+    "condition",
+    metavar="CONDITION",
+    help="Only runs for which this SQL over the columns of `runs` holds, and what they need.",
+)
 REPORTS = click.option(
     "--reports",
     type=click.Path(file_okay=False, path_type=Path),
@@ -80,6 +89,7 @@ def cli() -> None:
 @STUDY
 @PROFILE
 @SET
+@ONLY
 @WORKSPACE
 @DATA
 @click.option(
@@ -109,6 +119,7 @@ def run(
     study: Path,
     profile: str | None,
     overrides: tuple[str, ...],
+    condition: str | None,
     workspace: Path,
     data_folder: Path | None,
     workers: int | None,
@@ -125,17 +136,20 @@ def run(
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
     from linstudy.execute.local import local_workers
-    from linstudy.execute.planning import plan_study
+    from linstudy.execute.planning import plan_study, select_runs
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
     loaded, plan = plan_study(study, profile, overrides, data_folder)
     terminal = Terminal(sys.stdout)
+    selected = plan if condition is None else select_runs(loaded, plan, condition, Workspace(workspace))
+    if condition is not None:
+        terminal.print(_selected(selected, plan))
     display = make_display(terminal)
     options = Options(worker_shares(workers, device, memory), again, fuse, GRACE if grace is None else grace, scratch)
     here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
     try:
-        summary = execute(loaded, plan, Workspace(workspace), display, options, here)
+        summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected)
     finally:
         display.close()
     terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")
@@ -152,18 +166,27 @@ def run(
 @STUDY
 @PROFILE
 @SET
+@ONLY
 @WORKSPACE
 @DATA
 def plan(
-    study: Path, profile: str | None, overrides: tuple[str, ...], workspace: Path, data_folder: Path | None
+    study: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    condition: str | None,
+    workspace: Path,
+    data_folder: Path | None,
 ) -> None:
     """List the runs of STUDY, what each needs, and whether it is done. Nothing is run."""
-    from linstudy.execute.planning import describe_plan, plan_study
+    from linstudy.execute.planning import describe_plan, plan_study, select_runs
     from linstudy.store.workspace import Workspace
 
-    _, runs = plan_study(study, profile, overrides, data_folder)
-    for line in describe_plan(runs, Workspace(workspace)):
+    loaded, runs = plan_study(study, profile, overrides, data_folder)
+    selected = runs if condition is None else select_runs(loaded, runs, condition, Workspace(workspace))
+    for line in describe_plan(selected, Workspace(workspace)):
         click.echo(line)
+    if condition is not None:
+        click.echo(_selected(selected, runs))
 
 
 @_example("linstudy status --failed")
@@ -252,6 +275,10 @@ def doctor(context: click.Context, workspace: Path, data_folder: Path | None, re
         healthy &= finding.fine is not False
         click.echo(finding)
     context.exit(0 if healthy else FAILED)
+
+
+def _selected(selected: "Plan", plan: "Plan") -> str:
+    return f"--only selects {len(selected.runs)} of {len(plan.runs)} runs, what they need included"
 
 
 def main() -> None:

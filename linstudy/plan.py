@@ -6,7 +6,7 @@ Pure: what must be read from outside (the content of a data folder, the source o
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,6 +71,14 @@ class Plan:
         for need in run.needs:
             self._keep(need.run_id, need.epochs)
         return self._keep(run.run_id, run.checkpoints)
+
+    def with_needs(self, run_ids: Collection[str]) -> "Plan":
+        """Some of the runs and all that they need, in order; checkpoints that others ask of them are still theirs."""
+        kept: set[str] = set()
+        for run_id, run in reversed(self.runs.items()):
+            if run_id in run_ids or run_id in kept:
+                kept |= {run_id, *(need.run_id for need in run.needs)}
+        return Plan({run_id: run for run_id, run in self.runs.items() if run_id in kept})
 
     def _keep(self, run_id: str, epochs: Iterable[int]) -> Run:
         run = self.runs[run_id]

@@ -128,6 +128,25 @@ def test_plan_lists_runs_needs_and_status(tmp_path):
     assert counts == "2 runs: 2 planned"
 
 
+def test_plan_lists_what_a_condition_selects_and_what_that_needs(tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\nsweep: {task.index: [3, 4, 5]}\n"
+        "task: {kind: eigenfunction, index: 3}\n"
+    )
+    done = linstudy("plan", "a.yaml", "--only", "task_index BETWEEN 4 AND 10", cwd=tmp_path)
+    assert [line.split()[2] for line in done.stdout.splitlines()[:-2]] == ["spectrum", "training", "training"]
+    assert done.stdout.splitlines()[-2:] == [
+        "3 runs: 3 planned",
+        "--only selects 3 of 4 runs, what they need included",
+    ]
+    none = linstudy("plan", "a.yaml", "--only", "task_index = 6", cwd=tmp_path)
+    assert (none.returncode, none.stdout) == (1, "")
+    assert none.stderr == "Error: --only: the condition holds for none of the 4 runs of the study\n"
+    wrong = linstudy("plan", "a.yaml", "--only", "index = 6", cwd=tmp_path)
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith('Error: --only: Binder Error: Referenced column "index" not found')
+
+
 def test_plan_says_how_a_new_run_differs_from_the_nearest_that_is_stored(workspace):
     (workspace / "a.yaml").write_text(
         "study: a\ndata: {kind: digits, train: 9}\nmodel: {kind: mlp}\ntask: {kind: eigenfunction, index: 3}\n"

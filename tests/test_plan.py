@@ -55,6 +55,22 @@ def of_kind(found, kind):
 # What runs there are
 
 
+def test_some_runs_come_with_all_that_they_need_and_keep_what_others_ask_of_them():
+    found = plan(
+        {**BASE, "train": {"epochs": 30, "linearize": {"at": {"epoch": 7}}}},
+        {**BASE, "task": {"kind": "binary_classes"}, "probes": []},
+    )
+    kinds = [run.kind for run in found.runs.values()]
+    assert kinds == ["spectrum", "training", "training", "probe", "training"]
+    spectrum, anchor, linear, probe, other = found.runs
+    assert list(found.with_needs([linear]).runs) == [spectrum, anchor, linear]
+    assert list(found.with_needs([probe]).runs) == [spectrum, anchor, linear, probe]
+    assert list(found.with_needs([other, spectrum]).runs) == [spectrum, other]
+    assert found.with_needs([]).runs == {}
+    assert found.with_needs(found.runs) == found
+    assert found.with_needs([anchor]).runs[anchor].checkpoints == (7, 30), "the linearization is to come"
+
+
 def test_dependencies_follow_from_the_words():
     spectrum, training, probe = plan(BASE).runs.values()
     assert (spectrum.kind, training.kind, probe.kind) == ("spectrum", "training", "probe")

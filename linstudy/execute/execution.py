@@ -2,37 +2,45 @@
 
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.display import Display
+from linstudy.execute.planning import run_rows, study_row
 from linstudy.execute.provenance import git_state, study_files
 from linstudy.execute.records import Records
 from linstudy.execute.summary import Summary
 from linstudy.execute.workers import Workers
-from linstudy.plan import Plan, Run
+from linstudy.plan import Plan
 from linstudy.spec.points import Study
 from linstudy.store.database import adoption_note
 from linstudy.store.ledger import Ledger
-from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import Publisher
 from linstudy.store.workspace import Workspace
 
 
 def execute(
-    study: Study, plan: Plan, workspace: Workspace, display: Display, options: Options, workers: Workers
+    study: Study,
+    plan: Plan,
+    workspace: Workspace,
+    display: Display,
+    options: Options,
+    workers: Workers,
+    selected: Plan | None = None,
 ) -> Summary:
     """Run what is missing of a plan, and publish.
+
+    Args:
+        selected: What alone is run of it; all of it is registered.
 
     Raises:
         LinstudyError: If another process writes to the workspace, no worker can be started, or nothing can be recorded.
     """
     with workspace.lock(), _open(workspace, display) as ledger:
         ledger.recover()
-        rows = [_row(run) for run in plan.runs.values()]
-        ledger.register(StudyRow(study.name, study.variant, study.title, study.text), rows)
+        ledger.register(study_row(study), run_rows(plan))
         records = Records(ledger, workspace, plan, options.scratch)
         publisher = Publisher(ledger, workspace.results)
         git = git_state(study.folder, study_files(study))
         if git.note:
             display.note(git.note)
-        coordinator = Coordinator(plan, records, workers, publisher, display, options, git)
+        coordinator = Coordinator(selected or plan, records, workers, publisher, display, options, git)
         coordinator.publish(force=True)
         with coordinator.interrupts.collect():
             try:
@@ -47,8 +55,3 @@ def _open(workspace: Workspace, display: Display) -> Ledger:
     if note := adoption_note(workspace):
         display.note(note)
     return Ledger.open(workspace)
-
-
-def _row(run: Run) -> RunRow:
-    needs = tuple((need.role, need.run_id) for need in run.needs)
-    return RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"), needs, run.source, run.setting_id)

@@ -10,12 +10,14 @@ from linstudy.execute.sources import missing_sources, sources
 from linstudy.explain import StoredRun, nearest
 from linstudy.history import Stored, is_complete
 from linstudy.plan import Plan, Run, describe, make_plan
+from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import Study, load_study
 from linstudy.spec.run import RunSpec, as_training
 from linstudy.spec.train import in_function_space
 from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.integrity import Seals
-from linstudy.store.query import Ask, open_published
+from linstudy.store.query import Ask, QueryError, open_published
+from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.stored import read_stored
 from linstudy.store.workspace import Workspace
 
@@ -43,6 +45,44 @@ def plan_study(
     identify = sources(places)
     study = load_study(path, profile=profile, overrides=overrides, sizes=sizes, outside=missing_sources(identify))
     return study, make_plan(study.points, identify, form)
+
+
+def run_rows(plan: Plan) -> list[RunRow]:
+    """The runs of a plan as they are registered."""
+    return [
+        RunRow(
+            run.run_id,
+            run.kind,
+            run.spec.model_dump(mode="json"),
+            tuple((need.role, need.run_id) for need in run.needs),
+            run.source,
+            run.setting_id,
+        )
+        for run in plan.runs.values()
+    ]
+
+
+def study_row(study: Study) -> StudyRow:
+    """A study as it is registered."""
+    return StudyRow(study.name, study.variant, study.title, study.text)
+
+
+def select_runs(study: Study, plan: Plan, condition: str, workspace: Workspace) -> Plan:
+    """The runs of a plan for which a condition over the columns of the view `runs` holds, and what they need.
+
+    Raises:
+        QueryError: If the condition is wrong.
+        LinstudyError: If it holds for none.
+    """
+    from linstudy.store.selection import selected
+
+    try:
+        chosen = selected(workspace.results, study_row(study), run_rows(plan), condition)
+    except QueryError as error:
+        raise QueryError(f"--only: {error}") from error
+    if not chosen:
+        raise LinstudyError(f"--only: the condition holds for none of the {len(plan.runs)} runs of the study")
+    return plan.with_needs(chosen)
 
 
 def describe_plan(plan: Plan, workspace: Workspace) -> Iterator[str]:

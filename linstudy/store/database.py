@@ -59,6 +59,14 @@ def open_ledger(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     return _open(workspace.ledger)
 
 
+def temporary_ledger() -> duckdb.DuckDBPyConnection:
+    """A connection as `open_ledger` gives, to an empty ledger in memory."""
+    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+    connection.execute("ATTACH ':memory:' AS ledger")
+    _fill(connection)
+    return connection
+
+
 def adoption_note(workspace: Workspace) -> str | None:
     """What is to be said before `open_ledger` makes a ledger of the published file: that somebody has edited it."""
     if workspace.ledger.exists() or not workspace.results.is_file():
@@ -108,10 +116,15 @@ def _establish(workspace: Workspace) -> None:
 def _create(file: Path) -> None:
     with duckdb.connect(":memory:") as connection:
         attach(connection, file, "ledger")
-        connection.execute("USE ledger")
-        connection.execute(files("linstudy.store").joinpath("schema.sql").read_text(encoding="utf-8"))
-        connection.execute("INSERT INTO ledger_version VALUES (?, ?)", [PROGRAM, SCHEMA_VERSION])
+        _fill(connection)
         _detach(connection)
+
+
+def _fill(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of `ledger`, from now on the default database."""
+    connection.execute("USE ledger")
+    connection.execute(files("linstudy.store").joinpath("schema.sql").read_text(encoding="utf-8"))
+    connection.execute("INSERT INTO ledger_version VALUES (?, ?)", [PROGRAM, SCHEMA_VERSION])
 
 
 def _open(file: Path, named: Path | None = None) -> duckdb.DuckDBPyConnection:

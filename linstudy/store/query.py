@@ -48,7 +48,7 @@ def open_published(path: Path) -> Iterator[Ask]:
         QueryError: As `query`.
     """
     with _reading(path) as connection:
-        yield _reader(connection)
+        yield reader(connection)
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def open_studies(path: Path, studies: Sequence[str]) -> Iterator[Ask]:
     """
     with _reading(path) as connection:
         _see_only(connection, path, studies)
-        yield _reader(connection)
+        yield reader(connection)
 
 
 def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
@@ -85,7 +85,8 @@ def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
             shutil.copyfileobj(source, stream)
 
 
-def _reader(connection: "duckdb.DuckDBPyConnection") -> Ask:
+def reader(connection: "duckdb.DuckDBPyConnection") -> Ask:
+    """A function that runs reading statements, as `query`, on the default database; nothing else can be done after."""
     import duckdb
 
     # External access still allows the open file and its log, and SELECT can write: WITH x AS (COPY …) FROM x.

@@ -30,15 +30,25 @@ _STANDING = (
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the views and the macro that README documents in the connection's default database."""
-    structures = connection.execute(
-        "SELECT CAST(json_structure(spec) AS VARCHAR) FROM run GROUP BY 1 ORDER BY min(rowid)"
-    ).fetchall()
+    spec_fields = create_runs_view(connection)
     emitted = connection.execute("SELECT DISTINCT name, label, split FROM metric ORDER BY ALL").fetchall()
-    spec_fields = with_declared(fields([json.loads(structure) for (structure,) in structures]))
-    connection.execute(runs_view(spec_fields))
     connection.execute(settings_macro(spec_fields))
     connection.execute(final_view([Emitted(*row) for row in emitted]))
     connection.execute(files("linstudy.store").joinpath("views.sql").read_text(encoding="utf-8"))
+
+
+def create_runs_view(connection: duckdb.DuckDBPyConnection) -> list[Field]:
+    """Create `runs` alone.
+
+    Returns:
+        The fields of the specs, which are columns of it.
+    """
+    structures = connection.execute(
+        "SELECT CAST(json_structure(spec) AS VARCHAR) FROM run GROUP BY 1 ORDER BY min(rowid)"
+    ).fetchall()
+    spec_fields = with_declared(fields([json.loads(structure) for (structure,) in structures]))
+    connection.execute(runs_view(spec_fields))
+    return spec_fields
 
 
 def runs_view(spec_fields: Sequence[Field]) -> str:

@@ -107,6 +107,18 @@ def test_a_study_is_run_once_and_found_done_after(bench):
     assert "3 runs: 3 done\n" in bench.linstudy("plan", "study.yaml")
 
 
+def test_what_is_selected_is_run_and_the_rest_stays_planned(bench):
+    out = bench.run("--only", "kind = 'training' AND status <> 'done'")
+    assert out.splitlines()[0] == "--only selects 2 of 3 runs, what they need included"
+    assert "2 runs: 2 done now." in out
+    assert bench.rows("SELECT kind, status FROM study_runs ORDER BY position") == [
+        ("spectrum", "done"),
+        ("training", "done"),
+        ("probe", "planned"),
+    ]
+    assert "2 done, 1 planned" in bench.linstudy("status")
+
+
 def test_alpha_of_each_initial_eigenfunction_starts_at_its_eigenvalue(finished):
     [(error,)] = finished.rows("""
         SELECT max(abs(alpha.value - eigen.value)) / max(eigen.value)
