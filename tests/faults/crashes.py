@@ -43,11 +43,12 @@ def crash(bench: Bench, chance: random.Random, calls: dict[tuple[str, str], int]
     """Crash, crash again while the next command repairs that, and give the command once more.
 
     Returns:
-        How many crashes there were (the second one may not be reached), and where.
+        How many crashes there were, and where. A place may not be reached: what is written each second is written less
+        often when the study takes less time than the one whose calls were counted.
     """
     crashes, places = 0, []
     repairs = {("coordinator", point): 3 for point in POINTS} | calls
-    for number, candidates in enumerate((calls, repairs)):
+    for candidates in (calls, repairs):
         role, point = chance.choice(list(candidates))
         order = {"role": role, "point": point, "when": chance.choice(("before", "after"))}
         order["call"] = chance.randint(1, candidates[role, point])
@@ -56,8 +57,6 @@ def crash(bench: Bench, chance: random.Random, calls: dict[tuple[str, str], int]
         if (folder / "crashed").exists():
             crashes += 1
             places.append(f"{role}: {order['when']} call {order['call']} of {point.rpartition(':')[2]}")
-        elif number == 0:
-            raise FaultError(f"{order} was never reached:\n{ended.printed}")
         if "Unexpected error" in ended.printed or "Traceback" in ended.printed:
             raise FaultError(f"{order}: {ended.printed}")
     bench.finish()
