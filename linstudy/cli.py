@@ -142,8 +142,8 @@ def run(
 
     loaded, plan = plan_study(study, profile, overrides, data_folder)
     terminal = Terminal(sys.stdout)
-    selected = plan if condition is None else select_runs(loaded, plan, condition, Workspace(workspace))
-    if condition is not None:
+    selected = select_runs(loaded, plan, condition, Workspace(workspace))
+    if selected is not plan:
         terminal.print(_selected(selected, plan))
     display = make_display(terminal)
     options = Options(worker_shares(workers, device, memory), again, fuse, GRACE if grace is None else grace, scratch)
@@ -182,10 +182,10 @@ def plan(
     from linstudy.store.workspace import Workspace
 
     loaded, runs = plan_study(study, profile, overrides, data_folder)
-    selected = runs if condition is None else select_runs(loaded, runs, condition, Workspace(workspace))
+    selected = select_runs(loaded, runs, condition, Workspace(workspace))
     for line in describe_plan(selected, Workspace(workspace)):
         click.echo(line)
-    if condition is not None:
+    if selected is not runs:
         click.echo(_selected(selected, runs))
 
 

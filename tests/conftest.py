@@ -28,10 +28,7 @@ def pytest_configure(config):
     fresh = config.getoption("--fresh-keys")
     config.test_seed = random.SystemRandom().randrange(2**31) if fresh else FIXED_SEED
     _listen_to_signals()
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        from linstudy.execute.programs import processor
-
-        _keep_programs(config.cache.mkdir(f"programs-{processor()}"))
+    _keep_programs(config)
 
 
 def _listen_to_signals():
@@ -41,10 +38,13 @@ def _listen_to_signals():
             signal.signal(number, handler)
 
 
-def _keep_programs(folder):
+def _keep_programs(config):
     """Compiling is most of a first run's time: share programs among the processes, and keep them for the next run."""
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    from linstudy.execute.programs import compilation_cache
+    from linstudy.store.workspace import Workspace
+
+    if config.pluginmanager.has_plugin("cacheprovider"):
+        os.environ.update(compilation_cache(Workspace(config.cache.mkdir("linstudy"))))
 
 
 @pytest.fixture

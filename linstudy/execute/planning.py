@@ -67,13 +67,17 @@ def study_row(study: Study) -> StudyRow:
     return StudyRow(study.name, study.variant, study.title, study.text)
 
 
-def select_runs(study: Study, plan: Plan, condition: str, workspace: Workspace) -> Plan:
+def select_runs(study: Study, plan: Plan, condition: str | None, workspace: Workspace) -> Plan:
     """The runs of a plan for which a condition over the columns of the view `runs` holds, and what they need.
+
+    Without a condition, all of them.
 
     Raises:
         QueryError: If the condition is wrong.
         LinstudyError: If it holds for none.
     """
+    if condition is None:
+        return plan
     from linstudy.store.selection import selected
 
     try:

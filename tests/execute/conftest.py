@@ -67,20 +67,23 @@ class Bench:
             return connection.execute(sql).fetchall()
 
 
-@pytest.fixture
-def bench(tmp_path):
-    bench = Bench(tmp_path)
+def begun(folder):
+    """A bench with its study and samples."""
+    bench = Bench(folder)
     bench.write(STUDY)
     bench.write_samples()
     return bench
 
 
+@pytest.fixture
+def bench(tmp_path):
+    return begun(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory):
     """A bench whose study has been run."""
-    bench = Bench(tmp_path_factory.mktemp("finished"))
-    bench.write(STUDY)
-    bench.write_samples()
+    bench = begun(tmp_path_factory.mktemp("finished"))
     bench.run()
     return bench
 

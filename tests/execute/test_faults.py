@@ -186,8 +186,9 @@ WAYS_TO_STOP = {
     "TERM to both": lambda process, worker: (process.terminate(), os.kill(worker, signal.SIGTERM)),
     "TERM to the group": lambda process, worker: os.killpg(process.pid, signal.SIGTERM),
     "USR1": lambda process, worker: process.send_signal(signal.SIGUSR1),
+    "USR2": lambda process, worker: process.send_signal(signal.SIGUSR2),
 }
-"""A worker is in a group of its own, so the group's signals reach the coordinator alone. `test_signals` has USR2."""
+"""A worker is in a group of its own, so that the group's signals reach the coordinator alone."""
 
 
 def test_after_every_way_to_stop_the_same_command_goes_on_to_the_same_bits(bench):

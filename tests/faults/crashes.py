@@ -43,8 +43,8 @@ def crash(bench: Bench, chance: random.Random, calls: dict[tuple[str, str], int]
     """Crash, crash again while the next command repairs that, and give the command once more.
 
     Returns:
-        How many crashes there were, and where. A place may not be reached: what is written each second is written less
-        often when the study takes less time than the one whose calls were counted.
+        How many crashes there were, and where; none where the study took less time than the one whose calls were
+        counted, so that what is written each second was written less often.
     """
     crashes, places = 0, []
     repairs = {("coordinator", point): 3 for point in POINTS} | calls

@@ -30,15 +30,19 @@ REPORT = ROOT / "reports" / "faults.md"
 COUNTS = {"kills": 70, "kills, fused": 30, "crash points": 50, "full disks": 20, "damaged files": 40}
 QUICK = {"kills": 4, "kills, fused": 4, "crash points": 4, "full disks": 3, "damaged files": 10}
 
+PLACES = 5
+"""To crash at that are drawn until one is reached."""
+
 
 @dataclass(frozen=True)
 class Trial:
-    """One workspace that was disturbed; `faults` counts how often."""
+    """One workspace that was disturbed; `faults` counts how often, and `commit` is linstudy's."""
 
     kind: str
     number: int
     faults: int
     seconds: float
+    commit: str
     what: str
     error: str = ""
 
@@ -114,9 +118,13 @@ def crash(harness: Harness, number: int) -> tuple[int, str]:
         calls = crashes.count_calls(bench)
         known.write_text(json.dumps([[*place, count] for place, count in calls.items()]))
     calls = {(role, point): count for role, point, count in json.loads(known.read_text())}
-    found = crashes.crash(bench.prepare(), random.Random(number), calls)
-    bench.check(calm.content())
-    return found
+    chance = random.Random(number)
+    for _ in range(PLACES):
+        count, where = crashes.crash(bench.prepare(), chance, calls)
+        if count:
+            bench.check(calm.content())
+            return count, where
+    raise FaultError(f"none of {PLACES} places to crash at was reached")
 
 
 def fill(harness: Harness, number: int) -> tuple[int, str]:
@@ -147,12 +155,12 @@ KINDS: dict[str, Callable[[Harness, int], tuple[int, str]]] = {
 
 
 def _try(harness: Harness, kind: str, number: int) -> Trial:
-    start = time.monotonic()
+    start, commit = time.monotonic(), _commit()
     try:
         faults, what = KINDS[kind](harness, number)
     except FaultError as error:
-        return Trial(kind, number, 1, time.monotonic() - start, "", str(error))
-    return Trial(kind, number, faults, time.monotonic() - start, what)
+        return Trial(kind, number, 1, time.monotonic() - start, commit, "", str(error))
+    return Trial(kind, number, faults, time.monotonic() - start, commit, what)
 
 
 def _table(harness: Harness) -> Iterator[str]:
@@ -169,19 +177,22 @@ def _table(harness: Harness) -> Iterator[str]:
             seconds = sum(trial.seconds for trial in own) / len(own)
             passed = sum(not trial.error for trial in own)
             yield f"| {kind} | {harness.faults(kind)} | {len(own)} | {passed} | {seconds:.0f} |"
-    yield f"\n{_versions()}"
+    commits = ", ".join(dict.fromkeys(trial.commit for trial in harness.trials))
+    yield f"\n{_versions()}; linstudy at {commits}."
     failed = [trial for trial in harness.trials if trial.error]
     for trial in failed:
         yield f"\nFailed: {trial.kind}, number {trial.number}: {trial.error[:500]}"
 
 
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
 def _versions() -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     packages = [f"{name} {metadata.version(name)}" for name in ("linstudy", "jax", "duckdb", "numpy")]
     python = f"Python {platform.python_version()}"
-    return (
-        f"{', '.join(packages)}, {python}, {platform.system()}, {os.cpu_count()} processors; commit {commit.strip()}."
-    )
+    return f"{', '.join(packages)}, {python}, {platform.system()}, {os.cpu_count()} processors"
 
 
 @click.command(help=__doc__)

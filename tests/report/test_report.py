@@ -54,20 +54,9 @@ class Results:
         path = self.folder / "study.yaml"
         path.write_text(text)
         study = load_study(path)
-        runs = list(make_plan(study.points, lambda part, spec: "").runs.values())
-        rows = [
-            RunRow(
-                run.run_id,
-                run.kind,
-                run.spec.model_dump(mode="json"),
-                tuple((need.role, need.run_id) for need in run.needs),
-                run.source,
-                run.setting_id,
-            )
-            for run in runs
-        ]
-        self.ledger.register(StudyRow(study.name, variant, "", text), rows)
-        return runs
+        plan = make_plan(study.points, lambda part, spec: "")
+        self.ledger.register(StudyRow(study.name, variant, "", text), run_rows(plan))
+        return list(plan.runs.values())
 
     def measure(self, run, growth=8.0, others=2.0, rise=0.4):
         """An alignment whose target grows by `growth`, or an energy concentration that rises."""

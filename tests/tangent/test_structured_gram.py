@@ -44,16 +44,9 @@ def test_gram_of_our_models_is_structured_and_equals_explicit_gradients(spec, sh
     inputs = jax.random.normal(getkey(), (6, *shape))
     gram, how = gram_and_choice(model, inputs, tile=3)
     assert how == "structured"
-    assert_close(gram, explicit_gram(model, inputs))
-
-
-@pytest.mark.parametrize("spec", [MlpModel(kind="mlp", hidden=(7, 5)), LenetModel(kind="lenet")])
-def test_rectangles_and_diagonals_are_parts_of_the_gram(spec, getkey):
-    model = freeze(*make_network(spec, (2, 9, 8), 0))
-    inputs = jax.random.normal(getkey(), (6, 2, 9, 8))
-    gram = ntk_gram(model, inputs, tile=3)
-    assert_close(ntk_gram(model, inputs[:3], inputs[1:], tile=3), gram[:3, 1:])
-    assert_close(ntk_diagonal(model, inputs), np.diagonal(gram))
+    assert_close(gram, right := explicit_gram(model, inputs))
+    assert_close(ntk_gram(model, inputs[:4], inputs[1:], tile=3), right[:4, 1:])
+    assert_close(ntk_diagonal(model, inputs), np.diagonal(right))
 
 
 class Around(eqx.Module):
@@ -302,7 +295,9 @@ def test_a_model_is_examined_once_whatever_its_weights(make_mlp, getkey, monkeyp
     assert len(examined) == 2
 
 
-@pytest.mark.parametrize(("outputs", "height", "rows"), [(5, 3, 1), (6, 4, 4), (7, 4, 2), (12, 6, 2), (13, 6, 1)])
+@pytest.mark.parametrize(
+    ("outputs", "height", "rows"), [(1, 4, 4), (5, 3, 1), (6, 4, 4), (7, 4, 2), (12, 6, 2), (13, 6, 1), (40, 6, 1)]
+)
 def test_kernel_gradients_of_some_rows_at_once(outputs, height, rows, getkey):
     layer = eqx.nn.Conv2d(2, outputs, (2, 3), padding=((1, 0), (2, 1)), key=getkey())
     assert _rows_at_once(layer, height) == rows
