@@ -143,7 +143,7 @@ class OverNothing(eqx.Module):
     def __call__(self, x):
         if self.inference:
             return self.body(x)
-        return undefined_name if self.typo else jax.lax.pmean(self.body(x), "nobodys")
+        return undefined_name if self.typo else jax.lax.pmean(self.body(x), "nobodys")  # noqa: F821 the typo
 
 
 def over_nothing(shape, key, typo=False):

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from linstudy import metrics
+from linstudy.execute.planning import run_rows
 from linstudy.facts import Ending, Number, Report, Vector
 from linstudy.plan import make_plan
 from linstudy.report import energy_concentration, kernel_rotation
