@@ -1,6 +1,7 @@
 """What a worker has to work with: memory and its parts, a place for what exceeds it, and what it keeps between runs."""
 
 import math
+import mmap
 import os
 import tempfile
 from collections.abc import Callable, Hashable
@@ -84,8 +85,12 @@ class Resources:
 
     @property
     def span(self) -> int:
-        """Bytes of the Gram up to which linearizations train in function space by themselves."""
-        return self._part("span")
+        """Bytes of the Gram up to which linearizations train in function space by themselves.
+
+        All that the features and the rest leave: the rows of a Gram in a file are read again and again, in random
+        order, and as long as their pages stay in memory that is no slower.
+        """
+        return max(self._part("span"), 0 if self.memory is None else self.memory - LIMITS["features"] - REST)
 
     @property
     def networks(self) -> int:
@@ -108,7 +113,8 @@ class Resources:
         """
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if self.holds(size):
-            return np.empty(shape, dtype)
+            # at the start of a page, where a device that shares the host's memory takes it as it is
+            return np.frombuffer(mmap.mmap(-1, max(size, 1)), dtype, math.prod(shape)).reshape(shape)
         file = self.scratch()
         claim(file, size)
         return np.memmap(file, dtype, "w+", shape=shape)

@@ -9,22 +9,30 @@ import pytest
 from linstudy.resources import LIMITS, Cache, Resources
 from linstudy.spec.errors import LinstudyError
 
+IN_MEMORY = LIMITS.keys() - {"span"}
+
 
 def parts(resources):
-    return {name: getattr(resources, name) for name in LIMITS}
+    return {name: getattr(resources, name) for name in IN_MEMORY}
 
 
 @pytest.mark.parametrize("memory", [None, 20 * 2**30, 2**40])
 def test_much_memory_gives_every_part_its_limit(memory):
-    assert parts(Resources(memory)) == LIMITS
+    assert parts(Resources(memory)) == {name: LIMITS[name] for name in IN_MEMORY}
 
 
 @pytest.mark.parametrize("memory", [2**28, 2**30, 12 * 10**9, 20 * 2**30 - 1])
 def test_parts_of_little_memory_leave_some_of_it(memory):
     found = parts(Resources(memory))
-    assert all(0 < found[name] <= limit for name, limit in LIMITS.items())
+    assert all(0 < size <= LIMITS[name] for name, size in found.items())
     assert sum(found.values()) < 0.86 * memory
-    assert any(found[name] < limit for name, limit in LIMITS.items())
+    assert any(size < LIMITS[name] for name, size in found.items())
+
+
+def test_linearizations_train_through_a_gram_that_the_memory_s_pages_hold():
+    assert Resources().span == LIMITS["span"]
+    assert Resources(24 * 2**30).span == 19 * 2**30
+    assert 0 < Resources(2**30).span < 2**28
 
 
 @pytest.mark.parametrize(("rows", "in_file"), [(10, False), (11, True)])
@@ -36,6 +44,7 @@ def test_an_array_beyond_its_part_is_in_a_file(monkeypatch, tmp_path, rows, in_f
     assert (array.shape, array.dtype) == ((rows, rows), np.float64)
     array[:] = np.eye(rows)
     assert np.array_equal(array, np.eye(rows))
+    assert array.ctypes.data % 64 == 0, "a device of the same memory takes it as it is"
     assert list(tmp_path.iterdir()) == [], "the file has no name"
 
 

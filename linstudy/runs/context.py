@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from linstudy.facts import Progress
+from linstudy.facts import Method, Progress
 from linstudy.runs.job import Job, Stopped
 from linstudy.spec.task import Task
 from linstudy.spec.train import Precision
@@ -27,6 +27,17 @@ def inputs_of(job: Job, task: Task | None, precision: Precision) -> np.ndarray:
     data = job.dataset()
     made = data if task is None else label(task, data, job.needed, job.places)
     return np.concatenate([made.train_inputs, made.test_inputs]).astype(dtype_of(precision))
+
+
+IN_FILE = Method("gram storage", "memory-mapped file")
+
+
+def gram_room(job: Job, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Room for a Gram that this attempt alone needs; where it is a file, that is told."""
+    room = job.resources.array(shape, dtype)
+    if isinstance(room, np.memmap):
+        job.tell(IN_FILE)
+    return room
 
 
 def progress_of(job: Job, text: str, start: float = 0.0, end: float = 1.0) -> Callable[[float], None]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from linstudy.models.network import Stateless
+from linstudy.runs.context import gram_room
 from linstudy.runs.job import Job
 from linstudy.tangent import Linearized
 from linstudy.tangent.placement import default_budget
@@ -34,7 +36,8 @@ def span_of(anchor: Any, inputs: Array, train: int, job: Job, progress: Callable
     budget = default_budget(job.resources.features)
 
     def make() -> Span:
-        return make_span(anchor, inputs, train, memory_budget=budget, progress=progress)
+        room = partial(gram_room, job)
+        return make_span(anchor, inputs, train, memory_budget=budget, room=room, progress=progress)
 
     return job.resources.cache.of(SPAN, _digest((anchor, inputs, train)), make)
 

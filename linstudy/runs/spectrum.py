@@ -7,7 +7,7 @@ import numpy as np
 
 from linstudy import metrics
 from linstudy.facts import Method, Number, Vector
-from linstudy.runs.context import inputs_of, progress_of
+from linstudy.runs.context import IN_FILE, gram_room, inputs_of, progress_of
 from linstudy.runs.gram_file import GramFile, discard
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
@@ -25,17 +25,6 @@ SHARE_OF_GRAM = 0.7
 """Of the progress shown; the decomposition takes the rest."""
 
 
-def _place(job: Job, inputs: np.ndarray) -> np.ndarray:
-    """Where the Gram goes."""
-    place = job.resources.array((len(inputs), len(inputs)), inputs.dtype)
-    if isinstance(place, np.memmap):
-        job.tell(_IN_FILE)
-    return place
-
-
-_IN_FILE = Method("gram storage", "memory-mapped file")
-
-
 def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
     compute = partial(
         ntk_gram,
@@ -45,11 +34,11 @@ def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
         progress=_report(job),
         chose=lambda how: job.tell(Method("gram", how)),
     )
-    folder = job.resources.folder
+    folder, shape = job.resources.folder, (len(inputs), len(inputs))
     if folder is None or job.resources.holds(len(inputs) ** 2 * inputs.itemsize):
-        return compute(out=_place(job, inputs))
-    job.tell(_IN_FILE)
-    file = GramFile(folder, job.name, (len(inputs), len(inputs)), inputs.dtype)
+        return compute(out=gram_room(job, shape, inputs.dtype))
+    job.tell(IN_FILE)
+    file = GramFile(folder, job.name, shape, inputs.dtype)
     try:
         return compute(out=file.array, finished=file.finished, keep=file.keep)
     finally:
@@ -57,8 +46,9 @@ def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
 
 
 def _infinite_width(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
-    kernel, place = INFINITE_WIDTH[spec.model.kind](spec.model), _place(job, inputs)
-    return infinite_width.infinite_width_gram(kernel, inputs, out=place, progress=_report(job))
+    kernel = INFINITE_WIDTH[spec.model.kind](spec.model)
+    room = gram_room(job, (len(inputs), len(inputs)), inputs.dtype)
+    return infinite_width.infinite_width_gram(kernel, inputs, out=room, progress=_report(job))
 
 
 def _report(job: Job) -> Callable[[float], None]:

@@ -20,6 +20,7 @@ from linstudy.runs.networks import starting_point
 from linstudy.runs.precision import precision
 from linstudy.spec.run import TrainingRun
 from linstudy.spec.train import in_function_space
+from linstudy.tangent.placement import default_budget
 from linstudy.tasks.labelled import Labelled, LabelQuality
 from linstudy.train.checkpoint import in_span
 from linstudy.train.choice import stacking_pays
@@ -137,7 +138,8 @@ def _prepare(job: Job, leg: Leg, shared: _SharedInputs) -> _Stretch:
     data = label_data(job, spec.train.precision)
     model, statistics = starting_point(job, spec, data)
     inputs, course = shared.of(data), Course(data, spec.train, spec.seed)
-    spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels), job.resources.span)
+    limit = default_budget(job.resources.span)
+    spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels), limit)
     # a state that was made through the parameters says nothing of the coefficients, but goes on as it began
     if spans and (start is None or in_span(start)):
         learner = span_learner(model, inputs, course, job, progress_of(job, "Gram"))

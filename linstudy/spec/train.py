@@ -10,8 +10,8 @@ Precision = Literal["float32", "tf32", "float64"]
 Schedule = Literal["linear", "constant", "one_cycle"]
 Space = Literal["auto", "function", "parameters"]
 
-FUNCTION_SPACE_BYTES = 2**32
-"""Of a Gram of train + test by train samples, up to which linearizations train in function space by themselves."""
+SMALL_GRAM = 2**32
+"""Bytes of a Gram of train by train + test samples that fits every worker's memory."""
 
 
 class SgdOptimizer(Spec):
@@ -49,7 +49,7 @@ class Linearize(Spec):
     space: Space = Field(
         default="auto",
         description="Train through the Gram of the tangent features (SGD only) or through the network: the same "
-        "trajectory. auto: the former where the optimizer is sgd and the Gram fits 4 GiB.",
+        "trajectory. auto: the former where the optimizer is sgd and the worker's memory holds the Gram.",
     )
 
 
@@ -84,12 +84,12 @@ def _is_sgd(train: Train) -> bool:
 
 
 def in_function_space(
-    train: Train, train_samples: int | None, test_samples: int | None, limit: int = FUNCTION_SPACE_BYTES
+    train: Train, train_samples: int | None, test_samples: int | None, limit: int | None = None
 ) -> bool | None:
-    """Whether a training goes through the Gram of its tangent features; None if that depends on a size not given.
+    """Whether a training goes through the Gram of its tangent features; None if that is known by its worker alone.
 
     Args:
-        limit: Bytes of the Gram up to which it does so by itself.
+        limit: Bytes of the Gram up to which the worker does so by itself.
     """
     how = train.linearize
     if how is None or how.space == "parameters" or not _is_sgd(train):
@@ -99,4 +99,5 @@ def in_function_space(
     if train_samples is None or test_samples is None:
         return None
     entry = 8 if train.precision == "float64" else 4
-    return (train_samples + test_samples) * train_samples * entry <= limit
+    size = (train_samples + test_samples) * train_samples * entry
+    return size <= limit if limit is not None else True if size <= SMALL_GRAM else None

@@ -53,6 +53,14 @@ def everywhere(tree: PyTree[Array]) -> PyTree[Array]:
     return _placed(tree, _mesh(device_count(), _SAMPLES), PartitionSpec())
 
 
+def on_device(array: np.ndarray) -> Array:
+    """A large array on the device. On CPUs without a copy where its memory is aligned, as that of a mapped file is.
+
+    The caller must not write to it afterwards.
+    """
+    return jax.dlpack.from_dlpack(array) if jax.default_backend() == "cpu" else jax.device_put(array)
+
+
 @final
 class Shares(eqx.Module):
     """How some equal things, such as runs, go to the local devices: evenly, the last one repeated to fill up.

@@ -9,8 +9,11 @@ import numpy as np
 
 from linstudy.spec.errors import LinstudyError
 
-SPAN = "span"
+SPAN = "span:"
 """What the names begin with of the arrays that a training in function space adds, to go on from."""
+
+_OTHERS = "span"
+"""What those of earlier versions begin with as well. Their states go on through the parameters."""
 
 
 def to_arrays(tree: Any) -> dict[str, np.ndarray]:
@@ -21,7 +24,7 @@ def to_arrays(tree: Any) -> dict[str, np.ndarray]:
 
 def ordinary(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Those arrays of a checkpoint that every training of its model has."""
-    return {name: array for name, array in arrays.items() if not name.startswith(SPAN)}
+    return {name: array for name, array in arrays.items() if not name.startswith(_OTHERS)}
 
 
 def in_span(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -191,7 +191,7 @@ def _measures(group: Group, state: TrainingState, logits: Float[Array, "*runs sa
     def of_one(learner: Learner, one: TrainingState, its: Float[Array, " samples"]) -> dict[str, Any]:
         labels, train = learner.course.labels, learner.course.train
         splits = {"train": (its[:train], labels[:train]), "test": (its[train:], labels[train:])}
-        l2, cosine = learner.distances(one, its[:train])
+        l2, cosine = learner.distances(one)
         return {
             "step": one.step,
             "fitted_at": one.fitted_at,

@@ -3,10 +3,12 @@
 SGD with momentum on f̂(x; θ) = f_θ0(x) + (θ − θ0)ᵀ∇f_θ0(x) never leaves θ0 + span(Jᵀ), J the tangent features of the
 training samples: with θ − θ0 = Jᵀa and the momentum Jᵀb, a step on the batch B with output gradients g is
 
-    b ← μ b + E_B g,   a ← a − η b,   and the logits are f_θ0 + Θ a
+    b ← μ b + E_B g,   a ← a − η b,   and the logits are f_θ0 + u,   u = Θ a
 
-for the Gram Θ = JJᵀ, E_B the columns of the identity that B names. This is the trajectory of the parameters, at a
-product of |B| rows of the Gram with a in place of a forward and a backward pass through the network.
+for the Gram Θ = JJᵀ of all samples with the training samples, E_B the columns of the identity that B names. The update
+is linear, so u moves as a does, with Θ E_B g in place of E_B g. This is the trajectory of the parameters, and a step
+reads the |B| rows of the Gram that it names, once, in place of a forward and a backward pass through the network; the
+logits of all samples are there after every step.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +24,8 @@ from jaxtyping import Array, Float, Int
 from linstudy.models.network import Stateless
 from linstudy.tangent import linearize, merge, ntk_gram, split
 from linstudy.tangent.compilation import convolution_jit
-from linstudy.tangent.features import batch_features
+from linstudy.tangent.features import batch_features, feature_dtype
+from linstudy.tangent.placement import on_device
 from linstudy.train.checkpoint import from_arrays, in_span, to_arrays, with_span
 from linstudy.train.learner import Course, Learner, TrainingState, first_state
 from linstudy.train.loss import mean_loss
@@ -39,7 +42,8 @@ class Span(eqx.Module):
     Attributes:
         anchor: f_θ0, called `anchor(x)`.
         inputs: The training samples.
-        grams: Θ of the training samples, and of the test samples (rows) with them.
+        gram: Θ of the training samples (rows) with the training samples, then the test samples. On CPUs it stays where
+            it was computed, such as in a mapped file, of which a step reads the rows of its batch.
         values: f_θ0 of the training samples, then the test samples.
         along: Jθ0.
         norm: ‖θ0‖₂.
@@ -47,7 +51,7 @@ class Span(eqx.Module):
 
     anchor: Callable[..., Any]
     inputs: Float[Array, "train ..."]
-    grams: tuple[Float[Array, "train train"], Float[Array, "test train"]]
+    gram: Float[Array, "train samples"]
     values: Float[Array, " samples"]
     along: Float[Array, " train"]
     norm: Float[Array, ""]
@@ -78,6 +82,7 @@ def make_span(
     train: int,
     *,
     memory_budget: int | None = None,
+    room: Callable[[tuple[int, ...], np.dtype], np.ndarray] = np.empty,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Span:
     """The span of the tangent features of `anchor`, a function of one sample.
@@ -85,17 +90,20 @@ def make_span(
     Args:
         train: How many of the inputs are training samples; these are the first.
         memory_budget: As of `ntk_gram`.
-        progress: Called with the fraction done of the Grams, which are the work.
+        room: Gives room for the Gram by its shape and dtype, such as a mapped file.
+        progress: Called with the fraction done of the Gram, which is the work.
     """
-    share = train / len(inputs)
-    learned, tested = inputs[:train], inputs[train:]
-    gram = partial(ntk_gram, anchor, memory_budget=memory_budget)
-    square = gram(learned, progress=lambda fraction: progress(share * fraction))
-    cross = gram(tested, learned, progress=lambda fraction: progress(share + (1 - share) * fraction))
     values, scaling = _values_and_scaling(anchor, inputs)
+    learned, tested = inputs[:train], inputs[train:]
+    gram = room((train, len(inputs)), feature_dtype(anchor))
+    square = train**2 / 2
+    share = square / (square + train * len(tested))
+    compute = partial(ntk_gram, anchor, learned, memory_budget=memory_budget)
+    compute(out=gram[:, :train], progress=lambda fraction: progress(share * fraction))
+    compute(tested, out=gram[:, train:], progress=lambda fraction: progress(share + (1 - share) * fraction))
     parameters, _ = split(anchor)
     norm = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(parameters)))
-    return Span(anchor, learned, (jnp.asarray(square), jnp.asarray(cross)), values, scaling[:train], norm)
+    return Span(anchor, learned, on_device(gram), values, scaling[:train], norm)
 
 
 def _values_and_scaling(
@@ -117,8 +125,25 @@ def _block_values(
 
 
 @final
+class Position(eqx.Module):
+    """Where a linearization is in the span; a direction there, such as a gradient or a momentum, has the same two.
+
+    Attributes:
+        coefficients: a, with θ − θ0 = Jᵀa.
+        change: u = Θa, by which the outputs differ from f_θ0; of the training samples, then the test samples.
+    """
+
+    coefficients: Float[Array, "*runs train"]
+    change: Float[Array, "*runs samples"]
+
+
+def _is_position(node: Any) -> bool:
+    return isinstance(node, Position)
+
+
+@final
 class SpanLearner(Learner):
-    """A linearization trained by the coefficients of its features; `parameters` of its state are a."""
+    """A linearization trained by the coefficients of its features; `parameters` of its state are a `Position`."""
 
     course: Course
     span: Span
@@ -127,15 +152,16 @@ class SpanLearner(Learner):
     convolves: ClassVar[bool] = False
 
     def begin(self) -> TrainingState:
-        return first_state(jnp.zeros_like(self.span.along), None, self.course.optimizer)
+        start = Position(jnp.zeros_like(self.span.along), jnp.zeros_like(self.span.values))
+        return first_state(start, None, self.course.optimizer)
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> TrainingState:
         return from_arrays(jax.eval_shape(self.begin), in_span(arrays))
 
     def checkpoints(self, states: TrainingState) -> dict[str, np.ndarray]:
         """The state that training through the parameters would have, and the one in the span."""
-        coefficients, structure = jax.tree.flatten((states.parameters, states.optimizer))
-        vectors = [np.asarray(leaf) for leaf in coefficients if leaf.ndim == 2]
+        held, structure = jax.tree.flatten((states.parameters, states.optimizer), is_leaf=_is_position)
+        vectors = [np.asarray(leaf.coefficients) for leaf in held if _is_position(leaf)]
         start, _ = split(Stateless(linearize(self.span.anchor, centred=self.centred)))
         runs = len(vectors[0])
         sums = jax.tree.leaves(self.span.combined(np.concatenate(vectors)))
@@ -143,31 +169,28 @@ class SpanLearner(Learner):
             jax.tree.unflatten(jax.tree.structure(start), [leaf[first : first + runs] for leaf in sums])
             for first in range(0, runs * len(vectors), runs)
         )
-        change, optimizer = jax.tree.unflatten(
-            structure, [next(trees) if leaf.ndim == 2 else leaf for leaf in coefficients]
-        )
+        change, optimizer = structure.unflatten([next(trees) if _is_position(leaf) else leaf for leaf in held])
         parameters = jax.tree.map(jnp.add, jax.tree.map(lambda leaf: leaf[None], start), change)
         parameter_state = TrainingState(parameters, None, optimizer, states.step, states.fitted_at)
         return with_span(to_arrays(parameter_state), to_arrays(states))
 
     def gradient(self, state: TrainingState, chosen: Int[Array, " batch"]) -> tuple[Float[Array, ""], Any, Any]:
-        logits = self._values()[chosen] + self.span.grams[0][chosen] @ state.parameters
+        logits = self._values()[chosen] + state.parameters.change[chosen]
         value, gradient = jax.value_and_grad(mean_loss)(logits, self.course.labels[chosen])
-        return value, None, jnp.zeros_like(state.parameters).at[chosen].set(gradient)
+        coefficients = jnp.zeros_like(state.parameters.coefficients).at[chosen].set(gradient)
+        return value, None, Position(coefficients, gradient @ self.span.gram[chosen])
 
     def logits(self, state: TrainingState, start: Int[Array, ""], size: int) -> Float[Array, " size"]:
-        return self._values() + jnp.concatenate([gram @ state.parameters for gram in self.span.grams])
+        return self._values() + state.parameters.change
 
-    def distances(
-        self, state: TrainingState, train_logits: Float[Array, " samples"]
-    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    def distances(self, state: TrainingState) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """From ‖Jᵀa‖² = aᵀΘa and ⟨θ0, Jᵀa⟩ = (Jθ0)ᵀa.
 
         1 − cos = ‖p‖² / (‖θ‖ (‖θ‖ + c)) for the parts c along θ0 and p across it of θ: near θ0, 1 − c / ‖θ‖ would be
         lost to rounding.
         """
-        coefficients = state.parameters
-        squared = jnp.maximum(coefficients @ (train_logits - self._values()[: self.course.train]), 0.0)
+        coefficients = state.parameters.coefficients
+        squared = jnp.maximum(coefficients @ state.parameters.change[: self.course.train], 0.0)
         change = self.span.along @ coefficients / self.span.norm
         along, across = self.span.norm + change, jnp.maximum(squared - change**2, 0.0)
         norm = jnp.sqrt(along**2 + across)

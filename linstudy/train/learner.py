@@ -113,7 +113,5 @@ class Learner(eqx.Module):
         """The logits of `size` samples from `start` on; moved back where that is beyond the end."""
 
     @abc.abstractmethod
-    def distances(
-        self, state: TrainingState, train_logits: Float[Array, " samples"]
-    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    def distances(self, state: TrainingState) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """‖θ − θ0‖₂ and 1 − cos(θ, θ0)."""

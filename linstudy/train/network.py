@@ -81,9 +81,7 @@ class NetworkLearner(Learner):
         inputs = jax.lax.dynamic_slice_in_dim(self.inputs, start, size)
         return inference_logits(merge(state.parameters, self.static), state.statistics, inputs)
 
-    def distances(
-        self, state: TrainingState, train_logits: Float[Array, " samples"]
-    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    def distances(self, state: TrainingState) -> tuple[Float[Array, ""], Float[Array, ""]]:
         return distances(state.parameters, self.start)
 
 

@@ -631,6 +631,22 @@ def test_a_gram_is_made_once_for_the_runs_that_share_it(told, monkeypatch):
     assert len(made) == 5, "another worker has a cache of its own"
 
 
+def test_a_gram_in_a_file_gives_the_trajectory_of_the_parameters(told):
+    in_file, by_parameters = (LINEAR.replace("linearize: {}", f"linearize: {{space: {space}}}") for space in SPACES)
+    found, oracle = told(in_file, resources=Resources(24 * 32 * 8)), told(by_parameters)
+    assert found.methods(found.of("training")[0]) == [
+        Method("gram storage", "memory-mapped file"),
+        Method("training", "function space"),
+    ]
+    for ours, theirs in zip(found.of("training"), oracle.of("training"), strict=True):
+        rows, others = rows_of(found, ours), rows_of(oracle, theirs)
+        assert rows.keys() == others.keys()
+        assert_close(list(rows.values()), list(others.values()))
+
+
+SPACES = ("function", "parameters")
+
+
 def of_own(factory, **arguments):
     """A study of a user's own model, measured before and after its training and linearized after it."""
     return f"""study: own

@@ -1,9 +1,10 @@
 """How much of a device's memory is held unless said."""
 
 import jax
+import numpy as np
 import pytest
 
-from linstudy.tangent.placement import MEMORY_ON_CPUS, memory_budget_or_default
+from linstudy.tangent.placement import MEMORY_ON_CPUS, memory_budget_or_default, on_device
 
 
 class Accelerator:
@@ -36,3 +37,11 @@ def test_an_accelerator_holds_half_of_what_is_left_of_it(monkeypatch, statistics
 @pytest.mark.parametrize("chosen", [1, 2**40])
 def test_what_is_chosen_is_kept_to(chosen):
     assert memory_budget_or_default(chosen) == chosen
+
+
+def test_a_mapped_array_is_not_copied(tmp_path):
+    mapped = np.memmap(tmp_path / "array", np.float32, "w+", shape=(3, 5))
+    mapped[:] = np.arange(15).reshape(3, 5)
+    placed = on_device(mapped)
+    assert placed.unsafe_buffer_pointer() == mapped.ctypes.data
+    assert np.array_equal(placed, mapped)
