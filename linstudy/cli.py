@@ -216,6 +216,42 @@ def query(sql: str, workspace: Path, format_: str | None, out: Path | None) -> N
     export(Workspace(workspace).results, read_sql(sql), choose_format(format_, out), out)
 
 
+@_example("linstudy export results-of-monday --artifacts")
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@WORKSPACE
+@click.option("--artifacts", is_flag=True, help="Copy checkpoints, spectra and NADs along.")
+def export(folder: Path, workspace: Path, artifacts: bool) -> None:
+    """Write what is published as Parquet files into FOLDER, one a table."""
+    from linstudy.store.artifacts import ArtifactStore
+    from linstudy.store.exchange import export_tables
+    from linstudy.store.workspace import Workspace
+
+    source = Workspace(workspace)
+    found = export_tables(source.results, folder, ArtifactStore(source.artifacts) if artifacts else None)
+    copied = f", {found.artifacts} artifacts" if artifacts else ""
+    click.echo(f"{folder}: {found.runs} runs, {found.rows:,} rows of numbers and vectors{copied}")
+
+
+@_example("linstudy import results-of-monday results-of-tuesday")
+@cli.command("import")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@WORKSPACE
+@click.pass_context
+def import_(context: click.Context, folders: tuple[Path, ...], workspace: Path) -> None:
+    """Take exported FOLDERS into the workspace, run by run. What is done here stays; what differs is named."""
+    from linstudy.store.merge import merge_exports
+    from linstudy.store.workspace import Workspace
+
+    differ = False
+    for folder, merged in merge_exports(Workspace(workspace), folders):
+        for line in (f"{folder}: {merged}", *merged.conflicts):
+            click.echo(line)
+        differ |= bool(merged.conflicts)
+    click.echo(f"Results: {Workspace(workspace).results}")
+    context.exit(FAILED if differ else 0)
+
+
 @_example("linstudy figure kernel_rotation --out figures")
 @cli.command()
 @click.argument("name")
@@ -233,18 +269,28 @@ def figure(name: str, workspace: Path, reports: Path | None, out: Path | None) -
 
 @_example("linstudy report")
 @cli.command()
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @WORKSPACE
 @REPORTS
 @OUT
-def report(workspace: Path, reports: Path | None, out: Path | None) -> None:
-    """Draw every figure that has rows, and write one page of claims with the queries that decide them."""
+def report(folders: tuple[Path, ...], workspace: Path, reports: Path | None, out: Path | None) -> None:
+    """Draw every figure that has rows, and write one page of claims with the queries that decide them.
+
+    The rows are those of the workspace, or those of exported FOLDERS together.
+    """
+    from contextlib import nullcontext
+
     from linstudy.report.page import write_report
     from linstudy.report.question import reports_folder
+    from linstudy.store.merge import merged_results
     from linstudy.store.workspace import Workspace
 
-    folder = reports or reports_folder()
-    # All of it is written before a reader of these lines, such as `head`, can end it.
-    for line in list(write_report(Workspace(workspace).results, folder, out or workspace / "report")):
+    results = merged_results(folders) if folders else nullcontext(Workspace(workspace).results)
+    with results as path:
+        # All of it is written before a reader of these lines, such as `head`, can end it.
+        names = [*map(str, folders)] or [path.name]
+        lines = list(write_report(path, reports or reports_folder(), out or workspace / "report", names))
+    for line in lines:
         click.echo(line)
 
 

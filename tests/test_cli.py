@@ -179,7 +179,7 @@ def test_a_run_that_was_planned_and_never_tried_is_not_its_own_nearest(workspace
     [
         ("digits", "{}", "(in function space)"),
         ("digits", "{space: parameters}", "(by parameters)"),
-        ("cifar10", "{}", "(by parameters)"),
+        ("cifar10", "{}", "(in function space if its Gram fits)"),
         ("npz, path: a.npz", "{}", "(in function space if its Gram fits)"),
     ],
 )
@@ -337,3 +337,25 @@ def test_help_ends_with_an_example(name, option):
     result = CliRunner().invoke(cli, [name, option])
     assert result.exit_code == 0
     assert result.output.splitlines()[-1].strip().startswith(f"linstudy {name}")
+
+
+def test_results_go_from_one_workspace_to_another_and_into_a_report(workspace, tmp_path):
+    def tells(*arguments):
+        done = linstudy(*arguments, cwd=tmp_path)
+        return done.returncode, [*done.stdout.splitlines(), *done.stderr.splitlines()]
+
+    assert tells("export", "out", "--artifacts") == (0, ["out: 1 runs, 1 rows of numbers and vectors, 0 artifacts"])
+    taken = ["out: 1 runs taken, 0 known already, 0 conflicts", "Results: other/results.duckdb"]
+    assert tells("import", "out", "--workspace", "other") == (0, taken)
+    assert tells("query", "SELECT status FROM runs", "--format", "csv", "--workspace", "other") == (
+        0,
+        ["status", "failed"],
+    )
+    status, lines = tells("report", "out", "other", "--out", "page")
+    assert (status, lines) == (1, [NO_EXPORT])
+    status, lines = tells("report", "out", "--out", "page")
+    assert (status, lines[-1]) == (0, "page/report.md")
+    assert "from `out`." in (tmp_path / "page/report.md").read_text()
+
+
+NO_EXPORT = "Error: other holds no export. Make one there: linstudy export other --workspace WORKSPACE"

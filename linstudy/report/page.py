@@ -1,6 +1,6 @@
 """One page: the figures, and for each claim its verdict and the query that decides it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,16 @@ claim in the paper's own words.
   for each of its seeds. Diverged runs, whose loss or alignment became no finite number, are left out and counted."""
 
 
-def write_report(results: Path, reports: Path, out: Path) -> list[str]:
-    """Write `report.md` and its figures into a folder; a line for each thing written or left out."""
+def write_report(results: Path, reports: Path, out: Path, names: Sequence[str] = ()) -> list[str]:
+    """Write `report.md` and its figures into a folder; a line for each thing written or left out.
+
+    Args:
+        names: Of where the results are from; their file's if none.
+    """
     out.mkdir(parents=True, exist_ok=True)
     figures, claims = question_files(reports / "figures"), question_files(reports / "claims")
-    written = f"Written on {datetime.now(UTC):%Y-%m-%d} by linstudy {__version__} from `{results.name}`."
+    sources = ", ".join(f"`{name}`" for name in names or [results.name])
+    written = f"Written on {datetime.now(UTC):%Y-%m-%d} by linstudy {__version__} from {sources}."
     with open_results(results) as ask_of:
         drawn = [_answered(path, lambda question: _figure(question, ask_of(question), out)) for path in figures]
         decided = [_answered(path, lambda question: _claim(question, ask_of(question))) for path in claims]

@@ -132,10 +132,10 @@ def _open(file: Path, named: Path | None = None) -> duckdb.DuckDBPyConnection:
     try:
         connection.execute(f"ATTACH {path_literal(file)} AS ledger")
         connection.execute("USE ledger")
-        _check(connection, named or file)
+        check_version(connection, named or file)
         _drop_views(connection)
         drop_note(connection)
-        _upgrade(connection)
+        upgrade(connection)
     except duckdb.Error as error:
         connection.close()
         raise LedgerError(_unreadable(named or file, error)) from error
@@ -145,8 +145,14 @@ def _open(file: Path, named: Path | None = None) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _check(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'ledger'").fetchall()
+def check_version(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """See that the default database is one that this linstudy reads.
+
+    Raises:
+        LedgerError: If it is not, naming `file` as where it came from.
+    """
+    own = "WHERE database_name = current_database()"
+    tables = connection.execute(f"SELECT table_name FROM duckdb_tables() {own}").fetchall()
     written = ("ledger_version",) in tables and connection.execute("FROM ledger_version").fetchone()
     if not written or written[0] != PROGRAM:
         raise LedgerError(
@@ -160,8 +166,8 @@ def _check(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
         )
 
 
-def _upgrade(connection: duckdb.DuckDBPyConnection) -> None:
-    """Bring the tables of an earlier linstudy up to date."""
+def upgrade(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring the default database's tables, of an earlier linstudy, up to date."""
     [(version,)] = connection.execute("SELECT schema_version FROM ledger_version").fetchall()
     if version == SCHEMA_VERSION:
         return

@@ -44,7 +44,7 @@ class Ledger:
         self._rejected: list[Rejected] = []
         self._flushed = time.monotonic()
         self.revision = 0
-        [(self._last,)] = connection.execute("SELECT coalesce(max(attempt_id), 0) FROM attempt").fetchall()
+        [(self._last,)] = connection.execute(_LAST).fetchall()
         with self._transaction():
             self._insert("metric_def", [astuple(metric) for metric in METRICS.values()], "INSERT OR REPLACE")
 
@@ -72,6 +72,17 @@ class Ledger:
         session = self._connection.cursor()
         session.execute("USE ledger")
         return session
+
+    @contextmanager
+    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The ledger's own connection, inside of one transaction; no attempt is under way.
+
+        Raises:
+            LedgerError: If nothing can be written, such as on a full disk.
+        """
+        with self._transaction():
+            yield self._connection
+        [(self._last,)] = self._connection.execute(_LAST).fetchall()
 
     def register(self, study: StudyRow, runs: Sequence[RunRow]) -> None:
         """Record a study, its points in order, and what they need; points that it no longer has leave it."""
@@ -288,6 +299,8 @@ FROM (
 WHERE {table}.run_id = own.run_id AND {table}.label <> own.label
 """
 """A probe's label is no part of its identity: its rows have the one that was registered last."""
+
+_LAST = "SELECT coalesce(max(attempt_id), 0) FROM attempt"
 
 _ArtifactPlace = tuple[str, str, int | None]
 

@@ -47,7 +47,7 @@ def open_published(path: Path) -> Iterator[Ask]:
     Raises:
         QueryError: As `query`.
     """
-    with _reading(path) as connection:
+    with open_tables(path) as connection:
         yield reader(connection)
 
 
@@ -61,7 +61,7 @@ def open_studies(path: Path, studies: Sequence[str]) -> Iterator[Ask]:
     Raises:
         QueryError: As `query`; if another version of linstudy published the file.
     """
-    with _reading(path) as connection:
+    with open_tables(path) as connection:
         _see_only(connection, path, studies)
         yield reader(connection)
 
@@ -76,7 +76,7 @@ def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
         # COPY needs the file system, so the SQL gets a copy of the results, in a folder that it may spoil.
         copy, target = Path(folder, "results.duckdb"), Path(folder, "result.parquet")
         shutil.copyfile(_existing(path), copy)
-        with _reading(copy) as connection:
+        with open_tables(copy) as connection:
             connection.execute(f"SET allowed_directories = [{path_literal(Path(folder))}]")
             _restrict(connection)
             _statement(connection, sql)
@@ -105,8 +105,12 @@ def reader(connection: "duckdb.DuckDBPyConnection") -> Ask:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """A connection of its own, whatever else this process has open under the same path."""
+def open_tables(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """A connection of its own, whatever else this process has open under the same path; for SQL of this program.
+
+    Raises:
+        QueryError: With DuckDB's message.
+    """
     import duckdb
 
     try:

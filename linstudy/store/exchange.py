@@ -1,0 +1,131 @@
+"""Tables of a workspace as Parquet files, which other workspaces take in and any program reads."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.artifacts import FOLDER, ArtifactStore, is_passing
+from linstudy.store.database import check_version, upgrade
+from linstudy.store.files import replacement
+from linstudy.store.query import open_tables
+from linstudy.store.quoting import path_literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+VERSION = "ledger_version"
+TABLES = {
+    "study": "name, variant",
+    "run": "run_id",
+    "study_run": "study, variant, position",
+    "dependency": "run_id, role, needs",
+    "attempt": "attempt_id",
+    "artifact": "run_id, name, epoch",
+    "metric_def": "name",
+    "metric": "run_id, name, label, split, epoch, step",
+    "vector": "run_id, name, label, split, epoch",
+}
+"""What is exported, and in which order of rows: equal tables are equal files."""
+
+
+class ExportError(LinstudyError):
+    """A folder that cannot be exported to, or holds no export."""
+
+
+class Exported(NamedTuple):
+    """How much was exported."""
+
+    runs: int
+    rows: int
+    artifacts: int
+
+
+def export_tables(results: Path, folder: Path, artifacts: ArtifactStore | None = None) -> Exported:
+    """Write what is published as one Parquet file a table; an earlier export in the folder is replaced.
+
+    Args:
+        artifacts: Whose files are copied along; none if None. States that a training goes on from never are.
+
+    Raises:
+        LinstudyError: If there is nothing published, the folder holds other things, or cannot be written.
+    """
+    _check_target(folder)
+    with open_tables(results) as connection:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _file(folder, VERSION).unlink(missing_ok=True)  # until all others are there, the folder is no export
+            for table in (*TABLES, VERSION):
+                with replacement(_file(folder, table)) as place:
+                    order = f"ORDER BY {TABLES[table]}" if table in TABLES else ""
+                    connection.execute(
+                        f"COPY (FROM {table} {order}) TO {path_literal(place)} (FORMAT parquet, COMPRESSION zstd)"
+                    )
+            paths = [path for (path,) in connection.execute("SELECT DISTINCT path FROM artifact").fetchall()]
+            copied = _copy(paths, artifacts, ArtifactStore(folder / FOLDER)) if artifacts is not None else 0
+        except OSError as error:
+            raise ExportError(f"{folder} cannot be written ({error.strerror}). Choose another folder") from error
+        [(runs, rows)] = connection.execute(
+            "SELECT (SELECT count(*) FROM run), (SELECT count(*) FROM metric) + (SELECT count(*) FROM vector)"
+        ).fetchall()
+    return Exported(runs, rows, copied)
+
+
+def is_export(folder: Path) -> bool:
+    """Whether a folder holds exported tables."""
+    return _file(folder, VERSION).is_file()
+
+
+@contextmanager
+def attached_export(connection: "duckdb.DuckDBPyConnection", folder: Path) -> Iterator[None]:
+    """The tables of an export, brought up to date, as the database `incoming` of a connection to a ledger.
+
+    Raises:
+        LinstudyError: If the folder holds no export, a damaged one, or one of a newer linstudy.
+    """
+    import duckdb
+
+    if not is_export(folder):
+        raise ExportError(f"{folder} holds no export. Make one there: linstudy export {folder} --workspace WORKSPACE")
+    connection.execute("ATTACH ':memory:' AS incoming")
+    try:
+        try:
+            for table in (*TABLES, VERSION):
+                file = path_literal(_file(folder, table))
+                connection.execute(f"CREATE TABLE incoming.{table} AS FROM read_parquet({file})")
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise ExportError(f"{folder}: {reason}. Export it anew, or copy it again") from error
+        connection.execute("USE incoming")
+        check_version(connection, folder)
+        upgrade(connection)
+        yield
+    finally:
+        connection.execute("USE memory")
+        connection.execute("DETACH incoming")
+
+
+def _file(folder: Path, table: str) -> Path:
+    return folder / f"{table}.parquet"
+
+
+def _check_target(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ExportError(f"{folder} is no folder. Choose another place for the export")
+    own = {FOLDER, *(f"{table}.parquet" for table in (*TABLES, VERSION))}
+    others = sorted(path.name for path in folder.glob("[!.]*") if path.name not in own) if folder.exists() else []
+    if others:
+        raise ExportError(f"{folder} holds {others[0]}, which is no part of an export. Choose a new or an empty folder")
+
+
+def _copy(paths: list[str], source: ArtifactStore, target: ArtifactStore) -> int:
+    """Copy files that are there and not yet in the target; how many the target has of them."""
+    found = [path for path in paths if not is_passing(path) and source.file(path).is_file()]
+    for path in found:
+        if not target.file(path).is_file():
+            target.file(path).parent.mkdir(parents=True, exist_ok=True)
+            with replacement(target.file(path)) as place:
+                shutil.copyfile(source.file(path), place)
+    return len(found)
