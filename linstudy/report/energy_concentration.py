@@ -1,6 +1,7 @@
 """Energy concentration of the labels over epochs."""
 
 from collections import Counter
+from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -11,6 +12,9 @@ from linstudy.report.question import Rows
 
 TITLE_WIDTH = 40
 """Characters over a panel."""
+
+LEGEND_WIDTH = 36
+"""Characters in a line of the legend, which leaves the panels their room."""
 
 ACROSS = 4
 """Panels in a line."""
@@ -37,7 +41,9 @@ def draw(rows: Rows) -> Figure:
     for row in axes:
         row[0].set_ylabel("energy concentration ‖Φ$_K$y‖ / ‖y‖\n(median and range of seeds)")
     handles = [Line2D([], [], marker=".", color=colour) for colour in colours.values()]
-    figure.legend(handles, list(names.values()), loc="outside right center", title="labels")
+    figure.legend(
+        handles, [fill(name, LEGEND_WIDTH) for name in names.values()], loc="outside right center", title="labels"
+    )
     return figure
 
 

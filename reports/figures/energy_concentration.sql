@@ -1,5 +1,5 @@
 -- title: Energy concentration of the training labels on the NTK's first K eigenfunctions while it trains (Fig. 6)
--- study: kernel_rotation
+-- study: kernel_rotation, energy_concentration
 SELECT
     study, variant, min(position) AS position, setting_id, epoch,
     count(value) AS seeds,
@@ -10,7 +10,7 @@ SELECT
 FROM study_runs LEFT JOIN (
     SELECT run_id, epoch, value FROM curves WHERE name = 'energy_concentration' AND status = 'done'
 ) AS measured USING (run_id)
-WHERE probe_kind = 'energy_concentration' AND train_linearize IS NULL
+WHERE probe_kind = 'energy_concentration' AND probe_label IS DISTINCT FROM 'table 1' AND train_linearize IS NULL
 GROUP BY ALL
 HAVING seeds + diverged > 0
 ORDER BY study, variant, position, epoch

@@ -61,12 +61,13 @@ class Results:
 
     def measure(self, run, growth=8.0, others=2.0, rise=0.4):
         """An alignment whose target grows by `growth`, or an energy concentration that rises."""
-        self._tell(run, *(_alignment(growth, others) if _is_alignment(run) else _concentration(rise)), Ending("done"))
+        self.tell(run, *(_alignment(growth, others) if _is_alignment(run) else _concentration(rise)), Ending("done"))
 
     def end(self, run, status):
-        self._tell(run, Ending(status))
+        self.tell(run, Ending(status))
 
-    def _tell(self, run, *facts):
+    def tell(self, run, *facts):
+        """An attempt at a run, and what it tells."""
         attempt = self.ledger.begin(run.run_id, {"versions": {"linstudy": "1.2.3"}})
         self.ledger.record(Report(attempt, facts))
         self.ledger.flush()
@@ -389,7 +390,9 @@ def test_a_questions_study_lies_in_the_file_that_it_says_to_run():
 def test_the_report_has_figures_verdicts_and_queries(two_seeds, tmp_path):
     out = tmp_path / "report"
     lines = write_report(two_seeds, REPORTS, out)
-    assert "energy_concentration: no rows yet. Run: linstudy run studies/kernel_rotation.yaml" in lines
+    both = "linstudy run studies/kernel_rotation.yaml && linstudy run studies/energy_concentration.yaml"
+    assert f"energy_concentration: no rows yet. Run: {both}" in lines
+    assert "table_1: no rows yet. Run: linstudy run studies/energy_concentration.yaml" in lines
     page = (out / "report.md").read_text()
     assert "https://arxiv.org/abs/2106.06770" in page
     assert "![kernel_rotation](kernel_rotation.png)" in page
@@ -403,6 +406,40 @@ def test_the_report_has_figures_verdicts_and_queries(two_seeds, tmp_path):
     assert "with linstudy 1.2.3.*" in page
     assert (out / "kernel_rotation.png").read_bytes()[:4] == b"\x89PNG"
     assert (out / "kernel_rotation.pdf").read_bytes()[:4] == b"%PDF"
+
+
+TABLE = """
+study: energy_concentration
+data: {kind: digits}
+model: {kind: mlp}
+task: {kind: binary_classes}
+train: {epochs: 100}
+probes:
+  - {kind: energy_concentration, top: 50, samples: SAMPLES, at: [start, end], label: table 1}
+  - {kind: energy_concentration, top: 50, samples: SAMPLES, every: 50, label: figure 6}
+seeds: [0, 1]
+"""
+
+
+@pytest.mark.parametrize(("samples", "is_of_the_paper"), [(12_000, True), (1000, False)])
+def test_table_1_has_the_printed_values_beside_runs_of_their_sizes(made, tmp_path, samples, is_of_the_paper):
+    runs = made.register(TABLE.replace("SAMPLES", str(samples)))
+    training, other = (run for run in runs if run.kind == "training")
+    made.tell(training, Number(metrics.ACCURACY, 0.7, "test", 100), Ending("done"))
+    made.tell(other, Number(metrics.ACCURACY, 0.5, "test", 0), Ending("diverged"))
+    for run in probes(runs):
+        if run.needs[0].run_id == training.run_id:
+            made.measure(run, rise=0.2)
+    write_report(made.publish(), REPORTS, tmp_path / "report")
+    page = (tmp_path / "report" / "report.md").read_text()
+    table = page[page.index("### Table 1.") : page.index("*Study energy_concentration")]
+    heading, _, row = (line.strip("| ").split(" | ") for line in table.splitlines()[2:5])
+    found = dict(zip(heading, row, strict=True))
+    assert (found["seeds"], found["diverged"]) == ("1", "1")
+    assert (found["at_start"], found["at_end"], found["accuracy"]) == ("0.5", "0.7", "0.7")
+    printed = ("0.260", "0.24", "0.636", "0.064", "0.676", "0.024") if is_of_the_paper else (None,) * 6
+    names = [f"{what}_{how}" for what in ("start", "end", "accuracy") for how in ("printed", "difference")]
+    assert tuple(found.get(name) for name in names) == printed
 
 
 def test_what_cannot_be_answered_leaves_the_rest(two_seeds, tmp_path):
