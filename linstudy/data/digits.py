@@ -1,5 +1,8 @@
 """The handwritten digits of the UCI repository, embedded in scikit-learn."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 
 from linstudy.data.places import Places
@@ -9,17 +12,28 @@ from linstudy.spec.data import DigitsData
 
 def open_source(spec: DigitsData, places: Places) -> Source:
     """The 1,797 digits, of which every fifth of a class is for testing: scikit-learn publishes no split of its own."""
-    from sklearn.datasets import load_digits
-
-    pixels, labels = load_digits(return_X_y=True)
-    images = (np.asarray(pixels) / 16).astype(np.float32).reshape(-1, 1, 8, 8)
-    labels = np.asarray(labels, np.int64)
+    pixels, labels = read_digits()
+    images = (pixels / 16).astype(np.float32).reshape(-1, 1, 8, 8)
     is_test = every_fifth(labels)
     return Source(
         train=_split(labels[~is_test], images[~is_test]),
         test=_split(labels[is_test], images[is_test]),
         classes=tuple(str(digit) for digit in range(10)),
     )
+
+
+def read_digits() -> tuple[np.ndarray, Labels]:
+    """The pixels, 0 to 16, one image a row, and the digits: `load_digits`, without the second that its import takes."""
+    package = importlib.util.find_spec("sklearn")
+    folders = package.submodule_search_locations if package is not None else None
+    file = Path(*(folders or ["nowhere"])[:1], "datasets", "data", "digits.csv.gz")
+    if not file.is_file():  # it has lain there since 2010, and may move
+        from sklearn.datasets import load_digits
+
+        pixels, labels = load_digits(return_X_y=True)
+        return np.asarray(pixels), np.asarray(labels, np.int64)
+    table = np.loadtxt(file, delimiter=",")
+    return table[:, :-1], table[:, -1].astype(np.int64)
 
 
 def every_fifth(labels: Labels) -> np.ndarray:

@@ -1,8 +1,13 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+import pytest
 from sklearn.datasets import load_digits
 
 from linstudy.data import Places
-from linstudy.data.digits import every_fifth, open_source
+from linstudy.data.digits import every_fifth, open_source, read_digits
 from linstudy.spec.data import DigitsData
 
 
@@ -27,3 +32,19 @@ def test_every_class_is_in_both_splits():
     assert np.bincount(source.test.labels).tolist() == [
         count // 5 for count in np.bincount(load_digits(return_X_y=True)[1])
     ]
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_the_file_read_is_what_scikit_learn_loads(monkeypatch, found):
+    if not found:
+        monkeypatch.setattr(Path, "is_file", lambda path: False)
+    pixels, labels = read_digits()
+    embedded, digits = load_digits(return_X_y=True)
+    assert np.array_equal(pixels, embedded)
+    assert pixels.dtype == embedded.dtype
+    assert np.array_equal(labels, digits)
+
+
+def test_scikit_learn_is_not_imported_for_them():
+    code = "import sys; from linstudy.data.digits import read_digits; read_digits(); sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
