@@ -8,6 +8,7 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 ACTIVATIONS = {"relu": jax.nn.relu, "gelu": jax.nn.gelu}
@@ -42,10 +43,15 @@ def conv(inputs: int, outputs: int, kernel: int, key: PRNGKeyArray, **options: A
     return _initialized(functools.partial(eqx.nn.Conv2d, inputs, outputs, kernel, padding=kernel // 2, **options), key)
 
 
+def _filled(shape: tuple[int, ...], value: float, dtype: Any) -> Array:
+    # by NumPy: JAX would compile a program for every shape
+    return jnp.array(np.full(shape, value, dtype))
+
+
 def _initialized(make: Callable[..., Any], key: PRNGKeyArray) -> Any:
     # only the shapes of Equinox's own draws are needed, and those take no time
     layer = eqx.filter_eval_shape(lambda: make(key=key))
-    bias = None if layer.bias is None else jnp.zeros(layer.bias.shape, layer.bias.dtype)
+    bias = None if layer.bias is None else _filled(layer.bias.shape, 0.0, layer.bias.dtype)
     return eqx.tree_at(
         lambda node: (node.weight, node.bias),
         layer,
@@ -71,9 +77,9 @@ class BatchNorm(eqx.nn.StatefulLayer):
 
     def __init__(self, channels: int, *, scale: float = 1.0, momentum: float = 0.9, epsilon: float = 1e-5):
         dtype = jnp.result_type(float)
-        self.scale = jnp.full((channels,), scale, dtype)
-        self.shift = jnp.zeros((channels,), dtype)
-        self.running = eqx.nn.StateIndex((jnp.zeros((channels,), dtype), jnp.ones((channels,), dtype)))
+        self.scale = _filled((channels,), scale, dtype)
+        self.shift = _filled((channels,), 0.0, dtype)
+        self.running = eqx.nn.StateIndex((_filled((channels,), 0.0, dtype), _filled((channels,), 1.0, dtype)))
         self.inference = False
         self.momentum = momentum
         self.epsilon = epsilon

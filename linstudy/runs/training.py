@@ -72,7 +72,7 @@ class _SharedInputs:
         for known, held in self._held:
             if _same(known.train_inputs, data.train_inputs) and _same(known.test_inputs, data.test_inputs):
                 return held
-        self._held.append((data, jnp.concatenate([data.train_inputs, data.test_inputs])))
+        self._held.append((data, jnp.asarray(np.concatenate([data.train_inputs, data.test_inputs]))))
         return self._held[-1][1]
 
 

@@ -64,7 +64,7 @@ class Course(eqx.Module):
 
     def __init__(self, data: Labelled, train: Train, seed: int):
         """`seed` is that of the batch order and of the layers' draws, which depend on nothing else."""
-        self.labels = jnp.concatenate([data.train_labels, data.test_labels])
+        self.labels = jnp.asarray(np.concatenate([data.train_labels, data.test_labels]))
         self.key, self.noise = named_key(seed, "batches"), named_key(seed, "noise")
         self.rate = jnp.asarray(train.optimizer.learning_rate, self.labels.dtype)
         self.train, self.test = len(data.train_labels), len(data.test_labels)
