@@ -288,8 +288,8 @@ def report(folders: tuple[Path, ...], workspace: Path, reports: Path | None, out
     results = merged_results(folders) if folders else nullcontext(Workspace(workspace).results)
     with results as path:
         # All of it is written before a reader of these lines, such as `head`, can end it.
-        names = [*map(str, folders)] or [path.name]
-        lines = list(write_report(path, reports or reports_folder(), out or workspace / "report", names))
+        names = list(map(str, folders))
+        lines = write_report(path, reports or reports_folder(), out or workspace / "report", names)
     for line in lines:
         click.echo(line)
 

@@ -25,15 +25,15 @@ def open_source(spec: DigitsData, places: Places) -> Source:
 def read_digits() -> tuple[np.ndarray, Labels]:
     """The pixels, 0 to 16, one image a row, and the digits: `load_digits`, without the second that its import takes."""
     package = importlib.util.find_spec("sklearn")
-    folders = package.submodule_search_locations if package is not None else None
-    file = Path(*(folders or ["nowhere"])[:1], "datasets", "data", "digits.csv.gz")
-    if not file.is_file():  # it has lain there since 2010, and may move
-        from sklearn.datasets import load_digits
+    folders = package.submodule_search_locations if package else None
+    files = [Path(folder, "datasets", "data", "digits.csv.gz") for folder in folders or ()]
+    if files and files[0].is_file():
+        table = np.loadtxt(files[0], delimiter=",")
+        return table[:, :-1], table[:, -1].astype(np.int64)
+    from sklearn.datasets import load_digits  # knows where the file is, if it has moved
 
-        pixels, labels = load_digits(return_X_y=True)
-        return np.asarray(pixels), np.asarray(labels, np.int64)
-    table = np.loadtxt(file, delimiter=",")
-    return table[:, :-1], table[:, -1].astype(np.int64)
+    pixels, labels = load_digits(return_X_y=True)
+    return np.asarray(pixels), np.asarray(labels, np.int64)
 
 
 def every_fifth(labels: Labels) -> np.ndarray:

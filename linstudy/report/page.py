@@ -1,4 +1,4 @@
-"""One page: the figures, and for each claim its verdict and the query that decides it."""
+"""One page: for each claim its verdict and the query that decides it, the tables, and the figures."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,8 +12,8 @@ from linstudy.spec.errors import LinstudyError
 from linstudy.store.query import Ask
 
 _ABOUT = """\
-Claims 6 and 7, and the figures named in them, are those of the paper *What can linearized neural networks actually say
-about generalization?* (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, NeurIPS 2021,
+Claims 6 and 7, and the figures and the table named in them, are those of the paper *What can linearized neural networks
+actually say about generalization?* (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, NeurIPS 2021,
 [arXiv:2106.06770](https://arxiv.org/abs/2106.06770)), measured on the data that each caption names. "As printed" is a
 claim in the paper's own words.
 
@@ -43,8 +43,9 @@ def write_report(results: Path, reports: Path, out: Path, names: Sequence[str] =
         drawn = [_answered(path, lambda question: _figure(question, ask_of(question), out)) for path in figures]
         listed = [_answered(path, lambda question: _table(question, ask_of(question))) for path in tables]
         decided = [_answered(path, lambda question: _claim(question, ask_of(question))) for path in claims]
-    parts = ["# Report", written, _ABOUT, "## Claims", *_texts(decided), "## Tables", *_texts(listed)]
-    parts += ["## Figures", *_texts(drawn)]
+    sections = {"Claims": decided, "Tables": listed, "Figures": drawn}
+    filled = [[f"## {name}", *texts] for name, found in sections.items() if (texts := _texts(found))]
+    parts = ["# Report", written, _ABOUT, *(text for section in filled for text in section)]
     page = out / "report.md"
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return [*(line for line, _ in (*drawn, *listed, *decided)), str(page)]
@@ -79,16 +80,20 @@ def _texts(parts: list[Part]) -> list[str]:
 def _figure(question: Question, ask: Ask, out: Path) -> Part:
     rows = question.rows(ask)
     if not rows:
-        return f"{question.name}: no rows yet. Run: {question.command}", []
+        return _nothing(question)
     path = draw_rows(question, rows, out)
     heading = f"### {question.notes.get('title', question.name)}"
     return str(path), [heading, f"![{question.name}]({path.name})", caption(question, rows, ask)]
 
 
+def _nothing(question: Question) -> Part:
+    return f"{question.name}: no rows yet. Run: {question.command}", []
+
+
 def _table(question: Question, ask: Ask) -> Part:
     rows, name = question.rows(ask), question.notes.get("table", question.name)
     if not rows:
-        return f"{question.name}: no rows yet. Run: {question.command}", []
+        return _nothing(question)
     return name, [f"### {name}", *_listed(question, rows, ask), _query(question)]
 
 

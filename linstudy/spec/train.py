@@ -11,7 +11,7 @@ Schedule = Literal["linear", "constant", "one_cycle"]
 Space = Literal["auto", "function", "parameters"]
 
 SMALL_GRAM = 2**32
-"""Bytes of a Gram of train by train + test samples that fits every worker's memory."""
+"""Bytes of a Gram of train by train + test samples that is taken to fit any worker, before one is asked."""
 
 
 class SgdOptimizer(Spec):
@@ -100,4 +100,6 @@ def in_function_space(
         return None
     entry = 8 if train.precision == "float64" else 4
     size = (train_samples + test_samples) * train_samples * entry
-    return size <= limit if limit is not None else True if size <= SMALL_GRAM else None
+    if limit is None:
+        return True if size <= SMALL_GRAM else None
+    return size <= limit

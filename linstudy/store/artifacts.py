@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import safetensors.numpy
 
 from linstudy.facts import Artifact
 from linstudy.spec.errors import LinstudyError
-from linstudy.store.files import install
+from linstudy.store.files import install, replacement
 
 FOLDER = "artifacts"
 PASSING = "resume"
@@ -120,6 +121,20 @@ class ArtifactStore:
             return safetensors.numpy.load(content)
         except safetensors.SafetensorError as error:
             raise ArtifactError(f"{file}: no safetensors file ({error}). {_REMEDY}", (path,)) from error
+
+    def has(self, path: str, sha256: str) -> bool:
+        """Whether a stored file is there, with this hash."""
+        try:
+            with self.file(path).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
+
+    def copy(self, path: str, target: "ArtifactStore") -> None:
+        """Copy a stored file into another store, where it appears whole."""
+        target.file(path).parent.mkdir(parents=True, exist_ok=True)
+        with replacement(target.file(path)) as place:
+            shutil.copyfile(self.file(path), place)
 
     def file(self, path: str | Path) -> Path:
         """Where an artifact lies, also where the folder is a link of another name."""

@@ -1,6 +1,5 @@
 """Tables of a workspace as Parquet files, which other workspaces take in and any program reads."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,11 +72,6 @@ def export_tables(results: Path, folder: Path, artifacts: ArtifactStore | None =
     return Exported(runs, rows, copied)
 
 
-def is_export(folder: Path) -> bool:
-    """Whether a folder holds exported tables."""
-    return _file(folder, VERSION).is_file()
-
-
 @contextmanager
 def attached_export(connection: "duckdb.DuckDBPyConnection", folder: Path) -> Iterator[None]:
     """The tables of an export, brought up to date, as the database `incoming` of a connection to a ledger.
@@ -87,7 +81,7 @@ def attached_export(connection: "duckdb.DuckDBPyConnection", folder: Path) -> It
     """
     import duckdb
 
-    if not is_export(folder):
+    if not _file(folder, VERSION).is_file():
         raise ExportError(f"{folder} holds no export. Make one there: linstudy export {folder} --workspace WORKSPACE")
     connection.execute("ATTACH ':memory:' AS incoming")
     try:
@@ -125,7 +119,5 @@ def _copy(paths: list[str], source: ArtifactStore, target: ArtifactStore) -> int
     found = [path for path in paths if not is_passing(path) and source.file(path).is_file()]
     for path in found:
         if not target.file(path).is_file():
-            target.file(path).parent.mkdir(parents=True, exist_ok=True)
-            with replacement(target.file(path)) as place:
-                shutil.copyfile(source.file(path), place)
+            source.copy(path, target)
     return len(found)

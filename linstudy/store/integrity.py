@@ -1,7 +1,6 @@
 """Whether stored files are what was recorded, without reading each of them every time."""
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -45,17 +44,10 @@ class Seals:
         if seal is None or seal[0] != artifact.bytes:
             return False
         if self._known.get(artifact.path) != seal:
-            if not self._has_hash(artifact):
+            if not self._store.has(artifact.path, artifact.sha256):
                 return False
             self._known[artifact.path] = seal
         return True
-
-    def _has_hash(self, artifact: Artifact) -> bool:
-        try:
-            with self._store.file(artifact.path).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
-        except OSError:
-            return False
 
     def _seal(self, artifact: Artifact) -> Seal | None:
         try:

@@ -1,8 +1,6 @@
 """What other workspaces have exported, taken into this one."""
 
-import hashlib
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +11,6 @@ import duckdb
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.artifacts import FOLDER, ArtifactStore
 from linstudy.store.exchange import attached_export
-from linstudy.store.files import replacement
 from linstudy.store.ledger import Ledger
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
@@ -78,9 +75,9 @@ def merge(ledger: Ledger, folder: Path, store: ArtifactStore) -> Merged:
     with ledger.session() as session, attached_export(session, folder):
         session.execute("USE ledger")
         session.execute(_STATES)
+        session.execute(_DIFFERING)
         conflicts = [*_differing_studies(session, folder), *_differing_runs(session, folder)]
-        session.execute(_AGREEING)
-        sound = _files(session, folder / FOLDER, store)
+        sound = _files(session, ArtifactStore(folder / FOLDER), store)
         with ledger.write() as connection:
             for statement in _MERGE:
                 connection.execute(statement)
@@ -113,7 +110,10 @@ LEFT JOIN ({_STATE.format(database="ledger")}) AS own USING (run_id)
 """How far each run of the export is, there and here: 2 finished, 1 tried, 0 neither."""
 
 _DIFFERING = """
-SELECT run_id, any_value(run.kind), count(*), min(place), arg_min(own_value, place), arg_min(their_value, place)
+CREATE TABLE incoming.differing AS
+SELECT
+    run_id, any_value(run.kind) AS kind, count(*) AS numbers,
+    min(place) AS place, arg_min(own_value, place) AS own_value, arg_min(their_value, place) AS their_value
 FROM (
     SELECT
         run_id,
@@ -132,21 +132,19 @@ JOIN incoming.state USING (run_id)
 JOIN incoming.run USING (run_id)
 WHERE theirs = 2 AND here = 2
 GROUP BY run_id
-ORDER BY run_id
 """
+"""Runs that are finished in both and have other numbers, with the first of these."""
 
-_AGREEING = f"""
-CREATE TABLE incoming.agreeing AS
+_AGREEING = """
 SELECT run_id FROM incoming.state
-WHERE theirs > here OR theirs = 2 AND run_id NOT IN (SELECT run_id FROM ({_DIFFERING}))
+WHERE theirs > here OR theirs = 2 AND run_id NOT IN (SELECT run_id FROM incoming.differing)
 """
+"""Those whose artifacts there are right here as well."""
 
 _TAKEN = "SELECT run_id FROM incoming.state WHERE theirs > here"
 
 _MERGE = (
-    """
-    INSERT OR IGNORE INTO run BY NAME FROM incoming.run
-    """,
+    "INSERT OR IGNORE INTO run BY NAME FROM incoming.run",
     """
     UPDATE run SET setting_id = theirs.setting_id FROM incoming.run AS theirs
     WHERE run.run_id = theirs.run_id AND run.setting_id IS NULL AND theirs.setting_id IS NOT NULL
@@ -188,10 +186,10 @@ _MERGE = (
 )
 """Within one transaction. A log stays where it was written."""
 
-_ARTIFACTS = """
+_ARTIFACTS = f"""
 INSERT INTO artifact BY NAME
 SELECT theirs.* FROM incoming.artifact AS theirs
-WHERE run_id IN (FROM incoming.agreeing) AND theirs.path IN (SELECT unnest(?::VARCHAR[])) AND NOT EXISTS (
+WHERE run_id IN ({_AGREEING}) AND theirs.path IN (SELECT unnest(?::VARCHAR[])) AND NOT EXISTS (
     FROM artifact AS own
     WHERE own.run_id = theirs.run_id AND own.name = theirs.name AND own.epoch IS NOT DISTINCT FROM theirs.epoch
 )
@@ -209,34 +207,22 @@ def _differing_studies(session: duckdb.DuckDBPyConnection, folder: Path) -> Iter
 
 
 def _differing_runs(session: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[str]:
-    for run_id, kind, count, place, own, theirs in session.execute(_DIFFERING).fetchall():
+    rows = session.execute(
+        "SELECT run_id, kind, numbers, place, own_value, their_value FROM incoming.differing ORDER BY run_id"
+    ).fetchall()
+    for run_id, kind, count, place, own, theirs in rows:
         rest = f", and {count - 1} more" if count > 1 else ""
         yield f"{kind} {run_id}: {place} is {own} here and {theirs} in {folder}{rest}. What is here stays"
 
 
-def _files(session: duckdb.DuckDBPyConnection, source: Path, store: ArtifactStore) -> list[str]:
+def _files(session: duckdb.DuckDBPyConnection, source: ArtifactStore, store: ArtifactStore) -> list[str]:
     """The paths of artifacts that are in the store, those included that are copied there now."""
     rows = session.execute(
-        "SELECT DISTINCT path, sha256 FROM incoming.artifact WHERE run_id IN (FROM incoming.agreeing) ORDER BY ALL"
+        f"SELECT DISTINCT path, sha256 FROM incoming.artifact WHERE run_id IN ({_AGREEING}) ORDER BY ALL"
     ).fetchall()
-    return list(_present(rows, ArtifactStore(source), store))
-
-
-def _present(rows: Iterable[tuple[str, str]], source: ArtifactStore, store: ArtifactStore) -> Iterator[str]:
-    for path, sha256 in rows:
-        if Path(path).parts != (FOLDER, sha256[:2], f"{sha256}.safetensors"):
-            continue  # no file that a finished run shares, or one that leads elsewhere
-        if not store.file(path).is_file() and _has_hash(source.file(path), sha256):
-            store.file(path).parent.mkdir(parents=True, exist_ok=True)
-            with replacement(store.file(path)) as place:
-                shutil.copyfile(source.file(path), place)
-        if store.file(path).is_file():
-            yield path
-
-
-def _has_hash(file: Path, sha256: str) -> bool:
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
-    except OSError:
-        return False
+    # others are files that no finished run shares, or paths that lead elsewhere
+    shared = [row for row in rows if Path(row[0]).parts == (FOLDER, row[1][:2], f"{row[1]}.safetensors")]
+    for path, sha256 in shared:
+        if not store.file(path).is_file() and source.has(path, sha256):
+            source.copy(path, store)
+    return [path for path, _ in shared if store.file(path).is_file()]

@@ -232,7 +232,7 @@ def test_files_are_read_once_and_then_known_by_their_seals(records, reopened, ru
     run, _ = runs
     attempt = records.begin(run, {}, again=False)
     records.record(run, Report(attempt, (loss(5), save(run, CHECKPOINT, 5), Ending("done"))))
-    monkeypatch.setattr("linstudy.store.integrity.Seals._has_hash", lambda *_: pytest.fail("a sealed file is read"))
+    monkeypatch.setattr("linstudy.store.artifacts.ArtifactStore.has", lambda *_: pytest.fail("a sealed file is read"))
     assert is_complete(run, reopened().of(run.run_id))
 
 

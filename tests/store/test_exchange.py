@@ -9,6 +9,7 @@ import pytest
 
 from linstudy import metrics
 from linstudy.facts import CHECKPOINT, RESUME, Ending, Number, Report, Vector
+from linstudy.spec.errors import LinstudyError
 from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.exchange import TABLES, ExportError, export_tables
 from linstudy.store.ledger import Ledger
@@ -171,7 +172,7 @@ def test_what_differs_is_named_and_what_is_here_stays(places):
         r"training t: gaps is one vector here and another in .*exported, and 1 more. What is here stays", line
     )
     assert one.content() == before
-    with pytest.raises(Exception, match="training t: gaps"), merged_results([one.export(), other.export()]):
+    with pytest.raises(LinstudyError, match="training t: gaps"), merged_results([one.export(), other.export()]):
         pass
 
 
@@ -213,7 +214,9 @@ def test_a_damaged_or_a_strange_file_is_not_taken(places, tmp_path):
     secret.write_bytes(b"secret")
     damaged = other.save(1)
     strange = replace(other.save(2), path="artifacts/../../../secret")
-    finish(other, "t", damaged, strange, other.save(3))
+    (tmp_path / "secret.safetensors").write_bytes(b"secret")
+    stranger = replace(other.save(4), path="artifacts/../../../secret.safetensors", sha256="../../secret")
+    finish(other, "t", damaged, strange, stranger, other.save(3))
     folder = other.export()
     ArtifactStore(folder / "artifacts").file(damaged.path).write_bytes(b"x")
     one.take(folder)
@@ -246,7 +249,7 @@ def test_a_folder_of_other_things_is_left_alone(places):
         export_tables(one.exported.parent / "results.duckdb", one.exported)
 
 
-def test_an_export_that_is_broken_off_is_none(places, monkeypatch):
+def test_an_export_that_is_broken_off_is_none(places):
     one, other = places
     finish(other)
     folder = other.export()
@@ -275,7 +278,7 @@ def test_an_export_of_another_version(places, version, message):
             connection.execute(f"CREATE TABLE {table} AS {content}")
             connection.execute(f"COPY {table} TO '{folder}/{table}.parquet'")
     if message:
-        with pytest.raises(Exception, match=message):
+        with pytest.raises(LinstudyError, match=message):
             one.take(folder)
     else:
         one.take(folder)

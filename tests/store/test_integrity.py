@@ -32,13 +32,13 @@ def sealed(store, artifact, tmp_path):
 @pytest.fixture
 def reads(monkeypatch):
     """The paths of the files whose bytes are read."""
-    read, has_hash = [], Seals._has_hash
+    read, has = [], ArtifactStore.has
 
-    def noting(self, artifact):
-        read.append(artifact.path)
-        return has_hash(self, artifact)
+    def noting(self, path, sha256):
+        read.append(path)
+        return has(self, path, sha256)
 
-    monkeypatch.setattr(Seals, "_has_hash", noting)
+    monkeypatch.setattr(ArtifactStore, "has", noting)
     return read
 
 

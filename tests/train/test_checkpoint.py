@@ -47,3 +47,5 @@ def test_a_checkpoint_in_function_space_has_two_parts():
     both = with_span(arrays, span)
     assert (ordinary(both), in_span(both)) == (arrays, span)
     assert in_span(arrays) == {}
+    earlier = {"span.parameters": np.ones(3)}
+    assert (ordinary(arrays | earlier), in_span(arrays | earlier)) == (arrays, {})  # goes on through the parameters
