@@ -1,13 +1,14 @@
 """Energy concentration of the labels over epochs."""
 
 from collections import Counter
+from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from linstudy.report.panels import column, diverged_note, groups, network_of, title
+from linstudy.report.panels import column, groups, network_of, seeds_note, title
 from linstudy.report.question import Rows
 
 TITLE_WIDTH = 40
@@ -20,7 +21,7 @@ ACROSS = 4
 """Panels in a line."""
 
 
-def draw(rows: Rows) -> Figure:
+def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
     """A panel for each network, a curve for each setting of it; settings of one target have one colour."""
     panels, names = groups(rows, network_of), _names(rows)
     colours = {target: f"C{number % 10}" for number, target in enumerate(names)}
@@ -37,7 +38,7 @@ def draw(rows: Rows) -> Figure:
             panel.plot(epochs, column(points, "concentration"), marker=".", color=colour)
             panel.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
         panel.set(xlabel="epoch", ylim=(0, 1.02))
-        panel.set_title(title(drawn[0], drawn[0]["setting"]["network"], TITLE_WIDTH) + _seeds(drawn), fontsize=8)
+        panel.set_title(title(drawn[0], drawn[0]["setting"]["network"], TITLE_WIDTH) + seeds_note(drawn), fontsize=8)
     for row in axes:
         row[0].set_ylabel("energy concentration ‖Φ$_K$y‖ / ‖y‖\n(median and range of seeds)")
     handles = [Line2D([], [], marker=".", color=colour) for colour in colours.values()]
@@ -62,11 +63,3 @@ def _name(setting: dict[str, Any]) -> str:
     index, kind = setting["task_index"], setting["task_kind"]
     labels = f"sign φ$_{{{index}}}$" if index is not None else kind.replace("_", " ")
     return f"{labels}, K = {setting['probe_top']}"
-
-
-def _seeds(rows: Rows) -> str:
-    counts = [row["seeds"] for row in rows if row["seeds"]]
-    low, high = min(counts, default=0), max(counts, default=0)
-    seeds = f"{low} seed{'' if high == 1 else 's'}" if low == high else f"{low} to {high} seeds"
-    note = diverged_note({"diverged": sum(row["diverged"] for row in rows)})
-    return f"\n{seeds}" + (f", {note}" if note else "")

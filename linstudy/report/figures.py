@@ -1,19 +1,25 @@
 """The table of drawings, and a drawing as files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from traceback import extract_tb
 
 import matplotlib
 from matplotlib.figure import Figure
 
-from linstudy.report import energy_concentration, kernel_rotation
+from linstudy.report import energy_concentration, kernel_rotation, lines
 from linstudy.report.question import Question, Rows, open_results, read_question
 from linstudy.report.style import STYLE
 from linstudy.spec.errors import LinstudyError
 
-DRAWINGS: dict[str, Callable[[Rows], Figure]] = {
-    "kernel_rotation": kernel_rotation.draw,
+Drawing = Callable[[Rows, Mapping[str, str]], Figure]
+"""Makes a figure of rows, each with its setting, and the notes of the query that gave them."""
+
+DRAWINGS: dict[str, Drawing] = {
     "energy_concentration": energy_concentration.draw,
+    "kernel_rotation": kernel_rotation.draw,
+    "lines": lines.draw,
 }
 
 
@@ -21,7 +27,7 @@ def draw(name: str, results: Path, reports: Path, out: Path) -> Path:
     """Draw one figure into a folder, as PNG and PDF; the path of the PNG.
 
     Raises:
-        LinstudyError: If there is no such figure, or no rows for it.
+        LinstudyError: If there is no such figure, or no rows for it; as `draw_rows`.
     """
     question = read_question(reports / "figures" / f"{name}.sql")
     with open_results(results) as ask_of:
@@ -35,17 +41,49 @@ def draw_rows(question: Question, rows: Rows, out: Path) -> Path:
     """Draw rows that are there.
 
     Raises:
-        LinstudyError: If there is no drawing for the question.
+        LinstudyError: If there is no drawing for the question, or it fails: whatever a drawing raises.
     """
-    if question.name not in DRAWINGS:
-        raise LinstudyError(
-            f"figure {question.name}: no drawing has this name. Allowed: {', '.join(DRAWINGS)}; "
-            "a new one is a module in linstudy/report and a line in DRAWINGS"
-        )
+    drawing = _drawing(question)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{question.name}.png"
-    with matplotlib.rc_context(STYLE):
-        figure = DRAWINGS[question.name](rows)
-        figure.savefig(path)
-        figure.savefig(path.with_suffix(".pdf"))
+    try:
+        with matplotlib.rc_context(STYLE):
+            figure = drawing(rows, question.notes)
+            figure.savefig(path)
+            figure.savefig(path.with_suffix(".pdf"))
+    except Exception as error:
+        last = extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}, line {last.lineno}"
+        raise LinstudyError(
+            f"figure {question.name}: its drawing failed with {type(error).__name__}: {error} ({where})"
+        ) from error
     return path
+
+
+def _drawing(question: Question) -> Drawing:
+    """The drawing that the note `drawing` names, its own name unless said: in a module beside its SQL, else ours."""
+    name = question.notes.get("drawing", question.name)
+    own = question.path.with_name(f"{name}.py")
+    if own.is_file():
+        return _own(own)
+    if name not in DRAWINGS:
+        raise LinstudyError(
+            f'figure {question.name}: there is no drawing "{name}". Write {own} with draw(rows, notes), '
+            f'or a line "-- drawing: NAME" at the top of {question.path.name}. Allowed: {", ".join(DRAWINGS)}'
+        )
+    return DRAWINGS[name]
+
+
+def _own(path: Path) -> Drawing:
+    """`draw` of a user's module."""
+    spec = spec_from_file_location(f"linstudy_drawing_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise LinstudyError(f"{path}: it cannot be imported")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise LinstudyError(f"{path}: {type(error).__name__}: {error}") from error
+    if not callable(found := getattr(module, "draw", None)):
+        raise LinstudyError(f"{path}: it has no function draw(rows, notes) that returns a matplotlib Figure")
+    return found

@@ -1,5 +1,7 @@
 """Alignments before and after training on one eigenfunction: the NTK turns towards its target."""
 
+from collections.abc import Mapping
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +16,7 @@ ACROSS = 3
 """Panels in a line where each network has one."""
 
 
-def draw(rows: Rows) -> Figure:
+def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
     """A row of panels for each network, a panel for each setting of it."""
     lines = _lines(rows)
     width = max(map(len, lines))

@@ -22,11 +22,19 @@ class Question:
     """A query of the folder `reports/`. Lines `-- name: text` at its top are its notes.
 
     It sees the studies that its note `study` names, and nothing else.
+
+    Attributes:
+        path: Its file; what belongs to it, such as a drawing, may lie beside it.
     """
 
-    name: str
+    path: Path
     sql: str
     notes: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """That of its file."""
+        return self.path.stem
 
     @property
     def studies(self) -> list[str]:
@@ -37,6 +45,12 @@ class Question:
     def command(self) -> str:
         """What runs these: a study lies in a file of its name."""
         return " && ".join(f"linstudy run studies/{study}.yaml" for study in self.studies)
+
+    @property
+    def _along(self) -> str:
+        """The fields in its note `along`, which its rows tell by their axes and lines, as a list in SQL."""
+        fields = [name.strip() for name in self.notes.get("along", "").split(",")]
+        return f"[{', '.join(map(literal, filter(None, fields)))}]::VARCHAR[]"
 
     def rows(self, ask: Ask, *columns: str) -> Rows:
         """The answer, a dictionary a row, with the row of `settings_among` under `setting`.
@@ -55,7 +69,8 @@ class Question:
         rows = _dictionaries(answer)
         if any(row["setting_id"] is None for row in rows):
             raise LinstudyError(f"{self.name}: runs of an earlier linstudy have no setting yet. Run: {self.command}")
-        settings = {row["setting_id"]: row for row in _dictionaries(ask(f"FROM settings_among({_shown(rows)})"))}
+        among = f"FROM settings_among({_shown(rows)}, along := {self._along})"
+        settings = {row["setting_id"]: row for row in _dictionaries(ask(among))}
         return [{**row, "setting": settings[row["setting_id"]]} for row in rows]
 
 
@@ -99,7 +114,7 @@ def read_question(path: Path) -> Question:
     notes = _notes(sql)
     if not notes.get("study", "").strip():
         raise LinstudyError(f'{path}: it names no study. Begin the file with "-- study: NAME", the study it is about')
-    return Question(path.stem, sql, notes)
+    return Question(path, sql, notes)
 
 
 def reports_folder() -> Path:

@@ -19,3 +19,6 @@ STYLE: Any = {
 
 START, END, TARGET = "#8c8c8c", "#1f6fb4", "#c8321e"
 """Colours of what is before training, after it, and of the trained target."""
+
+LINES = {"network": END, "linearization": TARGET}
+"""Colours of the lines that many figures have."""

@@ -194,12 +194,12 @@ def test_settings_are_told_apart_in_a_claim(four_settings, name):
     assert [(row["seeds"], row["holds"]) for row in rows] == [(1, True)] * 4
 
 
-@pytest.mark.parametrize("name", list(DRAWINGS))
+@pytest.mark.parametrize("name", FIGURES)
 def test_settings_are_told_apart_in_a_figure(four_settings, name):
     rows = figure(four_settings, name)
     assert list(dict.fromkeys(row["setting"]["label"] for row in rows)) == LABELS
     assert {row["seeds"] for row in rows} == {1}
-    titles = [axes.get_title() for axes in DRAWINGS[name](rows).axes if axes.get_visible()]
+    titles = [axes.get_title() for axes in DRAWINGS[name](rows, {}).axes if axes.get_visible()]
     assert len(set(titles)) == 4
     for title in titles:
         assert "digits, hidden" in title
@@ -250,7 +250,7 @@ def test_a_run_that_two_studies_share_counts_once_in_each(made):
     assert [row["seeds"] for row in claim(results, "06_energy_concentration")] == [2]
     assert {row["seeds"] for row in figure(results, "energy_concentration")} == {2}
     question = read_question(REPORTS / "claims" / "07_as_printed.sql")
-    both = type(question)(question.name, question.sql, {**question.notes, "study": "kernel_rotation, other"})
+    both = type(question)(question.path, question.sql, {**question.notes, "study": "kernel_rotation, other"})
     assert [(row["study"], row["seeds"]) for row in rows_of(both, results)] == [("kernel_rotation", 2), ("other", 2)]
 
 
@@ -320,20 +320,20 @@ def test_the_report_says_how_many_runs_diverged(diverged, tmp_path):
     assert "each with 1 seed; 1 diverged run left out. Computed" in page
 
 
-@pytest.mark.parametrize("name", list(DRAWINGS))
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_says_how_many_runs_diverged(diverged, name):
-    [axes] = DRAWINGS[name](figure(diverged, name)).axes
+    [axes] = DRAWINGS[name](figure(diverged, name), {}).axes
     assert "1 diverged seed left out" in axes.get_title()
     assert len(axes.get_lines()) > 0
 
 
-@pytest.mark.parametrize("name", list(DRAWINGS))
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_setting_of_which_all_runs_diverged_is_an_empty_panel(made, name):
     for run in made.register():
         if run.kind == "training":
             made.end(run, "diverged")
     results = made.publish()
-    [axes] = DRAWINGS[name](figure(results, name)).axes
+    [axes] = DRAWINGS[name](figure(results, name), {}).axes
     assert "2 diverged seeds left out" in axes.get_title()
     assert sum(len(line.get_xdata()) for line in axes.get_lines()) == 0
     assert [row["holds"] for row in claim(results, "07_as_printed")] == [None]
@@ -374,7 +374,8 @@ def test_a_target_beyond_the_probed_ones_decides_nothing(made):
 def test_every_figure_has_a_drawing_and_every_question_its_notes():
     figures = [read_question(path) for path in question_files(REPORTS / "figures")]
     claims = [read_question(path) for path in question_files(REPORTS / "claims")]
-    assert {question.name for question in figures} == set(DRAWINGS)
+    assert {question.name for question in figures} == set(FIGURES)
+    assert all(question.notes.get("drawing", question.name) in DRAWINGS for question in figures)
     assert {question.name for question in claims} == set(CLAIMS)
     assert all("title" in question.notes for question in figures)
     assert all("claim" in question.notes for question in claims)
@@ -449,7 +450,7 @@ def test_what_cannot_be_answered_leaves_the_rest(two_seeds, tmp_path):
     shutil.copyfile(REPORTS / "figures" / "kernel_rotation.sql", reports / "figures" / "a_foreign.sql")
     (reports / "claims" / "01_wrong.sql").write_text("-- study: kernel_rotation\nSELECT nothing_of_that_name")
     lines = write_report(two_seeds, reports, tmp_path / "report")
-    assert any("a_foreign.sql: left out: figure a_foreign: no drawing has this name" in line for line in lines)
+    assert any("a_foreign.sql: left out: figure a_foreign: there is no drawing" in line for line in lines)
     assert any("01_wrong.sql: left out: " in line and "nothing_of_that_name" in line for line in lines)
     page = (tmp_path / "report" / "report.md").read_text()
     assert "![kernel_rotation](kernel_rotation.png)" in page
@@ -482,7 +483,7 @@ def _rotation_row(target, j):
 
 def test_kernel_rotation_draws_what_the_rows_say():
     rows = [_rotation_row(target, j) for target in (2, 3) for j in (1, 2, 3)]
-    first, second = (axes for axes in kernel_rotation.draw(rows).axes if axes.get_visible())
+    first, second = (axes for axes in kernel_rotation.draw(rows, {}).axes if axes.get_visible())
     assert "φ$_{2}$" in first.get_title()
     assert "φ$_{3}$" in second.get_title()
     start, end = first.get_lines()[:2]
@@ -503,13 +504,13 @@ def _concentration_rows(network, kind, target):
 def test_energy_concentration_gives_one_colour_to_one_target_in_all_panels():
     curves = [("mlp", "column", "column"), ("mlp", "binary_classes", "classes"), ("lenet", "binary_classes", "classes")]
     rows = [row for curve in curves for row in _concentration_rows(*curve)]
-    mlp, lenet = energy_concentration.draw(rows).axes
+    mlp, lenet = energy_concentration.draw(rows, {}).axes
     assert mlp.get_lines()[1].get_color() == lenet.get_lines()[0].get_color() != mlp.get_lines()[0].get_color()
 
 
 def test_energy_concentration_names_targets_in_full_where_they_look_alike():
     rows = [row for seed in (1, 2) for row in _concentration_rows("mlp", "random_labels", f"task seed {seed}")]
-    [legend] = energy_concentration.draw(rows).legends
+    [legend] = energy_concentration.draw(rows, {}).legends
     assert [text.get_text() for text in legend.get_texts()] == [
         "random labels, K = 10, task seed 1",
         "random labels, K = 10, task seed 2",

@@ -1,0 +1,92 @@
+"""Curves over one axis, which is what most figures are: everything comes from the rows and the notes of a query."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from linstudy.report.panels import column, groups, seeds_note, title
+from linstudy.report.question import Rows
+from linstudy.report.style import LINES
+
+TITLE_WIDTH = 40
+"""Characters over a panel."""
+
+ACROSS = 3
+"""Panels in a line where there is one quantity."""
+
+REQUIRED = ("line", "x", "y")
+"""Columns of the rows that are drawn, beside those of every question."""
+
+
+def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
+    """A panel for each network and each `facet`, in it a curve y(x) for each `line`.
+
+    Args:
+        rows: With `line`, `x` and `y`; the band from `low` to `high`, a `facet` that names another y axis, and
+            `hollow`, true for points that are bounds of what was not reached, where there are such columns. A row
+            without x is a dashed line across its panel.
+        notes: `x` and `y` are the names of the axes; `scale` lists those that are logarithmic: `log x, log y`.
+    """
+    panels, facets = groups(rows, _network), groups(rows, _facet)
+    known = [(network, facet) for network in panels for facet in facets]
+    across = len(facets) if len(facets) > 1 else min(len(panels), ACROSS)
+    down = -(-len(known) // across)
+    figure = Figure(figsize=(3.1 * across + 0.4, 2.7 * down + 0.5), layout="constrained")
+    axes = figure.subplots(down, across, squeeze=False, sharey="col" if len(facets) > 1 else "all")
+    colours = _colours(rows)
+    for panel, (network, facet) in zip(axes.flat, known, strict=False):
+        shown = [row for row in panels[network] if _facet(row) == facet]
+        for line, points in groups(shown, lambda row: row["line"]).items():
+            _curve(panel, points, colours[line])
+        panel.set(xlabel=notes.get("x", "x"), **_scales(notes, facet))
+        panel.set_title(title(panels[network][0], ", ".join(network[2:]), TITLE_WIDTH) + seeds_note(shown), fontsize=8)
+        if len(facets) > 1 or panel.get_subplotspec().is_first_col():
+            panel.set_ylabel(facet or notes.get("y", "y"))
+    for panel in axes.flat[len(known) :]:
+        panel.set_visible(False)
+    handles = [Line2D([], [], marker=".", color=colour, label=line) for line, colour in colours.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 2 * across))
+    return figure
+
+
+def _network(row: dict[str, Any]) -> tuple[str, ...]:
+    """What a row's panel is of, beside its facet: all that is neither an axis nor a line of the figure."""
+    setting = row["setting"]
+    return row["study"], row["variant"], *(words for name in ("network", "target") if (words := setting[name]))
+
+
+def _facet(row: dict[str, Any]) -> str:
+    return row.get("facet") or ""
+
+
+def _colours(rows: Rows) -> dict[str, str]:
+    """One for each line, the same in all panels and, for the lines that many figures have, in all figures."""
+    names = list(groups(rows, lambda row: row["line"]))
+    others = [name for name in names if name not in LINES]
+    return {name: LINES.get(name) or f"C{2 + others.index(name) % 8}" for name in names}
+
+
+def _scales(notes: Mapping[str, str], facet: str) -> dict[str, str]:
+    """The logarithmic axes: `log x`, `log y`, or `log FACET` for the y axis of one facet."""
+    wanted = {word.strip() for word in notes.get("scale", "").split(",")}
+    log_y = bool({"log y", f"log {facet}"} & wanted)
+    return {"xscale": "log" if "log x" in wanted else "linear", "yscale": "log" if log_y else "linear"}
+
+
+def _curve(panel: Axes, points: Rows, colour: str) -> None:
+    points = [row for row in points if row["seeds"] and row["y"] is not None]
+    for row in points:
+        if row["x"] is None:
+            panel.axhline(row["y"], color=colour, linestyle="--", linewidth=1)
+    points = sorted((row for row in points if row["x"] is not None), key=lambda row: row["x"])
+    x, y = column(points, "x"), column(points, "y")
+    panel.plot(x, y, color=colour, linewidth=1.2)
+    for hollow in (False, True):
+        chosen = [row for row in points if bool(row.get("hollow")) is hollow]
+        face = "white" if hollow else colour
+        panel.plot(column(chosen, "x"), column(chosen, "y"), "o", markersize=3.5, color=colour, markerfacecolor=face)
+    if points and points[0].get("low") is not None:
+        panel.fill_between(x, column(points, "low"), column(points, "high"), color=colour, alpha=0.2, linewidth=0)
