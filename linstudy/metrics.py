@@ -85,5 +85,6 @@ SINGULAR_VALUES = Metric(
     "vector",
     "σ_j of the mixed derivative ∇²_{θ,x} f, decreasing; σ_j² is the alignment of the j-th NAD",
 )
+NAD = Metric("nad", "1", "vector", "the NAD v_j, of length 1, its inputs flattened; label: j, of the first ten")
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in list(globals().values()) if isinstance(metric, Metric)}

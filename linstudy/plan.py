@@ -20,7 +20,7 @@ from linstudy.spec.run import NadsRun, ProbeRun, RunSpec, SpectrumRun, TrainingR
 from linstudy.spec.study import Point
 from linstudy.spec.train import in_function_space
 
-NUMERICS = {"spectrum": 4, "nads": 2, "training": 4, "probe": 4}
+NUMERICS = {"spectrum": 4, "nads": 3, "training": 4, "probe": 4}
 """Bumped for a kind of run when its results, or a default of its specs, change."""
 
 Identify = Callable[[str, Spec], str | Mapping[str, str]]
@@ -161,7 +161,8 @@ class _Planner:
             raise LinstudyError(
                 f"nads: the shape of {point.data.kind} inputs is not known. Write data: {{kind: gaussian}}"
             )
-        spec = NadsRun(kind="nads", model=point.model, shape=shape, seed=point.seed)
+        data = point.data if point.nads.at == "data" else None
+        spec = NadsRun(kind="nads", model=point.model, shape=shape, seed=point.seed, nads=point.nads, data=data)
         return self.plan.add(self._run(spec, []))
 
     def _needs(self, point: Point, kinds: Iterable[str]) -> list[Need]:

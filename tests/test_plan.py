@@ -163,8 +163,8 @@ GOLDEN = [
     "d6af5a073b9e4ca0",  # training
     "60e9b162feeb71f2",  # training
     "593f019102154f17",  # probe
-    "8e9a0527a071e66a",  # nads
-    "b095979fc646d0f0",  # training
+    "a9bcd429a83b4e89",  # nads
+    "3d9c71ca1b116b3c",  # training
 ]
 
 
@@ -521,3 +521,11 @@ def test_runs_that_differ_in_their_seed_alone_share_a_setting():
 )
 def test_any_other_field_makes_another_setting(path, value):
     assert list(settings(BASE).values())[-1] != list(settings(changed(path, value)).values())[-1]
+
+
+def test_nads_over_the_data_are_those_of_the_data_and_of_so_many_samples():
+    over = changed("nads", {"at": "data"}, NAD_POINT)
+    assert ids(over)["nads"] != ids(NAD_POINT)["nads"]
+    assert ids(over)["nads"] != ids(changed("data.seed", 7, over))["nads"]
+    assert ids(over)["nads"] == ids(changed("task.index", 2, over))["nads"]
+    assert ids(over)["nads"] != ids(changed("nads.samples", 7, over))["nads"]

@@ -28,7 +28,8 @@ def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
         rows: With `line`, `x` and `y`; the band from `low` to `high`, a `facet` that names another y axis, and
             `hollow`, true for points that are bounds of what was not reached, where there are such columns. A row
             without x is a dashed line across its panel.
-        notes: `x` and `y` are the names of the axes; `scale` lists those that are logarithmic: `log x, log y`.
+        notes: `x` and `y` are the names of the axes; `scale` lists those that are not linear: `log x, log y`,
+            `symlog x` where there is a 0, and `log FACET`.
     """
     panels, facets = groups(rows, _network), groups(rows, _facet)
     known = [(network, facet) for network in panels for facet in facets]
@@ -70,10 +71,10 @@ def _colours(rows: Rows) -> dict[str, str]:
 
 
 def _scales(notes: Mapping[str, str], facet: str) -> dict[str, str]:
-    """The logarithmic axes: `log x`, `log y`, or `log FACET` for the y axis of one facet."""
-    wanted = {word.strip() for word in notes.get("scale", "").split(",")}
-    log_y = bool({"log y", f"log {facet}"} & wanted)
-    return {"xscale": "log" if "log x" in wanted else "linear", "yscale": "log" if log_y else "linear"}
+    """What is not linear, as `kind x`, `kind y`, or `kind FACET` for the y axis of one facet."""
+    words = [word.strip().partition(" ") for word in notes.get("scale", "").split(",") if word.strip()]
+    kinds = {axis: kind for kind, _, axis in words}
+    return {"xscale": kinds.get("x", "linear"), "yscale": kinds.get("y") or kinds.get(facet, "linear")}
 
 
 def _curve(panel: Axes, points: Rows, colour: str) -> None:

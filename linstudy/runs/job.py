@@ -12,7 +12,7 @@ from linstudy.facts import Artifact, Fact, Fingerprint
 from linstudy.history import Leg
 from linstudy.resources import Resources
 from linstudy.spec.errors import LinstudyError
-from linstudy.spec.run import NadsRun, RunSpec
+from linstudy.spec.run import RunSpec
 
 Arrays = Mapping[str, np.ndarray]
 ArtifactKey = tuple[str, str, int | None]
@@ -94,8 +94,8 @@ class Job:
         Raises:
             LinstudyError: If its arrays are not those that the runs it needs had loaded.
         """
-        assert not isinstance(self.spec, NadsRun)
         spec: Any = self.spec.data
+        assert spec is not None, "NADs at the origin have no data"
         key = (spec.model_dump_json(), self.places)
         data = self.resources.cache.of("dataset", key, lambda: load(spec, self.places))
         for role, known in self.fingerprints.items():

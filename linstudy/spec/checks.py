@@ -28,6 +28,7 @@ def point_problems(point: Point, sizes: Sizes) -> Iterator[Problem]:
     samples = train + test if train is not None and test is not None else None
     yield from _data(point, sizes)
     yield from _spectrum(point, samples)
+    yield from _nads(point, train)
     yield from _task(point, samples)
     yield from _linearize(point)
     yield from _labels(point)
@@ -86,6 +87,12 @@ def _task(point: Point, samples: int | None) -> Iterator[Problem]:
             f"{task.kind} needs classes, and gaussian data has none. "
             "Use the task nad, linear_predictor, random_labels, eigenfunction or column",
         )
+
+
+def _nads(point: Point, train: int | None) -> Iterator[Problem]:
+    asked = point.nads.samples
+    if asked is not None and train is not None and asked > train:
+        yield Problem(("nads", "samples"), f"{asked} of {train} training samples. Allowed: 1 to {train}")
 
 
 def _linearize(point: Point) -> Iterator[Problem]:

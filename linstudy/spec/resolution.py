@@ -5,6 +5,7 @@ from typing import Any
 
 from linstudy.spec.base import Spec
 from linstudy.spec.data import DataForm
+from linstudy.spec.nads import DEFAULT_SAMPLES, Nads
 from linstudy.spec.probe import AlignmentProbe, GramProbe
 from linstudy.spec.spectrum import Spectrum
 from linstudy.spec.study import Point
@@ -50,6 +51,13 @@ def _(part: Train, point: Point, form: DataForm) -> dict[str, Any]:
 @_meaning.register
 def _(part: Spectrum, point: Point, form: DataForm) -> dict[str, Any]:
     return {"top": part.kept(form.samples)}
+
+
+@_meaning.register
+def _(part: Nads, point: Point, form: DataForm) -> dict[str, Any]:
+    if part.at == "origin" or part.samples is not None:
+        return {}
+    return {"samples": DEFAULT_SAMPLES if form.train is None else min(DEFAULT_SAMPLES, form.train)}
 
 
 @_meaning.register

@@ -7,6 +7,7 @@ from pydantic import Field
 from linstudy.spec.base import Spec
 from linstudy.spec.data import Data
 from linstudy.spec.model import Model
+from linstudy.spec.nads import Nads
 from linstudy.spec.probe import AnyProbe
 from linstudy.spec.spectrum import Spectrum
 from linstudy.spec.task import Task
@@ -30,12 +31,18 @@ class SpectrumRun(Spec):
 
 
 class NadsRun(Spec):
-    """The neural anisotropy directions at the origin, at initialization: those of a model on inputs of a shape."""
+    """The neural anisotropy directions at initialization: those of a model on inputs of a shape.
+
+    Attributes:
+        data: The data over which they are averaged; None if they are those at the origin.
+    """
 
     kind: Literal["nads"]
     model: Model
     shape: tuple[int, ...]
     seed: int
+    nads: Nads = Nads()
+    data: Data | None = None
 
 
 class TrainingRun(Spec):

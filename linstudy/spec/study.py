@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, JsonValue, TypeAdapter
 from linstudy.spec.base import Spec
 from linstudy.spec.data import Data
 from linstudy.spec.model import Model
+from linstudy.spec.nads import Nads
 from linstudy.spec.probe import AnyProbe
 from linstudy.spec.spectrum import Spectrum
 from linstudy.spec.task import BinaryClassesTask, Task
@@ -33,6 +34,7 @@ class Point(Spec):
     task: Task = BinaryClassesTask(kind="binary_classes")
     train: Train = Train()
     spectrum: Spectrum = Spectrum()
+    nads: Nads = Nads()
     probes: tuple[AnyProbe, ...] = ()
     seed: Seed = 0
 

@@ -190,7 +190,8 @@ def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
     own = "WHERE database_name = 'ledger' AND NOT internal"
     found = connection.execute(
         f"SELECT 'VIEW', view_name FROM duckdb_views() {own} "
-        f"UNION SELECT 'MACRO TABLE', function_name FROM duckdb_functions() {own}"
+        "UNION SELECT CASE function_type WHEN 'macro' THEN 'MACRO' ELSE 'MACRO TABLE' END, function_name "
+        f"FROM duckdb_functions() {own}"
     ).fetchall()
     for kind, name in found:
         connection.execute(f"DROP {kind} {identifier(name)}")

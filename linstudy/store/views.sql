@@ -73,3 +73,66 @@ LEFT JOIN (
     GROUP BY run_id
 ) AS turn USING (run_id)
 WHERE probe_kind = 'alignment' AND task_kind = 'eigenfunction';
+
+-- Half of the 95 % interval of a mean, by Student's t; NULL for one value. Beyond ten values the quantile is a series
+-- (Abramowitz and Stegun 26.7.5), which is within 0.2 % there.
+CREATE MACRO half_width(value) AS coalesce(
+    [NULL, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262][count(value)],
+    1.96 + 2.372 / (count(value) - 1) + 2.823 / (count(value) - 1) ^ 2
+) * stddev_samp(value) / sqrt(count(value));
+
+-- Kendall's τ of a group: the share of pairs of which y rises with x, less the share of which it falls. Pairs of equal
+-- numbers count as neither. NULL for fewer than two.
+CREATE MACRO kendall(x, y) AS list_avg(list_transform(
+    flatten(list_transform(range(count(x)), lambda i: list_transform(range(i), lambda k: [i + 1, k + 1]))),
+    lambda pair: sign(list(x ORDER BY x, y)[pair[1]] - list(x ORDER BY x, y)[pair[2]])
+        * sign(list(y ORDER BY x, y)[pair[1]] - list(y ORDER BY x, y)[pair[2]])
+));
+
+-- Every training of at least one epoch, with its last numbers: NULL until it is done, and where it diverged. `line` is the
+-- network or which linearization of it, `steps` how many it made, `anchor_epoch` how many epochs of the network lie before
+-- a linearization. Trainings of one `family` differ in nothing but task, seed, epochs and `line`.
+CREATE VIEW trainings AS
+SELECT
+    runs.*,
+    concat_ws(
+        ' ',
+        CASE WHEN train_linearize_centred THEN 'centred' END,
+        CASE WHEN train_linearize IS NULL THEN 'network' ELSE 'linearization' END,
+        CASE WHEN train_linearize_at_epoch > 0 THEN 'after ' || train_linearize_at_epoch || ' epochs' END
+    ) AS line,
+    CASE WHEN train_linearize IS NOT NULL THEN coalesce(train_linearize_at_epoch, 0) END AS anchor_epoch,
+    md5(json_merge_patch(
+        run.spec, '{"seed": null, "task": null, "train": {"epochs": null, "linearize": null}}'
+    )) AS family,
+    steps,
+    last.* EXCLUDE (run_id, status)
+FROM runs
+JOIN run USING (run_id)
+LEFT JOIN (FROM final WHERE status = 'done') AS last USING (run_id)
+LEFT JOIN (SELECT run_id, max(step) AS steps FROM metric GROUP BY run_id) USING (run_id)
+WHERE runs.kind = 'training' AND train_epochs > 0;
+
+-- The settings of each study's trainings: means and ranges over their seeds that are done. Where a loss of 0.01 was not
+-- reached, `steps_to_fit` counts all steps that were made, and `fitted` is less than `seeds`.
+CREATE VIEW averages AS
+SELECT
+    study, variant, min(position) AS position, setting_id, line, anchor_epoch,
+    data_kind, data_train, model_kind, task_kind, task_index,
+    count(*) FILTER (status = 'done') AS seeds,
+    count(*) FILTER (diverged) AS diverged,
+    avg(test_accuracy) AS test_accuracy,
+    min(test_accuracy) AS test_accuracy_min,
+    max(test_accuracy) AS test_accuracy_max,
+    count(steps_to_fit) AS fitted,
+    avg(coalesce(steps_to_fit, steps)) FILTER (status = 'done') AS steps_to_fit,
+    min(coalesce(steps_to_fit, steps)) FILTER (status = 'done') AS steps_to_fit_min,
+    max(coalesce(steps_to_fit, steps)) FILTER (status = 'done') AS steps_to_fit_max,
+    avg(distance_l2) AS distance_l2,
+    min(distance_l2) AS distance_l2_min,
+    max(distance_l2) AS distance_l2_max,
+    avg(distance_cosine) AS distance_cosine,
+    min(distance_cosine) AS distance_cosine_min,
+    max(distance_cosine) AS distance_cosine_max
+FROM study_run JOIN trainings USING (run_id)
+GROUP BY ALL;

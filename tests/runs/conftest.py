@@ -36,9 +36,10 @@ class Told:
         """The ids of the runs of a kind, in the order of the plan."""
         return [run_id for run_id, run in self.plan.runs.items() if run.kind == kind]
 
-    def values(self, run_id, metric, split=None):
+    def values(self, run_id, metric, split=None, label=""):
         """The values of a metric by epoch, each of which must be stored once."""
         rows = [row for row in self.rows[run_id] if row.metric is metric and split in (None, row.split)]
+        rows = [row for row in rows if row.label == label]
         assert len({row.epoch for row in rows}) == len(rows)
         return {row.epoch: row.value if isinstance(row, Number) else row.values for row in rows}
 

@@ -62,12 +62,13 @@ def summary(value):
 def numbers(study, found, kind):
     """What the runs of a kind measured, by study, run, metric, split and epoch."""
     return {
-        f"{study} {position} {metric.name} {split or '-'} {'-' if epoch is None else epoch}": summary(value)
+        f"{study} {position} {metric.name}{label} {split or '-'} {'-' if epoch is None else epoch}": summary(value)
         for position, run_id in enumerate(found.of(kind))
         for metric in METRICS.values()
         if metric not in ROUNDING
+        for label in ("", "1", "2")
         for split in ("", "train", "test", "train_running")
-        for epoch, value in found.values(run_id, metric, split).items()
+        for epoch, value in found.values(run_id, metric, split, label).items()
     }
 
 

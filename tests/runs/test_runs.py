@@ -8,10 +8,13 @@ import re
 import tempfile
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg
+from jax.flatten_util import ravel_pytree
 from tolerance import assert_close
 
 from linstudy import metrics
@@ -323,9 +326,36 @@ train: {epochs: 20, batch_size: 16}
     [nads], [training] = found.of("nads"), found.of("training")
     directions = found.arrays(nads, "nads")["directions"]
     assert_close(directions @ directions.T, np.eye(9))
+    for j in range(1, 10):
+        assert_close(found.values(nads, metrics.NAD, label=str(j))[None], directions[j - 1])
     values = found.values(nads, metrics.SINGULAR_VALUES)[None]
     assert (np.diff(values) <= 0).all()
     assert found.values(training, metrics.ACCURACY, "train")[20] > 0.9  # the easiest of linear predictors
+
+
+def test_nads_over_the_data_are_those_of_the_mean_mixed_derivative(told):
+    """The oracle: the mixed derivative by two loops of dense differentiation, and SciPy's SVD."""
+    found = told(
+        """
+study: nads
+data: {kind: gaussian, shape: [4], train: 12, test: 4}
+model: {kind: mlp, hidden: [5], activation: gelu}
+task: {kind: nad, index: 1}
+nads: {at: data, samples: 7}
+train: {epochs: 0}
+"""
+    )
+    [nads] = found.of("nads")
+    with jax.enable_x64(True):
+        model = freeze(*make_network(MlpModel(kind="mlp", hidden=(5,), activation="gelu"), (4,), 0))
+        params, static = eqx.partition(jax.tree.map(lambda leaf: leaf.astype(float), model), eqx.is_inexact_array)
+        flat, restore = ravel_pytree(params)
+        draws = load(GaussianData(kind="gaussian", shape=(4,), train=12, test=4)).train_inputs[:7]
+        mixed = jax.jacfwd(jax.grad(lambda flat, x: eqx.combine(restore(flat), static)(x)), argnums=1)
+        mean = sum(mixed(flat, x.astype(float)) for x in draws) / 7
+    _, values, rows = scipy.linalg.svd(np.asarray(mean), full_matrices=False)
+    assert_close(found.values(nads, metrics.SINGULAR_VALUES)[None], values)
+    assert_close(np.abs(np.sum(rows * found.arrays(nads, "nads")["directions"], axis=1)), np.ones(4))
 
 
 @pytest.mark.usefixtures("neural_tangents")

@@ -9,7 +9,7 @@ DATA = "digits, mnist, fashion_mnist, cifar10, cifar100, image_folder, npz, gaus
 TASKS = "binary_classes, eigenfunction, nad, linear_predictor, random_labels, column"
 PROBES = "alignment, energy_concentration, spectrum_summary, rkhs_norm"
 TRAIN = "epochs, optimizer, schedule, batch_size, linearize, precision"
-POINT = "data, model, task, train, spectrum, probes"
+POINT = "data, model, task, train, spectrum, nads, probes"
 FRAME = "title, seeds, sweep, zip, include, exclude"
 GAUSSIAN = "study: a\ndata: {kind: gaussian}\nmodel: {kind: mlp}\n"
 KEYS = f"study, {FRAME}, profiles, {POINT}"
@@ -495,7 +495,7 @@ def test_trainings_and_probes_are_counted(error):
 def test_large_values_in_many_points_are_counted(error):
     direction = f"task: {{kind: linear_predictor, direction: {[1.0] * 3000}}}\n"
     assert error(f"{direction}sweep: {{data.seed: {list(range(4000))}}}\n", head=GAUSSIAN) == (
-        "a.yaml:5:1  sweep: 4,000 points of 3,012 values each, entries of exclude counted. "
+        "a.yaml:5:1  sweep: 4,000 points of 3,013 values each, entries of exclude counted. "
         "Allowed: 1,000,000 values in all"
     )
 

@@ -1,0 +1,13 @@
+-- title: Test accuracy on the labels sign φⱼ against the index j, with Adam; dashed: the two-class labels (Fig. 11)
+-- study: eigenfunctions_adam
+-- along: task, train_epochs, train_linearize
+-- drawing: lines
+-- x: index j of the eigenfunction φⱼ
+-- y: test accuracy (mean and range of seeds)
+-- scale: log x
+SELECT
+    study, variant, position, setting_id, seeds, diverged, line,
+    task_index AS x, test_accuracy AS y, test_accuracy_min AS low, test_accuracy_max AS high
+FROM averages
+WHERE line IN ('network', 'linearization') AND seeds + diverged > 0
+ORDER BY study, variant, position
