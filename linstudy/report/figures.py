@@ -8,7 +8,7 @@ from traceback import extract_tb
 import matplotlib
 from matplotlib.figure import Figure
 
-from linstudy.report import energy_concentration, kernel_rotation, lines
+from linstudy.report import energy_concentration, images, kernel_rotation, lines
 from linstudy.report.question import Question, Rows, open_results, read_question
 from linstudy.report.style import STYLE
 from linstudy.spec.errors import LinstudyError
@@ -18,6 +18,7 @@ Drawing = Callable[[Rows, Mapping[str, str]], Figure]
 
 DRAWINGS: dict[str, Drawing] = {
     "energy_concentration": energy_concentration.draw,
+    "images": images.draw,
     "kernel_rotation": kernel_rotation.draw,
     "lines": lines.draw,
 }
@@ -84,6 +85,6 @@ def _own(path: Path) -> Drawing:
         spec.loader.exec_module(module)
     except Exception as error:
         raise LinstudyError(f"{path}: {type(error).__name__}: {error}") from error
-    if not callable(found := getattr(module, "draw", None)):
+    if not callable(getattr(module, "draw", None)):
         raise LinstudyError(f"{path}: it has no function draw(rows, notes) that returns a matplotlib Figure")
-    return found
+    return module.draw

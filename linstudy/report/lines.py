@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from linstudy.report.panels import column, groups, seeds_note, title
 from linstudy.report.question import Rows
@@ -43,6 +44,7 @@ def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
         for line, points in groups(shown, lambda row: row["line"]).items():
             _curve(panel, points, colours[line])
         panel.set(xlabel=notes.get("x", "x"), **_scales(notes, facet))
+        _ticks(panel)
         panel.set_title(title(panels[network][0], ", ".join(network[2:]), TITLE_WIDTH) + seeds_note(shown), fontsize=8)
         if len(facets) > 1 or panel.get_subplotspec().is_first_col():
             panel.set_ylabel(facet or notes.get("y", "y"))
@@ -75,6 +77,15 @@ def _scales(notes: Mapping[str, str], facet: str) -> dict[str, str]:
     words = [word.strip().partition(" ") for word in notes.get("scale", "").split(",") if word.strip()]
     kinds = {axis: kind for kind, _, axis in words}
     return {"xscale": kinds.get("x", "linear"), "yscale": kinds.get("y") or kinds.get(facet, "linear")}
+
+
+def _ticks(panel: Axes) -> None:
+    """1, 2 and 5 of each power of ten: many of these axes span less than two."""
+    for axis in (panel.xaxis, panel.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
 
 
 def _curve(panel: Axes, points: Rows, colour: str) -> None:

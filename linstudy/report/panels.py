@@ -27,7 +27,7 @@ def network_of(row: dict[str, Any]) -> tuple[str, str, str]:
 
 def title(row: dict[str, Any], differences: str, width: int) -> str:
     """The kinds of a setting's model and data, then its differences; the variant of its study, cut short."""
-    kinds = [row["setting"][name] for name in ("model_kind", "data_kind")]
+    kinds = [kind for name in ("model_kind", "data_kind") if (kind := row["setting"][name])]
     words = [word.replace(" ", "\N{NO-BREAK SPACE}") for word in differences.split(", ") if word not in ("", *kinds)]
     variant = f" [{shorten(row['variant'], 24, placeholder='…')}]" if row["variant"] else ""
     return fill(", ".join([*kinds, *words]) + variant, width)

@@ -91,7 +91,7 @@ CREATE MACRO kendall(x, y) AS list_avg(list_transform(
 
 -- Every training of at least one epoch, with its last numbers: NULL until it is done, and where it diverged. `line` is the
 -- network or which linearization of it, `steps` how many it made, `anchor_epoch` how many epochs of the network lie before
--- a linearization. Trainings of one `family` differ in nothing but task, seed, epochs and `line`.
+-- a linearization. Trainings of one `family` differ in nothing but task, seed, epochs and `line`; `task` tells tasks apart.
 CREATE VIEW trainings AS
 SELECT
     runs.*,
@@ -105,6 +105,7 @@ SELECT
     md5(json_merge_patch(
         run.spec, '{"seed": null, "task": null, "train": {"epochs": null, "linearize": null}}'
     )) AS family,
+    md5(json_extract(run.spec, '/task')) AS task,
     steps,
     last.* EXCLUDE (run_id, status)
 FROM runs
@@ -136,3 +137,14 @@ SELECT
     max(distance_cosine) AS distance_cosine_max
 FROM study_run JOIN trainings USING (run_id)
 GROUP BY ALL;
+
+-- Each network beside its linearization at initialization: one task, one seed, as many epochs. `advantage` is the network's
+-- test accuracy less the linearization's; NULL until both are done, and where one diverged.
+CREATE VIEW comparisons AS
+SELECT
+    network.* REPLACE (network.diverged OR linear.diverged AS diverged),
+    linear.run_id AS linearization,
+    linear.test_accuracy AS linearization_accuracy,
+    network.test_accuracy - linear.test_accuracy AS advantage
+FROM trainings AS network JOIN trainings AS linear USING (family, task, seed, train_epochs)
+WHERE network.line = 'network' AND linear.line = 'linearization';

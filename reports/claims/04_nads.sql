@@ -1,0 +1,41 @@
+-- claim: 4. On linear predictors along the NADs accuracy falls with the index for CNNs, and the network is above its linearization (Fig. 4).
+-- study: nads
+-- along: task
+-- threshold: both of Kendall's τ are at most −½, and the network is ahead, in the mean of seeds and at the ends of the 95 % intervals; at least four indices
+-- tau_network: Kendall's τ of the index and the network's test accuracy, the mean of seeds
+-- tau_linearization: the same of its linearization
+-- ahead: test accuracy of the network less its linearization's, the mean over indices, and of that the mean of seeds
+-- low: the end of its 95 % interval over seeds, by Student's t; none for one seed
+WITH trends AS (
+    SELECT
+        study, variant, min(position) AS position, family, seed, min_by(setting_id, position) AS setting_id,
+        count(advantage) AS indices,
+        count(*) FILTER (diverged) AS diverged,
+        kendall(task_index, test_accuracy) AS tau_network,
+        kendall(task_index, linearization_accuracy) AS tau_linearization,
+        avg(advantage) AS ahead,
+        flatten(list([run_id, linearization]) FILTER (advantage IS NOT NULL)) AS runs
+    FROM study_run JOIN comparisons USING (run_id)
+    WHERE task_kind = 'nad' AND (advantage IS NOT NULL OR diverged)
+    GROUP BY ALL
+)
+SELECT
+    study, variant, min_by(setting_id, position) AS setting_id,
+    count(*) FILTER (indices >= 4) AS seeds,
+    sum(diverged)::BIGINT AS diverged,
+    avg(tau_network) AS tau_network,
+    avg(tau_linearization) AS tau_linearization,
+    avg(ahead) AS ahead,
+    avg(ahead) - half_width(ahead) AS low,
+    avg(ahead) + half_width(ahead) AS high,
+    CASE
+        WHEN min(indices) >= 4
+            THEN avg(tau_network) <= -0.5 AND avg(tau_network) + coalesce(half_width(tau_network), 0) < 0
+                AND avg(tau_linearization) <= -0.5
+                AND avg(tau_linearization) + coalesce(half_width(tau_linearization), 0) < 0
+                AND avg(ahead) - coalesce(half_width(ahead), 0) > 0
+    END AS holds,
+    flatten(list(runs)) AS runs
+FROM trends
+GROUP BY study, variant, family
+ORDER BY study, variant, min(position)

@@ -1,0 +1,291 @@
+"""Each claim about trainings, on rows that satisfy it, violate it, and are too few."""
+
+from pathlib import Path
+
+import pytest
+
+from linstudy import metrics
+from linstudy.data.kinds import form
+from linstudy.execute.planning import run_rows
+from linstudy.facts import Ending, Number, Report
+from linstudy.plan import make_plan
+from linstudy.report.question import open_results, read_question
+from linstudy.spec.points import load_study
+from linstudy.store.ledger import Ledger
+from linstudy.store.rows import StudyRow
+from linstudy.store.snapshot import publish
+from linstudy.store.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+LAST = 100
+
+EIGENFUNCTIONS = """
+study: NAME
+data: {kind: digits}
+model: {kind: mlp}
+train: {epochs: 100}
+seeds: [0, 1]
+sweep:
+  train.linearize: [null, {at: init}]
+  task:
+    - {kind: binary_classes}
+    - {kind: eigenfunction, index: 1}
+    - {kind: eigenfunction, index: 3}
+    - {kind: eigenfunction, index: 10}
+    - {kind: eigenfunction, index: 30}
+"""
+NADS = """
+study: nads
+data: {kind: gaussian, shape: [1, 8, 8]}
+model: {kind: lenet, activation: gelu}
+train: {epochs: 100}
+seeds: [0, 1]
+task: {kind: nad, index: 1}
+sweep: {train.linearize: [null, {at: init}], task.index: [1, 3, 10, 30]}
+"""
+SIZES = """
+study: sample_size
+data: {kind: digits}
+model: {kind: mlp}
+train: {epochs: 100}
+seeds: [0, 1]
+sweep: {train.linearize: [null, {at: init}], data.train: [50, 100, 200, 400]}
+"""
+PRETRAINED = """
+study: pretrained_kernel
+data: {kind: digits}
+model: {kind: lenet}
+train: {epochs: 100}
+seeds: [0, 1]
+sweep:
+  task: [{kind: eigenfunction, index: 20}, {kind: binary_classes}]
+  train.linearize:
+    - null
+    - {at: init}
+    - {at: {epoch: 1}}
+    - {at: {epoch: 5}}
+    - {at: {epoch: 100}, centred: true, batch_norm: initial}
+"""
+
+
+@pytest.fixture
+def decide(tmp_path):
+    """A function that gives the rows of a claim, of a study whose trainings measured what a function of a spec says.
+
+    It gives accuracy, steps, distance and loss, or the status of a training that has none.
+    """
+
+    def answer(claim, study, numbers):
+        path, workspace = tmp_path / "study.yaml", Workspace(tmp_path)
+        path.write_text(study)
+        loaded = load_study(path)
+        plan = make_plan(loaded.points, lambda part, spec: "", form)
+        ledger = Ledger.open(workspace)
+        ledger.register(StudyRow(loaded.name, "", "", study), run_rows(plan))
+        for run in plan.runs.values():
+            if run.kind == "training":
+                _tell(ledger, run.run_id, numbers(run.spec))
+        ledger.flush()
+        publish(ledger, workspace.results)
+        ledger.close()
+        with open_results(workspace.results) as ask_of:
+            question = read_question(ROOT / "reports" / "claims" / f"{claim}.sql")
+            return question.rows(ask_of(question), "holds")
+
+    return answer
+
+
+def _tell(ledger, run_id, measured):
+    attempt = ledger.begin(run_id, {"versions": {"linstudy": "1.2.3"}})
+    facts = [] if isinstance(measured, str) else list(_facts(**measured))
+    ledger.record(Report(attempt, (*facts, Ending(measured if isinstance(measured, str) else "done"))))
+
+
+def _facts(accuracy=0.5, steps=10.0, distance=1.0, loss=0.1):
+    yield Number(metrics.ACCURACY, accuracy, "test", LAST, step=1000)
+    yield Number(metrics.DISTANCE_L2, distance, "", LAST, step=1000)
+    for epoch in (0, 50, LAST):
+        yield Number(metrics.LOSS, loss if epoch else 0.7, "train", epoch, step=10 * epoch)
+    if steps is not None:
+        yield Number(metrics.STEPS_TO_FIT, steps)
+
+
+def is_linear(spec):
+    return spec.train.linearize is not None
+
+
+def place(spec):
+    """The position of a training's index, or size, among those of its study; −1 for the two-class labels."""
+    if spec.task.kind == "binary_classes" and spec.data.train in (50, 100, 200, 400):
+        return (50, 100, 200, 400).index(spec.data.train)
+    return -1 if spec.task.kind == "binary_classes" else (1, 3, 10, 20, 30).index(spec.task.index)
+
+
+def falling(spec):
+    """Accuracy falls with the index, linearizations are ahead by 0.1; steps and distance grow."""
+    ahead = 0.1 if is_linear(spec) else 0.0
+    where = place(spec)
+    return {"accuracy": 0.8 - 0.1 * where + ahead, "steps": 10.0 + where, "distance": 1.0 + where}
+
+
+def rising(spec):
+    """The reverse of all that."""
+    ahead = 0.1 if is_linear(spec) else 0.0
+    where = place(spec)
+    return {"accuracy": 0.4 + 0.1 * where - ahead, "steps": 10.0 - where, "distance": 5.0 - where}
+
+
+def few(spec):
+    """Three indices that are done, one that failed."""
+    return "failed" if place(spec) == 2 else falling(spec)
+
+
+def named(study):
+    return EIGENFUNCTIONS.replace("NAME", study)
+
+
+@pytest.mark.parametrize(("numbers", "holds"), [(falling, True), (rising, False), (few, None)])
+@pytest.mark.parametrize("claim", ["01_falls_with_j", "03_steps_and_distance"])
+def test_trends_over_the_index(decide, claim, numbers, holds):
+    rows = decide(claim, named("eigenfunctions"), numbers)
+    assert [(row["line"], row["holds"]) for row in rows] == [("network", holds), ("linearization", holds)]
+    assert {row["seeds"] for row in rows} == ({2} if holds is not None else {0})
+    assert {len(row["runs"]) for row in rows} == {8 if holds is not None else 6}
+
+
+@pytest.mark.parametrize(("numbers", "holds"), [(falling, True), (rising, False), (few, None)])
+def test_the_linearization_beats_the_network_on_eigenfunctions(decide, numbers, holds):
+    [row] = decide("02_eigenfunctions", named("eigenfunctions"), numbers)
+    assert row["holds"] is holds
+    assert row["ahead"] == pytest.approx(-0.1 if numbers is rising else 0.1)
+    assert (row["share"], row["diverged"]) == (0.0 if numbers is rising else 1.0, 0)
+
+
+@pytest.mark.parametrize(("numbers", "holds"), [(rising, True), (falling, False)])
+def test_the_network_beats_its_linearization_on_two_classes(decide, numbers, holds):
+    [row] = decide("02_two_classes", named("eigenfunctions"), numbers)
+    assert (row["seeds"], row["holds"], len(row["runs"])) == (2, holds, 4)
+    assert row["network"] - row["linearization"] == pytest.approx(row["ahead"])
+
+
+def test_no_run_decides_nothing(decide):
+    assert decide("02_two_classes", named("eigenfunctions"), lambda spec: "failed") == []
+
+
+def test_a_difference_that_changes_its_sign_with_the_seed_does_not_hold(decide):
+    """The mean of 0.05 and 0.01 is above 0, its 95 % interval for two seeds is ±0.25."""
+    seeds = {0: 0.05, 1: 0.01}
+    [row] = decide(
+        "02_two_classes",
+        named("eigenfunctions"),
+        lambda spec: {"accuracy": 0.5 if is_linear(spec) else 0.5 + seeds[spec.seed]},
+    )
+    assert (row["ahead"], row["holds"]) == (pytest.approx(0.03), False)
+    assert row["high"] - row["ahead"] == pytest.approx(12.706 * 0.02)
+
+
+def test_diverged_trainings_are_left_out_and_counted(decide):
+    [row] = decide(
+        "02_two_classes",
+        named("eigenfunctions"),
+        lambda spec: "diverged" if spec.seed == 1 and not is_linear(spec) else rising(spec),
+    )
+    assert (row["seeds"], row["diverged"], row["holds"], row["low"]) == (1, 1, True, None)
+
+
+@pytest.mark.parametrize("fitted", [(True, True), (False, False), (True, False)])
+def test_trainings_that_never_fit_come_last(decide, fitted):
+    """Those of the two largest indices do not reach the loss: an order is kept, but between these two."""
+    [network, _] = decide(
+        "03_steps_and_distance",
+        named("eigenfunctions"),
+        lambda spec: {**falling(spec), "steps": None if place(spec) >= 2 and not fitted[spec.seed] else place(spec)},
+    )
+    lost = 1 / 6  # of six pairs one counts as neither
+    assert network["tau_steps"] == pytest.approx(1 - lost * fitted.count(False) / 2)
+
+
+@pytest.mark.parametrize(("numbers", "holds"), [(falling, False), (rising, False), (few, None)])
+def test_nads_need_the_network_ahead(decide, numbers, holds):
+    [row] = decide("04_nads", NADS, numbers)
+    assert row["holds"] is holds
+
+
+def test_nads_whose_accuracy_falls_with_the_network_ahead(decide):
+    [row] = decide("04_nads", NADS, lambda spec: {"accuracy": 0.9 - 0.1 * place(spec) - 0.05 * is_linear(spec)})
+    assert (row["holds"], row["tau_network"], row["ahead"]) == (True, -1, pytest.approx(0.05))
+
+
+@pytest.mark.parametrize(
+    ("grows", "travels", "holds"), [(0.01, 1.0, True), (-0.01, 1.0, False), (0.01, -0.1, False), (None, 1.0, None)]
+)
+def test_the_advantage_grows_with_the_samples(decide, grows, travels, holds):
+    def numbers(spec):
+        if grows is None and place(spec) == 0:
+            return "failed"
+        ahead = 0.0 if is_linear(spec) else (grows or 0.01) * place(spec)
+        return {"accuracy": 0.6 + ahead, "distance": 2.0 + travels * place(spec)}
+
+    [row] = decide("05_sample_size", SIZES, numbers)
+    assert row["holds"] is holds
+
+
+def pretrained(spec, network, linear, kernel, falls=0.1):
+    """Losses and accuracies of the three trainings of Fig. 8, and accuracies that fall with the anchor's epoch."""
+    how = spec.train.linearize
+    if how is None:
+        return {"loss": network[0], "accuracy": network[1]}
+    if how.centred:
+        return {"loss": kernel[0], "accuracy": kernel[1]}
+    sign = falls if spec.task.kind == "eigenfunction" else -falls
+    return {"loss": linear[0], "accuracy": linear[1] - sign * (spec.train.anchor_epoch or 0)}
+
+
+@pytest.mark.parametrize(
+    ("network", "linear", "kernel", "holds"),
+    [
+        ((0.1, 0.6), (0.4, 0.9), (0.1, 0.62), True),
+        ((0.3, 0.6), (0.4, 0.9), (0.3, 0.62), False),  # no faster than the linearization
+        ((0.1, 0.6), (0.4, 0.9), (0.3, 0.62), False),  # the kernel is slow
+        ((0.1, 0.6), (0.4, 0.9), (0.1, 0.88), False),  # the kernel generalizes
+    ],
+)
+def test_the_kernel_of_the_trained_weights(decide, network, linear, kernel, holds):
+    [row] = decide("08_pretrained_kernel", PRETRAINED, lambda spec: pretrained(spec, network, linear, kernel))
+    assert (row["seeds"], row["holds"]) == (2, holds)
+    found = [row[f"{what}_{line}"] for what in ("loss", "test") for line in ("network", "linearization", "pretrained")]
+    assert found == pytest.approx([network[0], linear[0], kernel[0], network[1], linear[1], kernel[1]])
+
+
+def test_the_kernel_of_the_trained_weights_needs_all_three(decide):
+    def numbers(spec):
+        how = spec.train.linearize
+        return "failed" if how is not None and how.centred else {}
+
+    [row] = decide("08_pretrained_kernel", PRETRAINED, numbers)
+    assert (row["seeds"], row["holds"]) == (0, None)
+
+
+@pytest.mark.parametrize("claim", ["09_eigenfunction", "09_two_classes"])
+@pytest.mark.parametrize(("falls", "holds"), [(0.02, True), (-0.02, False)])
+def test_the_linearization_on_the_way(decide, claim, falls, holds):
+    three = (0.1, 0.6), (0.4, 0.8), (0.1, 0.6)
+    [row] = decide(claim, PRETRAINED, lambda spec: pretrained(spec, *three, falls=falls))
+    assert (row["seeds"], row["holds"]) == (2, holds)
+    assert abs(row["change"]) == pytest.approx(0.1)
+
+
+def test_the_index_where_the_curves_cross_is_found(decide):
+    def numbers(spec):
+        crossed = spec.task.kind == "eigenfunction" and spec.task.index == 30
+        ahead = (-0.05 if crossed else 0.1) if is_linear(spec) else 0.0
+        return {"accuracy": 0.8 - 0.1 * place(spec) + ahead}
+
+    [row] = decide("10_adam_and_mnist", named("eigenfunctions_mnist"), numbers)
+    assert (row["holds"], row["crossing"], row["tau_network"]) == (True, 30, -1)
+
+
+@pytest.mark.parametrize(("numbers", "holds"), [(falling, True), (rising, False), (few, None)])
+def test_adam_shows_the_same(decide, numbers, holds):
+    [row] = decide("10_adam_and_mnist", named("eigenfunctions_adam"), numbers)
+    assert (row["study"], row["holds"]) == ("eigenfunctions_adam", holds)
