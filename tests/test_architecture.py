@@ -245,7 +245,7 @@ def test_a_rooms_table_lists_the_kinds_that_can_be_written(module, table, words)
     [
         ("linstudy.models.source", "SOURCES", kinds(Model)),
         ("linstudy.tasks.source", "SOURCES", kinds(Task)),
-        ("linstudy.runs.spectrum", "INFINITE_WIDTH", kinds(Model)),
+        ("linstudy.models.infinite_width", "INFINITE_WIDTH", kinds(Model)),
         ("linstudy.runs.kinds", "TOGETHER", kinds(RunSpec)),
     ],
 )

@@ -13,7 +13,7 @@ from linstudy.spec.model import LenetModel
 
 
 class Lenet(eqx.Module):
-    """conv 5×5 6, pool, conv 5×5 16, pool, 120, 84, one logit."""
+    """conv 5×5 6, pool, conv 5×5 16, pool, 120, 84, one logit; or a multiple of all hidden widths."""
 
     convs: tuple[eqx.nn.Conv2d, eqx.nn.Conv2d]
     hidden: tuple[eqx.nn.Linear, eqx.nn.Linear]
@@ -38,10 +38,11 @@ def make(spec: LenetModel, input_shape: tuple[int, ...], key: PRNGKeyArray) -> L
         )
     channels, height, width = input_shape
     keys = jax.random.split(key, 5)
-    flat = 16 * (height // 4) * (width // 4)
+    first, second, third, fourth = (spec.widen * units for units in (6, 16, 120, 84))
+    flat = second * (height // 4) * (width // 4)
     return Lenet(
-        convs=(conv(channels, 6, 5, keys[0]), conv(6, 16, 5, keys[1])),
-        hidden=(linear(flat, 120, keys[2]), linear(120, 84, keys[3])),
-        last=linear(84, "scalar", keys[4]),
+        convs=(conv(channels, first, 5, keys[0]), conv(first, second, 5, keys[1])),
+        hidden=(linear(flat, third, keys[2]), linear(third, fourth, keys[3])),
+        last=linear(fourth, "scalar", keys[4]),
         activation=ACTIVATIONS[spec.activation],
     )

@@ -7,9 +7,12 @@ from functools import partial
 import numpy as np
 
 from linstudy.facts import Number, Vector
+from linstudy.models.infinite_width import infinite_width_kernel
 from linstudy.resources import Resources
+from linstudy.spec.model import Model
 from linstudy.spec.probe import GramProbe
 from linstudy.tangent import FrozenState, ntk_gram
+from linstudy.tangent.infinite_width import infinite_width_gram
 from linstudy.tangent.placement import default_budget
 from linstudy.tasks.labelled import Labelled, Needed
 
@@ -20,6 +23,7 @@ class Subject:
 
     Attributes:
         model: `model(x) -> logit`, batch norm frozen.
+        family: What it is one of.
         resources: The memory that it may take, and where what exceeds it goes.
         needed: The arrays of the runs that the probe needs, by role.
         report: Called with the fraction done; it may raise to stop.
@@ -27,6 +31,7 @@ class Subject:
     """
 
     model: FrozenState
+    family: Model
     data: Labelled
     resources: Resources
     needed: Needed
@@ -56,12 +61,26 @@ def gram_and_labels(probe: GramProbe, subject: Subject, dtype: np.dtype | None =
     samples = len(inputs)
     purpose = f"a full decomposition of the Gram of {samples:,} samples"
     subject.resources.require(samples**2 * probe.bytes_per_pair, purpose, "Write fewer, as in samples: 10000")
-    gram = ntk_gram(
+    room = subject.resources.array((samples, samples), dtype or inputs.dtype)
+    return KERNELS[probe.kernel](subject, inputs, room), labels
+
+
+def _empirical(subject: Subject, inputs: np.ndarray, room: np.ndarray) -> np.ndarray:
+    return ntk_gram(
         subject.model,
         inputs,
         memory_budget=subject.budget,
-        out=subject.resources.array((samples, samples), dtype or inputs.dtype),
+        out=room,
         progress=subject.report,
         chose=partial(subject.chose, "gram"),
     )
-    return gram, labels
+
+
+def _infinite_width(subject: Subject, inputs: np.ndarray, room: np.ndarray) -> np.ndarray:
+    return infinite_width_gram(infinite_width_kernel(subject.family), inputs, out=room, progress=subject.report)
+
+
+KERNELS: dict[str, Callable[[Subject, np.ndarray, np.ndarray], np.ndarray]] = {
+    "empirical": _empirical,
+    "infinite_width": _infinite_width,
+}

@@ -23,7 +23,7 @@ def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
     settings = groups(rows, lambda row: (row["study"], row["variant"], row["setting_id"]))
     across = max(len(drawn) for drawn in settings.values())
     figure = Figure(figsize=(0.95 * across + 0.8, 2.4 * len(settings)), layout="constrained")
-    parts = np.atleast_1d(figure.subfigures(len(settings), 1))
+    parts = figure.subfigures(len(settings), 1, squeeze=False)[:, 0]
     for part, drawn in zip(parts, settings.values(), strict=True):
         first = drawn[0]
         part.suptitle(title(first, first["setting"]["label"], TITLE_WIDTH), fontsize=8)

@@ -30,7 +30,7 @@ def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
             `hollow`, true for points that are bounds of what was not reached, where there are such columns. A row
             without x is a dashed line across its panel.
         notes: `x` and `y` are the names of the axes; `scale` lists those that are not linear: `log x, log y`,
-            `symlog x` where there is a 0, and `log FACET`.
+            `symlog x` where there is a 0, and `log FACET`. `style: points` leaves out the lines between them.
     """
     panels, facets = groups(rows, _network), groups(rows, _facet)
     known = [(network, facet) for network in panels for facet in facets]
@@ -42,8 +42,8 @@ def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
     for panel, (network, facet) in zip(axes.flat, known, strict=False):
         shown = [row for row in panels[network] if _facet(row) == facet]
         for line, points in groups(shown, lambda row: row["line"]).items():
-            _curve(panel, points, colours[line])
-        panel.set(xlabel=notes.get("x", "x"), **_scales(notes, facet))
+            _curve(panel, points, colours[line], joined=notes.get("style") != "points")
+        panel.set(xlabel=notes.get("x", "x"), **_scales(notes, facet, shown))
         _ticks(panel)
         panel.set_title(title(panels[network][0], ", ".join(network[2:]), TITLE_WIDTH) + seeds_note(shown), fontsize=8)
         if len(facets) > 1 or panel.get_subplotspec().is_first_col():
@@ -72,11 +72,13 @@ def _colours(rows: Rows) -> dict[str, str]:
     return {name: LINES.get(name) or f"C{2 + others.index(name) % 8}" for name in names}
 
 
-def _scales(notes: Mapping[str, str], facet: str) -> dict[str, str]:
-    """What is not linear, as `kind x`, `kind y`, or `kind FACET` for the y axis of one facet."""
+def _scales(notes: Mapping[str, str], facet: str, rows: Rows) -> dict[str, str]:
+    """What is not linear and has something to show: `kind x`, `kind y`, or `kind FACET` for the y axis of one facet."""
     words = [word.strip().partition(" ") for word in notes.get("scale", "").split(",") if word.strip()]
     kinds = {axis: kind for kind, _, axis in words}
-    return {"xscale": kinds.get("x", "linear"), "yscale": kinds.get("y") or kinds.get(facet, "linear")}
+    asked = {"x": kinds.get("x", "linear"), "y": kinds.get("y") or kinds.get(facet, "linear")}
+    shown = {axis: any(row[axis] is not None and row[axis] > 0 for row in rows) for axis in asked}
+    return {f"{axis}scale": kind if shown[axis] else "linear" for axis, kind in asked.items()}
 
 
 def _ticks(panel: Axes) -> None:
@@ -88,17 +90,22 @@ def _ticks(panel: Axes) -> None:
             axis.set_minor_formatter(NullFormatter())
 
 
-def _curve(panel: Axes, points: Rows, colour: str) -> None:
+def _curve(panel: Axes, points: Rows, colour: str, *, joined: bool) -> None:
     points = [row for row in points if row["seeds"] and row["y"] is not None]
     for row in points:
         if row["x"] is None:
             panel.axhline(row["y"], color=colour, linestyle="--", linewidth=1)
     points = sorted((row for row in points if row["x"] is not None), key=lambda row: row["x"])
     x, y = column(points, "x"), column(points, "y")
-    panel.plot(x, y, color=colour, linewidth=1.2)
+    if joined:
+        panel.plot(x, y, color=colour, linewidth=1.2)
     for hollow in (False, True):
         chosen = [row for row in points if bool(row.get("hollow")) is hollow]
         face = "white" if hollow else colour
         panel.plot(column(chosen, "x"), column(chosen, "y"), "o", markersize=3.5, color=colour, markerfacecolor=face)
     if points and points[0].get("low") is not None:
-        panel.fill_between(x, column(points, "low"), column(points, "high"), color=colour, alpha=0.2, linewidth=0)
+        low, high = column(points, "low"), column(points, "high")
+        if joined:
+            panel.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        else:
+            panel.vlines(x, low, high, color=colour, linewidth=0.8, alpha=0.6)

@@ -31,7 +31,8 @@ def run(job: Job) -> None:
             state = stored_state(arrays, model, statistics, spec.train, data)
             share = [(position + part) / len(epochs) for part in (0, 1)]
             report = progress_of(job, f"epoch {epoch}", *share)
-            subject = Subject(freeze(*with_state(model, state)), data, job.resources, job.needed, report, chose)
+            network = freeze(*with_state(model, state))
+            subject = Subject(network, spec.model, data, job.resources, job.needed, report, chose)
             found = PROBES[spec.probe.kind](spec.probe, subject)
             job.tell(*[_place(one, epoch, int(state.step), spec.probe.label) for one in found])
 

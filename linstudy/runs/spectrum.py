@@ -7,6 +7,7 @@ import numpy as np
 
 from linstudy import metrics
 from linstudy.facts import Method, Number, Vector
+from linstudy.models.infinite_width import infinite_width_kernel
 from linstudy.runs.context import IN_FILE, gram_room, inputs_of, progress_of
 from linstudy.runs.gram_file import GramFile, discard
 from linstudy.runs.job import Job
@@ -15,7 +16,8 @@ from linstudy.runs.precision import ROUNDING, precision
 from linstudy.spec.run import SpectrumRun
 from linstudy.spec.spectrum import BYTES_PER_PAIR
 from linstudy.spec.train import Precision
-from linstudy.tangent import Spectrum, freeze, infinite_width, ntk_gram, spectrum
+from linstudy.tangent import Spectrum, freeze, ntk_gram, spectrum
+from linstudy.tangent.infinite_width import infinite_width_gram
 from linstudy.tangent.placement import default_budget
 from linstudy.tangent.spectrum import is_full
 
@@ -46,9 +48,9 @@ def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
 
 
 def _infinite_width(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
-    kernel = INFINITE_WIDTH[spec.model.kind](spec.model)
+    kernel = infinite_width_kernel(spec.model)
     room = gram_room(job, (len(inputs), len(inputs)), inputs.dtype)
-    return infinite_width.infinite_width_gram(kernel, inputs, out=room, progress=_report(job))
+    return infinite_width_gram(kernel, inputs, out=room, progress=_report(job))
 
 
 def _report(job: Job) -> Callable[[float], None]:
@@ -56,11 +58,6 @@ def _report(job: Job) -> Callable[[float], None]:
 
 
 KERNELS: dict[str, Gram] = {"empirical": _empirical, "infinite_width": _infinite_width}
-
-INFINITE_WIDTH: dict[str, Callable] = {
-    "mlp": lambda model: infinite_width.mlp(model.hidden, model.activation),
-    "lenet": lambda model: infinite_width.lenet(model.activation),
-}
 
 
 def _require(job: Job, samples: int, top: int) -> None:

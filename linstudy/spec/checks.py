@@ -7,7 +7,7 @@ from linstudy.spec.document import TreePath
 from linstudy.spec.model import FunctionFamily
 from linstudy.spec.probe import AnyProbe, GramProbe
 from linstudy.spec.problems import Problem
-from linstudy.spec.spectrum import BYTES_PER_PAIR, FULL_BYTES
+from linstudy.spec.spectrum import BYTES_PER_PAIR, FULL_BYTES, Kernel
 from linstudy.spec.study import Point
 from linstudy.spec.task import EigenfunctionTask
 from linstudy.spec.vocabulary import kinds_of, specs_at
@@ -55,9 +55,13 @@ def _spectrum(point: Point, samples: int | None) -> Iterator[Problem]:
         )
     elif top is not None and samples is not None and top + 1 >= samples:
         yield from _too_large(("spectrum", "top"), samples, BYTES_PER_PAIR, "top: 1000")
-    if point.spectrum.kernel == "infinite_width" and not point.model.has_infinite_width:
+    yield from _kernel(("spectrum", "kernel"), point.spectrum.kernel, point)
+
+
+def _kernel(path: TreePath, kernel: Kernel, point: Point) -> Iterator[Problem]:
+    if kernel == "infinite_width" and not point.model.has_infinite_width:
         yield Problem(
-            ("spectrum", "kernel"),
+            path,
             f"infinite_width is not known for the model {point.model.kind}. "
             f"Write kernel: empirical, or use one of the models {', '.join(_infinitely_wide())}",
         )
@@ -125,6 +129,8 @@ def _probe(probe: AnyProbe, point: Point, train: int | None, samples: int | None
     asked, top = getattr(probe, "samples", None), getattr(probe, "top", None)
     if asked is not None and train is not None and asked > train:
         yield Problem(("samples",), f"{asked} of {train} training samples. Allowed: 1 to {train}")
+    if isinstance(probe, GramProbe):
+        yield from _kernel(("kernel",), probe.kernel, point)
     if isinstance(probe, GramProbe) and (taken := asked or train) is not None:
         yield from _too_large(("samples",), taken, probe.bytes_per_pair, f"samples: {FEW_SAMPLES}")
     limit = asked or train if isinstance(probe, GramProbe) else point.spectrum.named(samples)

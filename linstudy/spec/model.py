@@ -39,12 +39,13 @@ class MlpModel(FunctionFamily):
 
 
 class LenetModel(FunctionFamily):
-    """LeNet: two 5×5 convolutions with average pooling, 120, 84, one logit."""
+    """LeNet: two 5×5 convolutions of 6 and 16 channels with average pooling, 120, 84, one logit."""
 
     has_infinite_width: ClassVar[bool] = True
 
     kind: Literal["lenet"]
     activation: Activation = "relu"
+    widen: Width = Field(default=1, description="Multiplies the channels and units of every hidden layer.")
 
 
 class ResnetModel(FunctionFamily):

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from linstudy.spec.base import Spec
-from linstudy.spec.spectrum import BYTES_PER_PAIR, BYTES_PER_PAIR_OF_VALUES
+from linstudy.spec.spectrum import BYTES_PER_PAIR, BYTES_PER_PAIR_OF_VALUES, Kernel
 
 Count = Annotated[int, Field(ge=1)]
 Epoch = Annotated[int, Field(ge=0)]
@@ -53,7 +53,7 @@ class AlignmentProbe(Probe):
 
 
 class GramProbe(Probe):
-    """A probe of the Gram of the first training samples at the epoch.
+    """A probe of the Gram of the first training samples: of the NTK at the epoch, or of infinitely wide networks.
 
     Attributes:
         bytes_per_pair: Of samples, in memory, if the Gram is decomposed fully; 0 if it is not.
@@ -62,6 +62,7 @@ class GramProbe(Probe):
     bytes_per_pair: ClassVar[int] = 0
 
     samples: Count | None = Field(default=None, description="How many; all training samples when left out.")
+    kernel: Kernel = Field(default="empirical", description="infinite_width: that of infinitely wide networks.")
 
 
 class EnergyConcentrationProbe(GramProbe):

@@ -7,6 +7,8 @@ from pydantic import Field
 from linstudy.spec.base import Spec
 from linstudy.spec.train import Precision
 
+Kernel = Literal["empirical", "infinite_width"]
+
 BYTES_PER_PAIR = 24
 """Of samples, in memory, while all eigenpairs of a Gram are computed: in float64 the matrix, of which the eigenvectors
 are made, and LAPACK's workspace of twice its size."""
@@ -33,7 +35,7 @@ class Spectrum(Spec):
         default=None,
         description="Eigenvectors that can be named; the smaller of 1,000 and the number of samples when left out.",
     )
-    kernel: Literal["empirical", "infinite_width"] = "empirical"
+    kernel: Kernel = "empirical"
     precision: Precision = Field(default="float32", description="Of the Gram; its decomposition is always float64.")
 
     @property

@@ -148,3 +148,18 @@ SELECT
     network.test_accuracy - linear.test_accuracy AS advantage
 FROM trainings AS network JOIN trainings AS linear USING (family, task, seed, train_epochs)
 WHERE network.line = 'network' AND linear.line = 'linearization';
+
+-- What the kernel at initialization says of each training's labels, by its probe `rkhs_norm`, beside what was measured:
+-- `bound` is the expression of the paper's equation 2, `norm_bound` that of Lemma 1; `gap` is train less test accuracy.
+CREATE VIEW bounds AS
+SELECT trainings.*, bound, norm, norm_bound, train_accuracy - test_accuracy AS gap
+FROM trainings JOIN (
+    SELECT
+        dependency.needs AS run_id,
+        max(value) FILTER (name = 'generalization_bound') AS bound,
+        max(value) FILTER (name = 'rkhs_norm') AS norm,
+        max(value) FILTER (name = 'rkhs_norm_bound') AS norm_bound
+    FROM dependency JOIN curves USING (run_id)
+    WHERE role = 'training' AND probe_kind = 'rkhs_norm' AND epoch = 0 AND status = 'done'
+    GROUP BY dependency.needs
+) USING (run_id);

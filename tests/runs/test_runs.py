@@ -20,11 +20,12 @@ from tolerance import assert_close
 from linstudy import metrics
 from linstudy.data import load
 from linstudy.facts import CHECKPOINT, RESUME, Artifact, Ending, Fingerprint, Method, Number, Progress, Vector
+from linstudy.models.infinite_width import INFINITE_WIDTH
 from linstudy.models.network import make_network
 from linstudy.plan import fusion_key
 from linstudy.resources import LIMITS, Resources
 from linstudy.runs import function_space
-from linstudy.runs.spectrum import INFINITE_WIDTH, SHARE_OF_GRAM
+from linstudy.runs.spectrum import SHARE_OF_GRAM
 from linstudy.spec.data import DigitsData, GaussianData
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.model import MlpModel

@@ -1,0 +1,21 @@
+-- title: The expression of equation 2, of the kernel at initialization, and the gap between train and test accuracy: a point for each task
+-- study: bounds
+-- along: task, train_epochs, train_linearize
+-- drawing: lines
+-- style: points
+-- x: generalization bound of equation 2, up to a constant
+-- y: train less test accuracy (mean and range of seeds)
+-- scale: log x
+SELECT
+    study, variant, min(position) AS position, setting_id, line,
+    count(gap) AS seeds,
+    count(*) FILTER (diverged) AS diverged,
+    avg(bound) FILTER (gap IS NOT NULL) AS x,
+    avg(gap) AS y,
+    min(gap) AS low,
+    max(gap) AS high
+FROM study_run JOIN bounds USING (run_id)
+WHERE line IN ('network', 'linearization') AND (bound IS NOT NULL OR diverged)
+GROUP BY ALL
+HAVING seeds + diverged > 0
+ORDER BY study, variant, position
