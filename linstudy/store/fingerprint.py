@@ -1,5 +1,6 @@
 """What a published file held when it was published, noted in the file itself."""
 
+import hashlib
 from typing import NamedTuple
 
 import duckdb
@@ -7,6 +8,8 @@ import duckdb
 from linstudy.store.quoting import identifier, literal
 
 TABLE = "published"
+
+_VERSION_DIGITS = 16
 
 
 class Content(NamedTuple):
@@ -30,6 +33,14 @@ def differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
     noted = _read(connection, f"SELECT * FROM {TABLE} WHERE duckdb = version()")
     changed = [table for table in noted if noted[table] != found.get(table)]
     return [f"{table} {_change(noted[table], found.get(table))}" for table in changed]
+
+
+def noted_version(connection: duckdb.DuckDBPyConnection) -> str:
+    """A short hash of the note, which is one for equal contents; of the content itself where there is no note."""
+    tables = _tables(connection)
+    noted = TABLE if TABLE in tables else f"({_contents(tables)})"
+    rows = connection.execute(f"SELECT name, rows, checksum FROM {noted} ORDER BY name").fetchall()
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:_VERSION_DIGITS]
 
 
 def drop_note(connection: duckdb.DuckDBPyConnection) -> None:

@@ -66,6 +66,18 @@ def open_studies(path: Path, studies: Sequence[str]) -> Iterator[Ask]:
         yield reader(connection)
 
 
+def data_version(path: Path) -> str:
+    """A name for what a published file held when it was published: one for equal contents, whatever their order.
+
+    Raises:
+        QueryError: As `query`.
+    """
+    from linstudy.store.fingerprint import noted_version
+
+    with open_tables(path) as connection:
+        return noted_version(connection)
+
+
 def export_parquet(path: Path, sql: str, stream: BinaryIO) -> None:
     """Write a query's result as a Parquet file, in DuckDB's own types.
 
