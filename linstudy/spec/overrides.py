@@ -23,6 +23,9 @@ _WORDS_ALONE = ("title",)
 
 _LONGEST_VARIANT = 100
 _LONGEST_SOURCE = 80
+_ASSIGNMENT = re.compile(r" (?=[\w.]+=)")
+"""Where a variant's name goes on with another `path=value`."""
+
 _SIMPLE = re.compile(r"[\w./+-][\w./+:-]*")
 
 
@@ -88,6 +91,15 @@ def name_variant(profile: str | None, overrides: Iterable[Override]) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{name[: _LONGEST_VARIANT - 12]}... {digest}"
+
+
+def variant_arguments(variant: str) -> list[str]:
+    """The arguments of a command that makes a variant; `...` stands for what a long name has lost of its end."""
+    name, cut, _ = variant.partition("... ")
+    words = _ASSIGNMENT.split(name) if name else []
+    kept = [*words[:-1], "..."] if cut else words
+    profile = ["--profile", kept.pop(0)] if words and "=" not in words[0] else []
+    return [*profile, *(part for word in kept for part in (("--set", word) if "=" in word else (word,)))]
 
 
 def _matters(override: Override) -> bool:
