@@ -194,12 +194,14 @@ def plan(
 @WORKSPACE
 @click.option("--failed", is_flag=True, help="Only what failed, with tracebacks.")
 def status(workspace: Path, failed: bool) -> None:
-    """Show how the studies of a workspace stand."""
+    """Show how the studies of a workspace stand, and whether its report shows what it holds."""
     from linstudy.execute.status import describe_failures, describe_studies
+    from linstudy.report.freshness import describe_report
     from linstudy.store.workspace import Workspace
 
-    for line in (describe_failures if failed else describe_studies)(Workspace(workspace)):
-        click.echo(line)
+    for describe in (describe_failures,) if failed else (describe_studies, describe_report):
+        for line in describe(Workspace(workspace)):
+            click.echo(line)
 
 
 @_example('linstudy query "SELECT status, epoch, avg(test_accuracy) FROM final GROUP BY ALL"')
@@ -274,7 +276,7 @@ def figure(name: str, workspace: Path, reports: Path | None, out: Path | None) -
 @REPORTS
 @OUT
 def report(folders: tuple[Path, ...], workspace: Path, reports: Path | None, out: Path | None) -> None:
-    """Draw every figure that has rows, and write one page of claims with the queries that decide them.
+    """Draw every figure that has rows, and write one page: claims and the queries that decide them, figures, tables.
 
     The rows are those of the workspace, or those of exported FOLDERS together.
     """

@@ -354,7 +354,7 @@ def test_results_go_from_one_workspace_to_another_and_into_a_report(workspace, t
     status, lines = tells("report", "out", "other", "--out", "page")
     assert (status, lines) == (1, [NO_EXPORT])
     status, lines = tells("report", "out", "--out", "page")
-    assert (status, lines[-1]) == (0, "page/report.md")
+    assert (status, lines[-2:]) == (0, ["page/report.md", "page/index.html"])
     assert "from `out`." in (tmp_path / "page/report.md").read_text()
 
 

@@ -8,10 +8,13 @@ from traceback import extract_tb
 import matplotlib
 from matplotlib.figure import Figure
 
+from linstudy import __version__
 from linstudy.report import energy_concentration, images, kernel_rotation, lines
-from linstudy.report.question import Question, Rows, open_results, read_question
+from linstudy.report.freshness import Mark
+from linstudy.report.question import Origin, Question, Rows, open_results, origin, read_question
 from linstudy.report.style import STYLE
 from linstudy.spec.errors import LinstudyError
+from linstudy.store.query import data_version
 
 Drawing = Callable[[Rows, Mapping[str, str]], Figure]
 """Makes a figure of rows, each with its setting, and the notes of the query that gave them."""
@@ -31,15 +34,16 @@ def draw(name: str, results: Path, reports: Path, out: Path) -> Path:
         LinstudyError: If there is no such figure, or no rows for it; as `draw_rows`.
     """
     question = read_question(reports / "figures" / f"{name}.sql")
+    mark = Mark(data_version(results), results.name)
     with open_results(results) as ask_of:
-        rows = question.rows(ask_of(question))
-    if not rows:
-        raise LinstudyError(f"figure {name}: no rows yet in {results}. Run: {question.command}")
-    return draw_rows(question, rows, out)
+        ask = ask_of(question)
+        if not (rows := question.rows(ask)):
+            raise LinstudyError(f"figure {name}: no rows yet in {results}. Run: {question.command}")
+        return draw_rows(question, rows, out, mark, origin(rows, ask))
 
 
-def draw_rows(question: Question, rows: Rows, out: Path) -> Path:
-    """Draw rows that are there.
+def draw_rows(question: Question, rows: Rows, out: Path, mark: Mark, behind: Origin) -> Path:
+    """Draw rows that are there; the files say what they were made of.
 
     Raises:
         LinstudyError: If there is no drawing for the question, or it fails: whatever a drawing raises.
@@ -50,8 +54,8 @@ def draw_rows(question: Question, rows: Rows, out: Path) -> Path:
     try:
         with matplotlib.rc_context(STYLE):
             figure = drawing(rows, question.notes)
-            figure.savefig(path)
-            figure.savefig(path.with_suffix(".pdf"))
+            figure.savefig(path, metadata=_png_metadata(question, mark, behind))
+            figure.savefig(path.with_suffix(".pdf"), metadata=_pdf_metadata(question, mark, behind))
     except Exception as error:
         last = extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}, line {last.lineno}"
@@ -59,6 +63,28 @@ def draw_rows(question: Question, rows: Rows, out: Path) -> Path:
             f"figure {question.name}: its drawing failed with {type(error).__name__}: {error} ({where})"
         ) from error
     return path
+
+
+def _png_metadata(question: Question, mark: Mark, behind: Origin) -> dict[str, str]:
+    """The mark first, where `read_mark` looks for it."""
+    return {
+        "Comment": str(mark),
+        "Title": question.title,
+        "Software": f"linstudy {__version__}",
+        "Data version": mark.data,
+        "Query": question.sql,
+        "Runs": " ".join(behind.runs),
+    }
+
+
+def _pdf_metadata(question: Question, mark: Mark, behind: Origin) -> dict[str, str]:
+    """The same under the names that PDF has."""
+    return {
+        "Title": question.title,
+        "Creator": f"linstudy {__version__}",
+        "Subject": question.sql,
+        "Keywords": f"{mark} Runs: {' '.join(behind.runs)}",
+    }
 
 
 def _drawing(question: Question) -> Drawing:

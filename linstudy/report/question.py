@@ -1,13 +1,16 @@
 """A file of SQL about some studies, and its rows, each with its setting."""
 
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from linstudy.spec.errors import LinstudyError
+from linstudy.spec.overrides import variant_arguments
 from linstudy.store.query import Ask, Result, open_studies
 from linstudy.store.quoting import literal
 
@@ -37,6 +40,11 @@ class Question:
         return self.path.stem
 
     @property
+    def title(self) -> str:
+        """What it is about: the claim, or the name of the figure or the table."""
+        return next((self.notes[key] for key in ("claim", "table", "title") if key in self.notes), self.name)
+
+    @property
     def studies(self) -> list[str]:
         """The studies it is about."""
         return [name.strip() for name in self.notes["study"].split(",")]
@@ -44,13 +52,13 @@ class Question:
     @property
     def command(self) -> str:
         """What runs these: a study lies in a file of its name."""
-        return " && ".join(f"linstudy run studies/{study}.yaml" for study in self.studies)
+        return " && ".join(study_command(study) for study in self.studies)
 
     @property
     def _along(self) -> str:
         """The fields in its note `along`, which its rows tell by their axes and lines, as a list in SQL."""
         fields = [name.strip() for name in self.notes.get("along", "").split(",")]
-        return f"[{', '.join(map(literal, filter(None, fields)))}]::VARCHAR[]"
+        return _list(filter(None, fields))
 
     def rows(self, ask: Ask, *columns: str) -> Rows:
         """The answer, a dictionary a row, with the row of `settings_among` under `setting`.
@@ -66,24 +74,48 @@ class Question:
             raise LinstudyError(
                 f"{self.name}: its rows have no {', '.join(missing)}. Select these, and group by setting_id"
             )
-        rows = _dictionaries(answer)
+        rows = dictionaries(answer)
         if any(row["setting_id"] is None for row in rows):
             raise LinstudyError(f"{self.name}: runs of an earlier linstudy have no setting yet. Run: {self.command}")
         among = f"FROM settings_among({_shown(rows)}, along := {self._along})"
-        settings = {row["setting_id"]: row for row in _dictionaries(ask(among))}
+        settings = {row["setting_id"]: row for row in dictionaries(ask(among))}
         return [{**row, "setting": settings[row["setting_id"]]} for row in rows]
 
 
-def origin(rows: Rows, ask: Ask) -> dict[str, Any]:
-    """The first and last day, and the versions, on which the runs of the rows' settings were done."""
-    [found] = _dictionaries(
+def study_command(study: str, variant: str = "") -> str:
+    """What runs a study, or a variant of it: a study lies in a file of its name."""
+    return shlex.join(["linstudy", "run", f"studies/{study}.yaml", *variant_arguments(variant)])
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The runs behind some rows, all of them done, and when and by which versions they were.
+
+    Attributes:
+        days: The first and the last, or the only one.
+        versions: Of linstudy, in words.
+    """
+
+    runs: tuple[str, ...]
+    days: tuple[date, ...]
+    versions: str
+
+
+def origin(rows: Rows, ask: Ask) -> Origin:
+    """What is behind rows: the runs that they list in a column `runs`, those of their settings where they do not."""
+    listed = dict.fromkeys(run for row in rows for run in row.get("runs") or ())
+    unlisted = [row for row in rows if not row.get("runs")]
+    [found] = dictionaries(
         ask(
-            "SELECT min(started)::DATE AS first, max(finished)::DATE AS last, "
+            "SELECT list(DISTINCT run_id ORDER BY run_id) AS runs, "
+            "min(started)::DATE AS first, max(finished)::DATE AS last, "
             "string_agg(DISTINCT versions ->> 'linstudy', ', ' ORDER BY versions ->> 'linstudy') AS versions "
-            f"FROM attempt JOIN run USING (run_id) WHERE status = 'done' AND list_contains({_shown(rows)}, setting_id)"
+            "FROM attempt JOIN run USING (run_id) WHERE status = 'done' "
+            f"AND (list_contains({_list(listed)}, run_id) OR list_contains({_shown(unlisted)}, setting_id))"
         )
     )
-    return found
+    days = dict.fromkeys(day for name in ("first", "last") if (day := found[name]) is not None)
+    return Origin(tuple(found["runs"] or ()), tuple(days), found["versions"] or "")
 
 
 @contextmanager
@@ -137,13 +169,19 @@ def question_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.sql"))
 
 
-def _dictionaries(answer: Result) -> Rows:
+def dictionaries(answer: Result) -> Rows:
+    """An answer's rows by the names of its columns."""
     return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
 
 def _shown(rows: Rows) -> str:
     """The rows' settings, as a list in SQL."""
-    return f"[{', '.join(map(literal, dict.fromkeys(row['setting_id'] for row in rows)))}]::VARCHAR[]"
+    return _list(dict.fromkeys(row["setting_id"] for row in rows))
+
+
+def _list(texts: Iterable[str]) -> str:
+    """Texts as a list in SQL."""
+    return f"[{', '.join(map(literal, texts))}]::VARCHAR[]"
 
 
 def _notes(sql: str) -> dict[str, str]:
