@@ -16,9 +16,9 @@ types:
 test *arguments:
     python -m pytest {{ arguments }}
 
-# Run studies/NAME.yaml; further arguments go to `linstudy run`
+# Run the study NAME; further arguments go to `linstudy run`
 study NAME *arguments:
-    linstudy run studies/{{ NAME }}.yaml {{ arguments }}
+    linstudy run {{ NAME }} {{ arguments }}
 
 # Every figure that has rows, and the page of claims, from SQL alone
 report *arguments:

@@ -13,6 +13,7 @@ from linstudy.failures import FAILED, INTERRUPTED, Command, run_command
 
 if TYPE_CHECKING:
     from linstudy.plan import Plan
+    from linstudy.spec.points import Study
 
 
 def _note_workspace(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
@@ -84,7 +85,7 @@ def cli() -> None:
     """When does the linear (NTK) picture of a network say something true about it?"""
 
 
-@_example("linstudy run studies/kernel_rotation.yaml --set train.epochs=200")
+@_example("linstudy run kernel_rotation --set train.epochs=200")
 @cli.command()
 @STUDY
 @PROFILE
@@ -130,17 +131,20 @@ def run(
     grace: float | None,
     fuse: bool,
 ) -> None:
-    """Run what is missing of STUDY. Ctrl-C publishes and stops, the same command resumes."""
+    """Run what is missing of STUDY: a file, or one of the names that `linstudy studies` lists.
+
+    Ctrl-C publishes and stops, the same command resumes.
+    """
     from linstudy.execute.coordinator import GRACE, Options
     from linstudy.execute.devices import worker_shares
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
     from linstudy.execute.local import local_workers
-    from linstudy.execute.planning import plan_study, select_runs
+    from linstudy.execute.planning import select_runs
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
-    loaded, plan = plan_study(study, profile, overrides, data_folder)
+    loaded, plan = _plan(study, profile, overrides, data_folder)
     terminal = Terminal(sys.stdout)
     selected = select_runs(loaded, plan, condition, Workspace(workspace))
     if selected is not plan:
@@ -161,7 +165,7 @@ def run(
         context.exit(FAILED)
 
 
-@_example("linstudy plan studies/kernel_rotation.yaml")
+@_example("linstudy plan kernel_rotation")
 @cli.command()
 @STUDY
 @PROFILE
@@ -177,16 +181,26 @@ def plan(
     workspace: Path,
     data_folder: Path | None,
 ) -> None:
-    """List the runs of STUDY, what each needs, and whether it is done. Nothing is run."""
-    from linstudy.execute.planning import describe_plan, plan_study, select_runs
+    """List the runs of STUDY, a file or a name, what each needs, and whether it is done. Nothing is run."""
+    from linstudy.execute.planning import describe_plan, select_runs
     from linstudy.store.workspace import Workspace
 
-    loaded, runs = plan_study(study, profile, overrides, data_folder)
+    loaded, runs = _plan(study, profile, overrides, data_folder)
     selected = select_runs(loaded, runs, condition, Workspace(workspace))
     for line in describe_plan(selected, Workspace(workspace)):
         click.echo(line)
     if selected is not runs:
         click.echo(_selected(selected, runs))
+
+
+@_example("linstudy studies")
+@cli.command()
+def studies() -> None:
+    """List the studies that have a name: those of this folder and its studies/, and those that linstudy comes with."""
+    from linstudy.spec.catalogue import describe_catalogue
+
+    for line in describe_catalogue():
+        click.echo(line)
 
 
 @_example("linstudy status --failed")
@@ -323,6 +337,16 @@ def doctor(context: click.Context, workspace: Path, data_folder: Path | None, re
         healthy &= finding.fine is not False
         click.echo(finding)
     context.exit(0 if healthy else FAILED)
+
+
+def _plan(study: Path, profile: str | None, overrides: tuple[str, ...], data: Path | None) -> "tuple[Study, Plan]":
+    """The plan of a study, of which it is said if it is none of the user's own."""
+    from linstudy.execute.planning import plan_study
+
+    loaded, plan = plan_study(study, profile, overrides, data)
+    if loaded.file.shipped:
+        click.echo(f"{study}: the study that linstudy comes with", err=True)
+    return loaded, plan
 
 
 def _selected(selected: "Plan", plan: "Plan") -> str:

@@ -21,12 +21,14 @@ class Places:
     """The folders of a study's relative paths.
 
     Attributes:
-        study_folder: That of the study file; the current one where there is no study.
+        study_folder: That of the study file; the current one where there is no study, or linstudy comes with it.
         data_folder: As named by `--data` or LINSTUDY_DATA.
+        named: Where the first of them is, in words.
     """
 
     study_folder: Path = Path()
     data_folder: Path | None = None
+    named: str = "beside the study file"
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -58,7 +60,7 @@ class Places:
     @property
     def described(self) -> str:
         """The folders in words: `beside the study file ("/a") or in the data folder ("/b")`."""
-        names = ("beside the study file", "in the data folder")
+        names = (self.named, "in the data folder")
         return " or ".join(f"{name} ({_quoted(folder)})" for name, folder in zip(names, self.folders, strict=False))
 
 

@@ -10,6 +10,7 @@ from linstudy.execute.sources import missing_sources, sources
 from linstudy.explain import StoredRun, nearest
 from linstudy.history import Stored, is_complete
 from linstudy.plan import Plan, Run, describe, make_plan
+from linstudy.spec.catalogue import find_study
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import Study, load_study
 from linstudy.spec.run import RunSpec, as_training
@@ -39,11 +40,12 @@ LEFT JOIN dependency USING (run_id) GROUP BY run_id ORDER BY any_value(position)
 def plan_study(
     path: Path, profile: str | None, overrides: Sequence[str], data_folder: Path | None
 ) -> tuple[Study, Plan]:
-    """Load a study and plan its runs."""
-    places = Places(path.parent, data_folder)
+    """Load a study, given by the path of its file or by its name, and plan its runs."""
+    file = find_study(path)
+    places = Places(file.folder, data_folder, *(["in the current folder"] if file.shipped else []))
     places.extend_import_path()
     identify = sources(places)
-    study = load_study(path, profile=profile, overrides=overrides, sizes=sizes, outside=missing_sources(identify))
+    study = load_study(file, profile=profile, overrides=overrides, sizes=sizes, outside=missing_sources(identify))
     return study, make_plan(study.points, identify, form)
 
 

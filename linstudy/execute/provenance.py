@@ -30,9 +30,10 @@ class GitState:
 
 
 def study_files(study: Study) -> list[Path]:
-    """The study and the user's own modules behind its models."""
+    """The study, if it is the user's own, and the user's own modules behind its models."""
     models = {repr(point.model): point.model for point in study.points}
-    return [study.path, *dict.fromkeys(file for model in models.values() for file in own_files(model))]
+    own = [] if study.file.shipped else [study.file.path]  # the version of linstudy says what it comes with
+    return [*own, *dict.fromkeys(file for model in models.values() for file in own_files(model))]
 
 
 def git_state(folder: Path, files: Collection[Path] = ()) -> GitState:

@@ -51,7 +51,7 @@ class Question:
 
     @property
     def command(self) -> str:
-        """What runs these: a study lies in a file of its name."""
+        """What runs these: a study is found by its name."""
         return " && ".join(study_command(study) for study in self.studies)
 
     @property
@@ -83,8 +83,8 @@ class Question:
 
 
 def study_command(study: str, variant: str = "") -> str:
-    """What runs a study, or a variant of it: a study lies in a file of its name."""
-    return shlex.join(["linstudy", "run", f"studies/{study}.yaml", *variant_arguments(variant)])
+    """What runs a study, or a variant of it: a study is found by its name."""
+    return shlex.join(["linstudy", "run", study, *variant_arguments(variant)])
 
 
 @dataclass(frozen=True)

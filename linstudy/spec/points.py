@@ -10,6 +10,7 @@ from typing import Any
 
 from linstudy.spec import limits
 from linstudy.spec.base import Spec
+from linstudy.spec.catalogue import StudyFile
 from linstudy.spec.checks import Sizes, point_problems
 from linstudy.spec.count import count_points, size_problems
 from linstudy.spec.document import TreePath, read_document
@@ -40,13 +41,13 @@ class Study:
     title: str
     variant: str
     text: str
-    path: Path
+    file: StudyFile
     points: tuple[Point, ...]
 
     @property
     def folder(self) -> Path:
-        """Where its file lies, and what it names."""
-        return self.path.parent
+        """Where what it names lies."""
+        return self.file.folder
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def nothing_outside(part: str, spec: Spec) -> Iterable[tuple[str, str]]:
 
 
 def load_study(
-    path: Path,
+    path: Path | StudyFile,
     *,
     profile: str | None = None,
     overrides: Sequence[str] = (),
@@ -81,6 +82,7 @@ def load_study(
     Every profile is validated, also those not asked for; only what is asked for is looked at outside.
 
     Args:
+        path: Of the file; see `find_study` for names.
         profile: Name of the profile to apply.
         overrides: Texts `path=value`, applied after the profile.
         sizes: See `point_problems`.
@@ -89,7 +91,8 @@ def load_study(
     Raises:
         StudyError: With every mistake of the keys and axes, or else every mistake of the points, in the file's order.
     """
-    document = read_document(path)
+    file = StudyFile(path) if isinstance(path, Path) else path
+    document = read_document(file.path)
     asked = None if profile is None else unicodedata.normalize("NFC", profile)
     changes = [read_override(text) for text in overrides]
     versions = _versions(Tree(document.tree, document), asked, changes)
@@ -100,7 +103,7 @@ def load_study(
     }
     found = _each(points)[asked]
     chosen = versions[asked].frame
-    return Study(chosen.study, chosen.title, name_variant(asked, changes), document.text, path, found)
+    return Study(chosen.study, chosen.title, name_variant(asked, changes), document.text, file, found)
 
 
 def _versions(file: Tree, asked: str | None, changes: Sequence[Override]) -> dict[str | None, _Version]:

@@ -281,7 +281,7 @@ def test_runs_of_an_earlier_linstudy_are_not_pooled(made):
     old = RunRow(run.run_id, run.kind, run.spec.model_dump(mode="json"))
     made.ledger.register(StudyRow("kernel_rotation", "", "", ""), [old])
     made.measure(run)
-    with pytest.raises(LinstudyError, match="no setting yet. Run: linstudy run studies/kernel_rotation.yaml"):
+    with pytest.raises(LinstudyError, match="no setting yet. Run: linstudy run kernel_rotation"):
         claim(made.publish(), "07_as_printed")
 
 
@@ -391,9 +391,9 @@ def test_a_questions_study_lies_in_the_file_that_it_says_to_run():
 def test_the_report_has_figures_verdicts_and_queries(two_seeds, tmp_path):
     out = tmp_path / "report"
     lines = write_report(two_seeds, REPORTS, out)
-    both = "linstudy run studies/kernel_rotation.yaml && linstudy run studies/energy_concentration.yaml"
+    both = "linstudy run kernel_rotation && linstudy run energy_concentration"
     assert f"energy_concentration: no rows yet. Run: {both}" in lines
-    assert "table_1: no rows yet. Run: linstudy run studies/energy_concentration.yaml" in lines
+    assert "table_1: no rows yet. Run: linstudy run energy_concentration" in lines
     page = (out / "report.md").read_text()
     assert "https://arxiv.org/abs/2106.06770" in page
     assert "](kernel_rotation.png)" in page
@@ -523,7 +523,7 @@ def test_an_unknown_figure_names_those_there_are(two_seeds, tmp_path):
 
 
 def test_a_figure_without_rows_says_what_to_run(two_seeds, tmp_path):
-    with pytest.raises(LinstudyError, match="no rows yet in .* Run: linstudy run studies/kernel_rotation.yaml"):
+    with pytest.raises(LinstudyError, match="no rows yet in .* Run: linstudy run kernel_rotation"):
         draw("energy_concentration", two_seeds, REPORTS, tmp_path)
 
 
