@@ -182,12 +182,12 @@ def plan(
     data_folder: Path | None,
 ) -> None:
     """List the runs of STUDY, a file or a name, what each needs, and whether it is done. Nothing is run."""
-    from linstudy.execute.planning import describe_plan, select_runs
+    from linstudy.execute.planning import describe_plan, select_runs, study_places
     from linstudy.store.workspace import Workspace
 
     loaded, runs = _plan(study, profile, overrides, data_folder)
     selected = select_runs(loaded, runs, condition, Workspace(workspace))
-    for line in describe_plan(selected, Workspace(workspace)):
+    for line in describe_plan(selected, Workspace(workspace), study_places(loaded.file, data_folder)):
         click.echo(line)
     if selected is not runs:
         click.echo(_selected(selected, runs))

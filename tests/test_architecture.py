@@ -32,7 +32,7 @@ LEVELS = [
     {"data"},
     {"store"},
     {"history"},
-    {"explain"},
+    {"estimate", "explain"},
     {"plan", "resources"},
     {"facts"},
     {"tangent", "spec", "metrics", "machine", "__init__"},
@@ -234,6 +234,11 @@ def kinds(union):
         ("linstudy.train.optimizer", "OPTIMIZERS", kinds(Optimizer)),
         ("linstudy.train.optimizer", "SCHEDULES", list(get_args(Schedule))),
         ("linstudy.plan", "NUMERICS", kinds(RunSpec)),
+        ("linstudy.estimate.layers", "NETWORKS", kinds(Model)),
+        ("linstudy.estimate.work", "KINDS", kinds(RunSpec)),
+        ("linstudy.estimate.work", "PROBES", kinds(AnyProbe)),
+        ("linstudy.estimate.work", "COPIES", kinds(Optimizer)),
+        ("linstudy.estimate.files", "KINDS", kinds(RunSpec)),
     ],
 )
 def test_a_rooms_table_lists_the_kinds_that_can_be_written(module, table, words):
@@ -246,6 +251,7 @@ def test_a_rooms_table_lists_the_kinds_that_can_be_written(module, table, words)
         ("linstudy.models.source", "SOURCES", kinds(Model)),
         ("linstudy.tasks.source", "SOURCES", kinds(Task)),
         ("linstudy.models.infinite_width", "INFINITE_WIDTH", kinds(Model)),
+        ("linstudy.data.glance", "GLANCES", kinds(Data)),
         ("linstudy.runs.kinds", "TOGETHER", kinds(RunSpec)),
     ],
 )

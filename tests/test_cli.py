@@ -1,6 +1,7 @@
 """The command line: exact texts, exit statuses, and what it does not import."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -119,13 +120,18 @@ def test_plan_lists_runs_needs_and_status(tmp_path):
         "study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\ntask: {kind: eigenfunction, index: 3}\n"
     )
     done = linstudy("plan", "a.yaml", cwd=tmp_path)
-    spectrum, training, counts = done.stdout.splitlines()
+    spectrum, training, counts, total = done.stdout.splitlines()
     assert spectrum.split()[0] == training.split()[0] == "planned"
-    assert spectrum.endswith("spectrum digits(train=1442, test=355) mlp top=1000 seed=0")
-    assert training.endswith(
-        f"training digits(train=1442, test=355) mlp eigenfunction(index=3) seed=0  <- spectrum {spectrum.split()[1]}"
+    assert re.search(
+        r"  spectrum digits\(train=1442, test=355\) mlp top=1000 seed=0  ~\d+ s, \d+ MB, 14 MB of files$", spectrum
+    )
+    assert re.search(
+        r"  training digits\(train=1442, test=355\) mlp eigenfunction\(index=3\) seed=0  "
+        rf"~\d+ s, \d+ MB, 134 kB of files  <- spectrum {spectrum.split()[1]}$",
+        training,
     )
     assert counts == "2 runs: 2 planned"
+    assert re.fullmatch(r"about \d+ s on this machine, peak \d+ MB, 15 MB of files \(2 by operations\)", total)
 
 
 def test_plan_lists_what_a_condition_selects_and_what_that_needs(tmp_path):
@@ -134,9 +140,10 @@ def test_plan_lists_what_a_condition_selects_and_what_that_needs(tmp_path):
         "task: {kind: eigenfunction, index: 3}\n"
     )
     done = linstudy("plan", "a.yaml", "--only", "task_index BETWEEN 4 AND 10", cwd=tmp_path)
-    assert [line.split()[2] for line in done.stdout.splitlines()[:-2]] == ["spectrum", "training", "training"]
-    assert done.stdout.splitlines()[-2:] == [
-        "3 runs: 3 planned",
+    assert [line.split()[2] for line in done.stdout.splitlines()[:-3]] == ["spectrum", "training", "training"]
+    assert done.stdout.splitlines()[-3] == "3 runs: 3 planned"
+    assert done.stdout.splitlines()[-2].endswith("(3 by operations)")
+    assert done.stdout.splitlines()[-1:] == [
         "--only selects 3 of 4 runs, what they need included",
     ]
     none = linstudy("plan", "a.yaml", "--only", "task_index = 6", cwd=tmp_path)
@@ -188,8 +195,16 @@ def test_plan_says_how_a_linearization_will_be_trained(tmp_path, data, linearize
     (tmp_path / "a.yaml").write_text(
         f"study: a\ndata: {{kind: {data}}}\nmodel: {{kind: mlp}}\ntrain: {{linearize: {linearize}}}\n"
     )
-    training, _ = linstudy("plan", "a.yaml", "--data", ".", cwd=tmp_path).stdout.splitlines()
-    assert training.endswith(f"seed=0 {words}")
+    training, *_ = linstudy("plan", "a.yaml", "--data", ".", cwd=tmp_path).stdout.splitlines()
+    assert f"seed=0 {words}  " in training
+
+
+def test_plan_says_what_is_unknown(tmp_path):
+    (tmp_path / "nets.py").write_text("")
+    (tmp_path / "a.yaml").write_text("study: a\ndata: {kind: digits}\nmodel: {kind: import, factory: 'nets:make'}\n")
+    training, _, total = linstudy("plan", "a.yaml", cwd=tmp_path).stdout.splitlines()
+    assert training.endswith("  time unknown")
+    assert total == "time unknown, 0 kB of files (1 run unknown)"
 
 
 def test_status_tells_what_failed_and_why(workspace):
@@ -322,7 +337,7 @@ def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
         assert content() == before
 
 
-@pytest.mark.parametrize("command", [["plan", "a.yaml"], ["status"], ["query", "SELECT 1"], ["schema"]])
+@pytest.mark.parametrize("command", [["plan", "a.yaml"], ["studies"], ["status"], ["query", "SELECT 1"], ["schema"]])
 def test_light_commands_start_without_jax_and_scikit_learn(workspace, command):
     (workspace / "a.yaml").write_text("study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\n")
     done = linstudy(*command, cwd=workspace, env={"PYTHONPROFILEIMPORTTIME": "1"})

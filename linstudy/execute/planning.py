@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from linstudy.data.kinds import form, sizes
-from linstudy.data.places import Places
+from linstudy.data.places import HERE, Places
+from linstudy.estimate.text import describe_estimate, describe_total
+from linstudy.execute.forecast import estimate_runs
 from linstudy.execute.sources import missing_sources, sources
 from linstudy.explain import StoredRun, nearest
 from linstudy.history import Stored, is_complete
 from linstudy.plan import Plan, Run, describe, make_plan
-from linstudy.spec.catalogue import find_study
+from linstudy.spec.catalogue import StudyFile, find_study
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import Study, load_study
 from linstudy.spec.run import RunSpec, as_training
@@ -24,6 +26,9 @@ from linstudy.store.workspace import Workspace
 
 ABANDONED = "running: their process is gone. The next `linstudy run` goes on from their last stored state"
 """Said of runs that count as running in a workspace where no process is at work."""
+
+ENDED = ("done", "diverged")
+"""The states of runs of which nothing is left to do."""
 
 MOST_NEWS = 20
 """New runs that are explained: those of one study are mostly new for one reason."""
@@ -42,11 +47,16 @@ def plan_study(
 ) -> tuple[Study, Plan]:
     """Load a study, given by the path of its file or by its name, and plan its runs."""
     file = find_study(path)
-    places = Places(file.folder, data_folder, *(["in the current folder"] if file.shipped else []))
+    places = study_places(file, data_folder)
     places.extend_import_path()
     identify = sources(places)
     study = load_study(file, profile=profile, overrides=overrides, sizes=sizes, outside=missing_sources(identify))
     return study, make_plan(study.points, identify, form)
+
+
+def study_places(file: StudyFile, data_folder: Path | None) -> Places:
+    """Where the files are looked for that a study names."""
+    return Places(file.folder, data_folder, *(["in the current folder"] if file.shipped else []))
 
 
 def run_rows(plan: Plan) -> list[RunRow]:
@@ -91,18 +101,28 @@ def select_runs(study: Study, plan: Plan, condition: str | None, workspace: Work
     return plan.with_needs(chosen)
 
 
-def describe_plan(plan: Plan, workspace: Workspace) -> Iterator[str]:
-    """One line a run: status, id, what it is, what it needs, and for new ones how they are new; then the counts."""
+def describe_plan(plan: Plan, workspace: Workspace, places: Places = HERE) -> Iterator[str]:
+    """One line a run: status, id, what it is, what it will take, what it needs, and for new ones how they are new.
+
+    Then the counts, and what all that is left will take.
+
+    Args:
+        places: Where the data are, of which only a look tells the size.
+    """
     stored, news = _compare(plan, workspace)
     states = {run_id: _state(run, stored.get(run_id, Stored())) for run_id, run in plan.runs.items()}
+    estimates = estimate_runs((run for id_, run in plan.runs.items() if states[id_] not in ENDED), workspace, places)
     for run_id, run in plan.runs.items():
         needs = ", ".join(f"{need.role} {need.run_id}" for need in run.needs)
         what = f"{describe(run.spec)}{_trained(run.spec)}"
-        yield f"{states[run_id]:<12}{run_id}  {what}{f'  <- {needs}' if needs else ''}"
+        takes = f"  {describe_estimate(estimates[run_id])}" if run_id in estimates else ""
+        yield f"{states[run_id]:<12}{run_id}  {what}{takes}{f'  <- {needs}' if needs else ''}"
         if run_id in news:
             yield f"{'':<12}{news[run_id]}"
     counts = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).items())
     yield f"{len(plan.runs)} runs: {counts}"
+    if estimates:
+        yield describe_total(estimates.values())
     if "running" in states.values() and workspace.holder() is None:
         yield ABANDONED
 

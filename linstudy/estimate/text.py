@@ -1,0 +1,61 @@
+"""Estimates in words."""
+
+from collections import Counter
+from collections.abc import Collection
+
+from linstudy.estimate.estimates import Estimate
+
+BASES = {"stored": "by stored runs of their setting", "like": "by stored runs like them", "counted": "by operations"}
+
+
+def describe_estimate(estimate: Estimate) -> str:
+    """`~4 min, 1.2 GB, 34 MB of files`, of what is known."""
+    time = "time unknown" if estimate.seconds is None else f"~{rough_time(estimate.seconds)}"
+    memory = [] if estimate.memory is None else [rough_size(estimate.memory)]
+    files = [f"{rough_size(estimate.disk)} of files"] if estimate.disk else []
+    return ", ".join([time, *memory, *files])
+
+
+def describe_total(estimates: Collection[Estimate]) -> str:
+    """What some runs take together, one after another, and where that is from; empty for none."""
+    if not estimates:
+        return ""
+    known = [one.seconds for one in estimates if one.seconds is not None]
+    time = f"about {rough_time(sum(known))} on this machine" if known else "time unknown"
+    peak = max((one.memory for one in estimates if one.memory is not None), default=None)
+    scratch = max(one.scratch for one in estimates)
+    parts = [
+        time,
+        *([] if peak is None else [f"peak {rough_size(peak)}"]),
+        f"{rough_size(sum(one.disk or 0 for one in estimates))} of files",
+        *([f"{rough_size(scratch)} of scratch"] if scratch else []),
+    ]
+    return f"{', '.join(parts)} ({_bases(estimates)})"
+
+
+def _bases(estimates: Collection[Estimate]) -> str:
+    """From what the times are; how many are unknown."""
+    counts = Counter(one.basis for one in estimates)
+    told = [f"{counts[basis]} {words}" for basis, words in BASES.items() if counts[basis]]
+    unknown = counts["unknown"]
+    return ", ".join([*told, *([f"{unknown} run{'s' * (unknown > 1)} unknown"] if unknown else [])])
+
+
+def rough_time(seconds: float) -> str:
+    """A time of about this: nobody needs the seconds of hours."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    if hours >= 10:
+        return f"{round(minutes / 60)} h"
+    return f"{hours} h {rest:02} min" if hours else f"{minutes} min"
+
+
+def rough_size(size: float) -> str:
+    """Bytes to two figures: 34 MB, 1.2 GB, 17 GB."""
+    for unit, power in (("GB", 9), ("MB", 6)):
+        if size >= 0.95 * 10**power:
+            number = size / 10**power
+            return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"
+    return f"{size / 1000:.0f} kB"
