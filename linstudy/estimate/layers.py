@@ -91,12 +91,14 @@ def _lenet(model: LenetModel, shape: Shape) -> Network | None:
     if len(shape) != 3:
         return None
     channels, height, width = shape
+    first, second, third, fourth = model.hidden
     convolutions = (
-        Layer(height * width, 25 * channels + 1, 6),
-        Layer((height // 2) * (width // 2), 25 * 6 + 1, 16),
+        Layer(height * width, 25 * channels + 1, first),
+        Layer((height // 2) * (width // 2), 25 * first + 1, second),
     )
-    flat = 16 * (height // 4) * (width // 4)
-    return Network((*convolutions, Layer(1, flat + 1, 120), Layer(1, 121, 84), Layer(1, 85, 1)))
+    flat = second * (height // 4) * (width // 4)
+    dense = Layer(1, flat + 1, third), Layer(1, third + 1, fourth), Layer(1, fourth + 1, 1)
+    return Network((*convolutions, *dense))
 
 
 def _resnet(model: ResnetModel, shape: Shape) -> Network | None:

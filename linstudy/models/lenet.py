@@ -38,7 +38,7 @@ def make(spec: LenetModel, input_shape: tuple[int, ...], key: PRNGKeyArray) -> L
         )
     channels, height, width = input_shape
     keys = jax.random.split(key, 5)
-    first, second, third, fourth = (spec.widen * units for units in (6, 16, 120, 84))
+    first, second, third, fourth = spec.hidden
     flat = second * (height // 4) * (width // 4)
     return Lenet(
         convs=(conv(channels, first, 5, keys[0]), conv(first, second, 5, keys[1])),

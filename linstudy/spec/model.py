@@ -47,6 +47,11 @@ class LenetModel(FunctionFamily):
     activation: Activation = "relu"
     widen: Width = Field(default=1, description="Multiplies the channels and units of every hidden layer.")
 
+    @property
+    def hidden(self) -> tuple[int, int, int, int]:
+        """Channels of the two convolutions, and units of the two dense layers."""
+        return 6 * self.widen, 16 * self.widen, 120 * self.widen, 84 * self.widen
+
 
 class ResnetModel(FunctionFamily):
     """A residual network of basic blocks with batch norm."""
