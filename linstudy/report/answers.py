@@ -17,7 +17,7 @@ from linstudy.store.query import Ask
 COLUMNS = {
     "verdict": "whether the claim holds for the row; *not enough data* where nothing decides",
     "low": "the lower end of the interval of what decides",
-    "high": "its upper end",
+    "high": "the upper end of that interval",
     "seeds": "how many runs that differ in their seed alone the row is of",
     "diverged": "how many more there were whose loss or numbers became not finite; they are left out",
     "runs": "how many runs are behind the row, with their ids",
@@ -113,9 +113,9 @@ def _nothing(question: Question) -> Answer:
 
 
 def _listed(question: Question, rows: Rows, ask: Ask) -> tuple[Block, ...]:
-    """The rows as a table, what its columns mean, and where they come from; nothing without rows."""
+    """The rows as a table, what its columns and the question's symbols mean, and where the rows come from."""
     if not rows:
-        return ()
+        return tuple(_terms(question, []))
     return rows_table(rows), *_terms(question, _columns(rows)), _source(question, rows, ask)
 
 

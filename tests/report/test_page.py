@@ -155,7 +155,7 @@ def test_every_claim_figure_and_table_has_its_query_and_what_runs_it(report):
     shown = [path for path in files if path.read_text().strip() in page]
     assert len(shown) >= 7
     assert page.count("```sql") == page.count("```sh") == len(shown)
-    variant = "linstudy run studies/energy_concentration.yaml --profile paper --set 'data={kind: image_folder, path:"
+    variant = "linstudy run energy_concentration --profile paper --set 'data={kind: image_folder, path:"
     assert variant in page
 
 
@@ -291,7 +291,7 @@ def test_a_claim_with_runs_an_interval_and_a_threshold(results, tmp_path):
         r"not enough data \| 0.5 \| 1.5 \| 2 \| <details><summary>3</summary>(\w{16} ?){3}</details> \|", page
     )
     assert "`low`: the lower end." in page
-    assert "`high`: its upper end." in page
+    assert "`high`: the upper end of that interval." in page
 
 
 def test_the_origin_is_that_of_the_runs_that_rows_list(results):
@@ -416,7 +416,7 @@ def test_the_version_of_the_data_is_that_of_equal_contents(workspace):
     ],
 )
 def test_a_variant_is_run_by_its_command(variant, arguments):
-    assert study_command("a", variant) == f"linstudy run studies/a.yaml{arguments}"
+    assert study_command("a", variant) == f"linstudy run a{arguments}"
 
 
 @pytest.mark.parametrize(
