@@ -1,9 +1,11 @@
 """Strict JAX for unit tests, and keys that are fixed unless --fresh-keys asks otherwise."""
 
+import functools
 import os
 import random
 import signal
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,6 +39,7 @@ def pytest_configure(config):
     config.test_seed = random.SystemRandom().randrange(2**31) if fresh else FIXED_SEED
     _listen_to_signals()
     _keep_programs(config)
+    _check_leaves_quickly()
 
 
 def _listen_to_signals():
@@ -53,6 +56,27 @@ def _keep_programs(config):
 
     if config.pluginmanager.has_plugin("cacheprovider"):
         os.environ.update(compilation_cache(Workspace(config.cache.mkdir("linstudy"))))
+
+
+def _check_leaves_quickly():
+    """jaxtyping has typeguard look at each leaf of a `PyTree[X]`, a third of some tests' time; a class needs none."""
+    with suppress(ImportError):
+        from jaxtyping import _typeguard
+
+        _typeguard.typechecked = functools.partial(_checked, _typeguard.typechecked)
+
+
+def _checked(typechecked, function):
+    """A function of one leaf; it raises a TypeError for what is no instance of its annotation."""
+    [expected] = function.__annotations__.values()
+    if not isinstance(expected, type):
+        return typechecked(function)
+
+    def check(leaf):
+        if not isinstance(leaf, expected):
+            raise TypeError(f"{type(leaf)} is no {expected}")
+
+    return check
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """How much of a device's memory is held unless said."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 
-from linstudy.tangent.placement import MEMORY_ON_CPUS, memory_budget_or_default, on_device
+from linstudy.tangent.placement import MEMORY_ON_CPUS, everywhere, memory_budget_or_default, on_device
 
 
 class Accelerator:
@@ -45,3 +47,10 @@ def test_a_mapped_array_is_not_copied(tmp_path):
     placed = on_device(mapped)
     assert placed.unsafe_buffer_pointer() == mapped.ctypes.data
     assert np.array_equal(placed, mapped)
+
+
+@pytest.mark.parametrize("leaf", [np.ones(3), "text"])
+def test_the_annotation_of_a_tree_holds_for_each_leaf(leaf):
+    assert everywhere(tree := {"one": [jnp.ones(3), None]}) is tree
+    with pytest.raises(TypeCheckError):
+        everywhere({"one": [jnp.ones(3), leaf]})
