@@ -22,6 +22,8 @@ from linstudy.tangent.convolution import offset_slices
 
 Padding = tuple[tuple[int, int], ...]
 
+SMOKE_BATCH = 4
+
 LEGEND = f"""Every convolution of ResNet18 at batch {BATCH}, each call compiled by itself: forward, the gradient by \
 its inputs and the gradient by its kernel. XLA's default is YNNPACK, where that takes a convolution; linstudy's \
 programs are compiled without it, for Eigen. "Patches" gathers what every position sees and makes one matrix product \
@@ -31,8 +33,9 @@ products alone, those with the zeros of the padding among them."""
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """A convolution."""
+    """A convolution of a batch of images."""
 
+    batch: int
     images: tuple[int, ...]
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
@@ -47,7 +50,7 @@ class Shape:
     @property
     def operations(self) -> float:
         """Of one of the three products."""
-        return 2.0 * BATCH * self.positions * np.prod(self.kernel)
+        return 2.0 * self.batch * self.positions * np.prod(self.kernel)
 
 
 def xla(shape: Shape, images: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -72,7 +75,8 @@ WAYS: dict[str, tuple[Callable[..., jax.Array], dict[str, str]]] = {
 
 def section(settings: Settings) -> Section:
     """All convolutions, and their sum."""
-    counts = _shapes(freeze(*settings.network("lenet" if settings.smoke else "resnet18")))
+    batch = SMOKE_BATCH if settings.smoke else BATCH
+    counts = _shapes(freeze(*settings.network("lenet" if settings.smoke else "resnet18")), batch)
     if settings.smoke:
         counts = dict(list(counts.items())[:2])
     lines: list[Line] = []
@@ -90,7 +94,7 @@ def section(settings: Settings) -> Section:
     return Section("Convolutions of a ResNet18", LEGEND, lines)
 
 
-def _shapes(model: Any) -> dict[Shape, int]:
+def _shapes(model: Any, batch: int) -> dict[Shape, int]:
     """How often each convolution is called, in the order of the model; the first one sees the inputs."""
     found, seen = layers(model), call_shapes(model, jnp.zeros(SHAPE))
     shapes: collections.Counter[Shape] = collections.Counter()
@@ -98,14 +102,15 @@ def _shapes(model: Any) -> dict[Shape, int]:
         layer: Any = found[index]
         if layer.weight.ndim == 4:
             positions = int(np.prod(output.shape[1:]))
-            shapes[Shape(inputs.shape, layer.weight.shape, layer.stride, layer.padding, positions)] += 1
+            shapes[Shape(batch, inputs.shape, layer.weight.shape, layer.stride, layer.padding, positions)] += 1
     return dict(shapes)
 
 
 def _candidates(shape: Shape, first: bool) -> Iterator[Candidate]:
     generator = np.random.default_rng(0)
     images, kernel = (
-        jnp.asarray(generator.standard_normal(sizes, np.float32)) for sizes in ((BATCH, *shape.images), shape.kernel)
+        jnp.asarray(generator.standard_normal(sizes, np.float32))
+        for sizes in ((shape.batch, *shape.images), shape.kernel)
     )
     for name, (way, options) in WAYS.items():
         jit = functools.partial(jax.jit, compiler_options=options)
