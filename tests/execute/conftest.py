@@ -1,9 +1,13 @@
 """Small real studies, run by the command line in a folder of their own."""
 
+import fcntl
 import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
+import termios
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +55,35 @@ class Bench:
             text=True,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
+
+    def start_in_terminal(self, *arguments, before=()):
+        """`linstudy run` as a person gives it, and what that person sees and types."""
+        terminal, end = pty.openpty()
+        termios.tcsetwinsize(end, (50, 400))
+        process = self.start(
+            *("run", "study.yaml", *arguments),
+            before=before,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), end),
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(end, termios.TIOCSCTTY, 0),
+        )
+        os.close(end)
+        return process, terminal
+
+    @staticmethod
+    def read_until(pattern, terminal, wanted=bool):
+        """Read what is shown until it has a match that is `wanted`."""
+        shown = b""
+        while not any(map(wanted, re.findall(pattern, shown))):
+            shown += os.read(terminal, 4096)  # OSError once the command has ended
+
+    def read_past(self, epoch, terminal):
+        """Read until a training has told of a later epoch."""
+        self.read_until(rb"epoch (\d+)/", terminal, lambda shown: int(shown) > epoch)
+
+    def waiting(self):
+        """What the ledger has committed, and not merged yet, as bytes: nobody else can open it meanwhile."""
+        return (self.folder / ".linstudy" / "ledger.duckdb.wal").read_bytes()
 
     def linstudy(self, *arguments, exit_status=0):
         """The command's output, once it has ended with the status that is expected."""

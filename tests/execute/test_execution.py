@@ -217,12 +217,14 @@ def test_ctrl_c_publishes_and_the_same_command_resumes_to_the_same_bits(bench):
 def test_a_training_that_is_stopped_again_and_again_keeps_one_state_and_every_row_once(bench):
     stopped_at = 0
     for _ in range(2):
-        process = bench.start("run", "study.yaml", "--set", "train.epochs=100000")
-        wait_for(lambda before=stopped_at: epochs_published(bench) > before, process)
+        process, terminal = bench.start_in_terminal("--set", "train.epochs=100000")
+        bench.read_past(stopped_at, terminal)
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 130, out + err
-        stopped_at = epochs_published(bench)
+        bench.read_until(rb"The same command goes on from here", terminal)
+        assert process.wait(timeout=60) == 130
+        os.close(terminal)
+        before, stopped_at = stopped_at, epochs_published(bench)
+        assert stopped_at > before
         assert bench.rows(STATES) == [("checkpoint", 0), ("resume", stopped_at)]
         assert len(list(bench.folder.glob("artifacts/resume/*"))) == 1
     losses = "SELECT count(*), count(DISTINCT epoch) FROM curves WHERE name = 'loss' AND split = 'test'"
@@ -230,11 +232,15 @@ def test_a_training_that_is_stopped_again_and_again_keeps_one_state_and_every_ro
 
 
 def test_a_killed_coordinator_takes_its_worker_along_and_the_next_one_recovers(bench):
-    process = bench.start("run", "study.yaml", "--set", "train.epochs=100000")
-    wait_for(lambda: epochs_published(bench) > 0, process)
+    process, terminal = bench.start_in_terminal("--set", "train.epochs=100000")
+    bench.read_past(0, terminal)
+    size = len(bench.waiting())
+    while len(bench.waiting()) == size:  # until more is committed; what is shown must be read on
+        os.read(terminal, 4096)
     worker = worker_pid(process.pid)
     process.kill()
-    process.communicate()
+    process.wait()
+    os.close(terminal)
     deadline = time.monotonic() + 10
     while _parent_of(worker) is not None and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -243,6 +249,7 @@ def test_a_killed_coordinator_takes_its_worker_along_and_the_next_one_recovers(b
     assert bench.rows("SELECT status, error FROM attempt WHERE status = 'interrupted'") == [
         ("interrupted", "the program that ran it ended before it did")
     ]
+    assert bench.rows("SELECT max(epoch) > 0 FROM curves WHERE status = 'interrupted'") == [(True,)]
     assert (
         bench.rows("SELECT count(*) FROM metric GROUP BY run_id, name, label, split, epoch HAVING count(*) > 1") == []
     )

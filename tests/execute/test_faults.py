@@ -1,14 +1,10 @@
 """Signals, odd models, full disks and damaged files, each with real processes; `tests/faults` has the long ones."""
 
 import contextlib
-import fcntl
 import os
-import pty
-import re
 import signal
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 
@@ -122,27 +118,6 @@ def started(bench, *arguments, kind="training", **options):
     return process, int(worker)
 
 
-def start_in_terminal(bench, before=()):
-    """The command as a person gives it, and what that person sees and types."""
-    terminal, end = pty.openpty()
-    termios.tcsetwinsize(end, (50, 400))
-    process = bench.start(
-        *("run", "study.yaml"),
-        before=before,
-        **dict.fromkeys(("stdin", "stdout", "stderr"), end),
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(end, termios.TIOCSCTTY, 0),
-    )
-    os.close(end)
-    return process, terminal
-
-
-def read_until(pattern, terminal):
-    shown = b""
-    while not re.search(pattern, shown):
-        shown += os.read(terminal, 4096)  # OSError once the command has ended
-
-
 def interrupted(process, worker):
     """What a command printed that was asked to stop."""
     out, err = process.communicate(timeout=120)
@@ -185,8 +160,7 @@ WAYS_TO_STOP = {
     "TERM to the worker": lambda process, worker: os.kill(worker, signal.SIGTERM),
     "TERM to both": lambda process, worker: (process.terminate(), os.kill(worker, signal.SIGTERM)),
     "TERM to the group": lambda process, worker: os.killpg(process.pid, signal.SIGTERM),
-    "USR1": lambda process, worker: process.send_signal(signal.SIGUSR1),
-    "USR2": lambda process, worker: process.send_signal(signal.SIGUSR2),
+    "USR1 and USR2": lambda process, worker: list(map(process.send_signal, (signal.SIGUSR1, signal.SIGUSR2))),
 }
 """A worker is in a group of its own, so that the group's signals reach the coordinator alone."""
 
@@ -210,9 +184,9 @@ def test_after_every_way_to_stop_the_same_command_goes_on_to_the_same_bits(bench
 @pytest.mark.parametrize("before", [(), ("nohup",)])
 def test_a_closed_terminal_stops_a_study_unless_nohup_says_no(bench, before):
     bench.write(TRAINING)
-    process, terminal = start_in_terminal(bench, before)
+    process, terminal = bench.start_in_terminal(before=before)
     if not before:  # nohup writes to a file
-        read_until(rb"training", terminal)
+        bench.read_until(rb"training", terminal)
     wait_for(lambda: bench.results.exists(), process)
     os.close(terminal)
     assert process.wait(timeout=120) == (0 if before else 130)
@@ -278,8 +252,7 @@ def test_an_odd_model_ends_its_own_run_and_no_other(bench):
 def test_a_worker_that_computes_ends_with_its_coordinator(bench):
     write_odd(bench, "computes")
     process, worker = started(bench)
-    running = "SELECT count(*) FROM attempt WHERE status = 'running'"
-    wait_for(lambda: bench.results.exists() and bench.rows(running) == [(1,)], process)
+    wait_for(lambda: b"-1.log" in bench.waiting(), process)  # the attempt, with the name of its log
     process.kill()
     process.communicate()
     wait_until_gone(worker)
@@ -321,10 +294,10 @@ def test_damaged_files_make_exactly_the_runs_that_made_them_run_again(finished):
 
 def test_a_probe_goes_on_after_the_last_epoch_that_it_told(bench):
     bench.write(MANY_EPOCHS)
-    process, terminal = start_in_terminal(bench)
-    read_until(rb"probe .*epoch ([3-9]|[1-4][0-9])\b", terminal)
+    process, terminal = bench.start_in_terminal()
+    bench.read_until(rb"probe .*epoch ([3-9]|[1-4][0-9])\b", terminal)
     os.write(terminal, b"\x03")
-    read_until(rb"The same command goes on from here", terminal)
+    bench.read_until(rb"The same command goes on from here", terminal)
     assert process.wait(timeout=120) == 130
     own = "run_id IN (SELECT run_id FROM run WHERE kind = 'probe')"
     with ledger(bench) as connection:
