@@ -38,6 +38,7 @@ def pytest_configure(config):
     fresh = config.getoption("--fresh-keys")
     config.test_seed = random.SystemRandom().randrange(2**31) if fresh else FIXED_SEED
     _listen_to_signals()
+    _keep_bytecode()
     _keep_programs(config)
     _check_leaves_quickly()
 
@@ -47,6 +48,12 @@ def _listen_to_signals():
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+def _keep_bytecode():
+    """Containers ask for none; but every command that a test starts, and its workers, would compile linstudy anew."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def _keep_programs(config):
