@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from linstudy.tangent import decomposition
+from linstudy.tangent.correction import corrected
 from linstudy.tangent.krylov import NotConverged, leading, required
 from linstudy.tangent.symmetric import (
     Gram,
@@ -14,7 +15,9 @@ from linstudy.tangent.symmetric import (
     entries_of,
     has_entries,
     on_host,
+    own_rounding,
     product,
+    quick_product,
     rounding,
 )
 from linstudy.tangent.tiling import Progress, tile_slices
@@ -32,9 +35,19 @@ one core, full and by Krylov subspaces: m = 3,000, top 200, 4.9 and 1.4; m = 6,0
 BASIS_BUDGET = 3 * 2**30
 """Bytes of the basis of a Krylov subspace: 6,700 vectors of 60,000 samples."""
 
+SHARE_OF_ROUNDING = 0.1
+"""Of what the rounding of a float32 Gram leaves of a residual, how much the search in float32 may."""
+
+GUARDS = 32
+"""Vectors beyond those asked for that are corrected too. What rounding mixes into the last ones is mostly these."""
+
 _RESIDUAL_COLUMNS = 256
 _SHARE_OF_SEARCH = 0.8
 _SLACK = 5.0
+
+
+_Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Known eigenvalues, and eigenvectors, signs fixed, and ‖Θv − λv‖ of the pairs asked for."""
 
 
 @dataclass(frozen=True)
@@ -98,24 +111,58 @@ def _capacity(samples: int, wanted: int, block: int, budget: int) -> int:
     return min(capacity, max(1000, 5 * wanted + 10 * block))
 
 
-def _leading(gram: Any, wanted: int, budget: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+def _leading(
+    gram: Any, wanted: int, budget: int, progress: Progress, *, quick: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     samples, dense = gram.shape[0], has_entries(gram)
     block = _block(samples, wanted, dense)
     return leading(
-        lambda vectors: product(gram, vectors),
+        lambda vectors: (quick_product if quick else product)(gram, vectors),
         samples,
-        wanted,
-        floor=rounding(gram),
+        min(wanted + GUARDS, samples) if quick else wanted,
+        floor=SHARE_OF_ROUNDING * own_rounding(gram) if quick else rounding(gram),
         block=block,
         capacity=_capacity(samples, wanted, block, budget),
         progress=progress,
     )
 
 
-def _full(gram: Any) -> tuple[np.ndarray, np.ndarray]:
+def _full(gram: Any, kept: int, progress: Progress) -> _Pairs:
     # One copy, of which LAPACK makes the eigenvectors: in its own order of columns, which is that of the transpose.
     values, vectors = decomposition.eigenpairs(np.array(entries_of(gram), np.float64, order="C").T)
-    return values, vectors.T
+    eigenvectors = fix_signs(vectors.T[:kept])
+    del vectors
+    return values, eigenvectors, _residuals(gram, values[:kept], eigenvectors, _part(progress, _SHARE_OF_SEARCH, 1.0))
+
+
+def _quick(gram: Any, kept: int, budget: int, progress: Progress) -> _Pairs | None:
+    """The pairs of a float32 array, searched in float32 and corrected; None if that did not find them.
+
+    They are not found where the Gram is far from what `own_rounding` supposes, such as near a multiple of the identity.
+    """
+    try:
+        vectors = _leading(gram, kept + 1, budget, _part(progress, 0.0, 0.6), quick=True)[1]
+    except NotConverged:
+        return None
+    values, vectors, errors = corrected(gram, vectors, _part(progress, 0.6, 1.0))
+    found = np.all(errors[:kept] <= _SLACK * required(values[:kept], own_rounding(gram)))
+    return (values, fix_signs(vectors[:kept]), errors[:kept]) if found else None
+
+
+def _precise(gram: Any, kept: int, budget: int, progress: Progress) -> _Pairs:
+    values, vectors = _leading(gram, kept + 1, budget, _part(progress, 0.0, _SHARE_OF_SEARCH))
+    eigenvectors = fix_signs(vectors[:kept])
+    del vectors
+    errors = _residuals(gram, values[:kept], eigenvectors, _part(progress, _SHARE_OF_SEARCH, 1.0))
+    _accept(errors, values[:kept], rounding(gram))
+    return values, eigenvectors, errors
+
+
+def _first(gram: Any, kept: int, budget: int, progress: Progress) -> _Pairs:
+    """The first pairs by Krylov subspaces: one eigenvalue more than asked for, for the gap of the last."""
+    single = isinstance(gram, np.ndarray) and gram.dtype == np.float32
+    found = _quick(gram, kept, budget, progress) if single else None
+    return found or _precise(gram, kept, budget, progress)
 
 
 def _residuals(
@@ -180,6 +227,11 @@ def effective_rank(eigenvalues: Float[np.ndarray, " samples"]) -> float:
     return float(np.sum(eigenvalues)) ** 2 / squares if squares > 0 else 0.0
 
 
+def _turn(moved: np.ndarray | float, distances: np.ndarray) -> np.ndarray:
+    """The angles to first order; infinite where an eigenvector is not defined."""
+    return np.divide(moved, distances, out=np.full(len(distances), np.inf), where=distances > 0)
+
+
 def rotations(
     eigenvalues: Float[np.ndarray, " top"],
     gaps: Float[np.ndarray, " top"],
@@ -192,21 +244,22 @@ def rotations(
 
     Rounding adds some E to the Gram, whose entries are independent, of the size ε Θ̄ with Θ̄ = λ₁ / m the mean entry of m
     samples. To first order it turns φ_j towards its neighbour φ_k by |φ_kᵀ E φ_j| / |λ_j − λ_k|, so ε λ₁ / m over the
-    gap; a residual r λ₁ turns it by r λ₁ over the gap at most (Davis and Kahan). For float32 Grams of MLPs and LeNet,
+    gap. A residual r λ₁ is orthogonal to all eigenvectors kept, and turns φ_j by r λ₁ over its distance from the others
+    at most (Davis and Kahan). For float32 Grams of MLPs and LeNet,
     m = 100 and 400, eight of ten angles were between 0.3 and 1.7 times this; those of the first few eigenvectors, which
     all others turn, are larger but below 1e-6.
 
     Args:
         rounding: ε, of the arithmetic in which the Gram was computed: 2⁻²³ for float32.
     """
-    moved = eigenvalues[0] * (rounding / samples + residuals)
     distances = gaps * np.abs(eigenvalues)
-    angles = np.divide(moved, distances, out=np.full(len(gaps), np.inf), where=distances > 0)
+    beyond = np.maximum(distances, eigenvalues - eigenvalues[-1])
+    angles = _turn(eigenvalues[0] * rounding / samples, distances) + _turn(eigenvalues[0] * residuals, beyond)
     return np.minimum(angles, np.pi / 2)
 
 
-def _part(progress: Progress | None, start: float, end: float) -> Progress:
-    return lambda fraction: progress(start + (end - start) * fraction) if progress else None
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    return lambda fraction: progress(start + (end - start) * fraction)
 
 
 def spectrum(
@@ -222,9 +275,9 @@ def spectrum(
     By a full decomposition, which also gives all eigenvalues, of few samples or for many of the pairs; else by block
     Krylov subspaces from a fixed start, for which the Gram is only multiplied, in blocks, where it is: in memory, in a
     memory-mapped file, on an accelerator, or as an operator that computes its products. Every pair is
-    found to 3e-8 of its own eigenvalue, or to rounding: 2e-14 λ₁ for an array, whose products accumulate in float64
-    though it is in float32, and 2e-6 λ₁ for an operator in float32. The array's own rounding, 1e-7 of its largest entry
-    for LeNet, moves the eigenvalues of 800 samples by 2e-10 λ₁.
+    found to 3e-8 of its own eigenvalue, or to rounding: 2e-14 λ₁ for an array in float64, 2e-6 λ₁ for an operator in
+    float32, and for an array in float32 what the rounding of its own entries leaves of a residual, 1e-7 λ₁ / √m. Such
+    an array is multiplied in float32, and the vectors found are corrected by one product in float64.
 
         spectrum(gram).eigenvalues
         spectrum(np.memmap("gram", np.float32, "r", shape=(60_000, 60_000)), 1000)
@@ -245,13 +298,10 @@ def spectrum(
     samples = gram.shape[0]
     kept = _kept(samples, top, full_limit)
     full = is_full(samples, kept, full_limit)
-    # One eigenvalue more than asked for, for the gap of the last.
-    search = _part(progress, 0.0, _SHARE_OF_SEARCH)
-    known, vectors = _full(gram) if full else _leading(gram, kept + 1, memory_budget, search)
-    eigenvalues, eigenvectors = known[:kept].copy(), fix_signs(vectors[:kept])
-    del vectors
-    errors = _residuals(gram, eigenvalues, eigenvectors, _part(progress, _SHARE_OF_SEARCH, 1.0))
-    if not full:
-        _accept(errors, eigenvalues, rounding(gram))
+    report = progress or (lambda fraction: None)
+    pairs = _full(gram, kept, report) if full else _first(gram, kept, memory_budget, report)
+    known, eigenvectors, errors = pairs
     scale = float(np.max(np.abs(known))) or 1.0
-    return Spectrum(eigenvalues, eigenvectors, errors / scale, _gaps(known, kept), known.copy() if full else None)
+    return Spectrum(
+        known[:kept].copy(), eigenvectors, errors / scale, _gaps(known, kept), known.copy() if full else None
+    )

@@ -6,12 +6,15 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float
 
 from linstudy.tangent.features import full_precision
-from linstudy.tangent.tiling import tile_slices
+from linstudy.tangent.tiling import ahead, tile_slices
 
 _CAST_BYTES = 2**26
+_CAST_ROWS = 512
+_RUN = 512
 _TILE = 2048
 
 
@@ -86,7 +89,8 @@ def apply_gram(
     matrix = np.asarray(gram)
     if matrix.dtype == np.float64:
         return matrix @ vectors
-    height = max(1, _CAST_BYTES // (8 * matrix.shape[1]))
+    # Below 512 rows, products with many columns spend their time on reading the columns.
+    height = max(_CAST_ROWS, _CAST_BYTES // (8 * matrix.shape[1]))
     # One buffer for all blocks: to map fresh memory for each costs more than the conversion.
     buffer, product = np.empty((min(height, len(matrix)), matrix.shape[1])), np.empty((len(matrix), *vectors.shape[1:]))
     for rows in tile_slices(len(matrix), height):
@@ -104,11 +108,33 @@ def _apply_on_device(gram: Array, vectors: np.ndarray) -> np.ndarray:
         return np.concatenate([np.asarray(block) for block in blocks])
 
 
+@jax.jit
+def _rows_product(rows: Array, vectors: Array) -> Array:
+    """Vᵀ Θ of some rows of both, which XLA's CPU kernels multiply at their full rate for few columns too."""
+    return lax.dot_general(vectors, rows, (((0,), (0,)), ((), ())), precision=lax.Precision.HIGHEST)
+
+
+def quick_product(
+    gram: Float[np.ndarray, "samples samples"], vectors: Float[np.ndarray, "samples columns"]
+) -> Float[np.ndarray, "samples columns"]:
+    """Θ V of a symmetric float32 array, in half the time of `product`: in float32 over runs of 512 rows, whose sums are
+    added up in float64.
+
+    Rounding in a run leaves about ε λ₁ √(256 / m) of an image for Θ with entries near their mean λ₁ / m, where rounding
+    the entries of Θ itself leaves ε λ₁ / √m: of 60,000 samples 4e-9 λ₁ and 2e-10 λ₁.
+    """
+    columns, total = vectors.astype(np.float32), np.zeros(vectors.T.shape)
+    runs = (_rows_product(gram[rows], columns[rows]) for rows in tile_slices(len(gram), _RUN))
+    for part in ahead(runs):
+        total += np.asarray(part)
+    return total.T
+
+
 def product(gram: Any, vectors: Float[np.ndarray, "samples columns"]) -> Float[np.ndarray, "samples columns"]:
     """Θ V where Θ is: an array accumulates in float64, by blocks of rows; an operator takes V in its own precision.
 
     float32 products would leave 1e-7 λ₁ of every residual, and thus nothing of an eigenvector whose gap is smaller:
-    of the later ones, for the spectra of networks. They would save half of the time.
+    of the later ones, for the spectra of networks. `quick_product` is for what is corrected afterwards.
     """
     if isinstance(gram, np.ndarray):
         return apply_gram(gram, vectors)
@@ -121,6 +147,11 @@ def rounding(gram: Any) -> float:
     """What the rounding of products leaves of a residual, over λ₁: 2e-14 in float64, as of all arrays, else 2e-6."""
     exact = isinstance(gram, np.ndarray | jax.Array) or gram.dtype == np.float64
     return 2e-14 if exact else 16 * float(np.finfo(gram.dtype).eps)
+
+
+def own_rounding(gram: Any) -> float:
+    """‖Ev‖ / λ₁ where E rounds each entry of a Gram whose mean entry is λ₁ / m: ε / √m."""
+    return float(np.finfo(gram.dtype).eps) / np.sqrt(gram.shape[0])
 
 
 def has_entries(gram: Any) -> bool:

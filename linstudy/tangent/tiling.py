@@ -5,10 +5,13 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
+
+T = TypeVar("T")
 
 Progress = Callable[[float], object]
 """Called with the fraction done, between tiles. What it raises ends the work."""
@@ -37,9 +40,9 @@ def tile_count(rows: int, columns: int, symmetric: bool) -> int:
     return rows * (rows + 1) // 2 if symmetric else rows * columns
 
 
-def ahead(tiles: Iterable[Tile], count: int = 2) -> Iterator[Tile]:
+def ahead(tiles: Iterable[T], count: int = 2) -> Iterator[T]:
     """The same tiles, each asked for `count` tiles early: a device computes while the host takes one in."""
-    waiting: deque[Tile] = deque()
+    waiting: deque[T] = deque()
     for tile in tiles:
         waiting.append(tile)
         if len(waiting) > count:

@@ -1,5 +1,6 @@
 """Leading eigenpairs by block Krylov subspaces, against dense float64 `eigh`."""
 
+import importlib
 import tracemalloc
 
 import jax
@@ -11,18 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tolerance import assert_close
 
-from linstudy.tangent import GramOperator, NotConverged, krylov, ntk_gram, spectrum, symmetric
+from linstudy.tangent import GramOperator, NotConverged, correction, krylov, ntk_gram, spectrum, symmetric
 from linstudy.tangent.krylov import leading
+
+spectrum_module = importlib.import_module("linstudy.tangent.spectrum")
 
 TOP = 200
 
 
-def relu_gram(samples, seed):
+def relu_gram(samples, seed, dtype=np.float64):
     """The tangent kernel of a network of 128 ReLU units at inputs of 24 decaying coordinates, in closed form."""
     draw = np.random.default_rng(seed).standard_normal
-    inputs = draw((samples, 24)) * np.arange(1, 25) ** -0.75
-    before, readout = inputs @ draw((24, 128)), draw(128)
-    after, slopes = np.maximum(before, 0), np.where(before > 0, readout, 0.0)
+    drawn = draw((samples, 24)) * np.arange(1, 25) ** -0.75, draw((24, 128)), draw(128)
+    inputs, weights, readout = (each.astype(dtype) for each in drawn)
+    before = inputs @ weights
+    after, slopes = np.maximum(before, 0), np.where(before > 0, readout, dtype(0))
     return ((inputs @ inputs.T) * (slopes @ slopes.T) + after @ after.T) / 128
 
 
@@ -104,7 +108,8 @@ def test_eigenvalues_subspaces_residuals_and_gaps_of_3000_samples(large, dtype, 
     assert np.max(angles) < 1e-4
     errors = gram @ found.eigenvectors.T - found.eigenvectors.T * found.eigenvalues
     assert_close(found.residuals, np.linalg.norm(errors, axis=0) / values[0], rtol=1e-3)  # they are rounding in part
-    assert np.all(found.residuals < 5 * 3e-8 * found.eigenvalues / values[0])
+    own = 2.0**-23 / np.sqrt(3000) if dtype == np.float32 else 0.0
+    assert np.all(found.residuals < np.maximum(5 * 3e-8 * found.eigenvalues / values[0], own))
     steps = values[:-1] - values[1:]
     nearest = np.minimum(steps, np.concatenate([[np.inf], steps[:-1]])) / values[:TOP]
     assert np.max(np.abs(found.gaps - nearest)) < bound
@@ -133,6 +138,65 @@ def test_the_same_bits_come_out_twice(small, budget):
     first, second = (spectrum(small[0], 40, full_limit=10, memory_budget=budget) for _ in range(2))
     assert np.array_equal(first.eigenvalues, second.eigenvalues)
     assert np.array_equal(first.eigenvectors, second.eigenvectors)
+
+
+# A Gram in float32: searched in float32, corrected in float64
+
+
+def moved(found, exact):
+    """By how much each vector is turned, and the number of labels that this changes."""
+    turned = exact * np.sign(np.sum(found * exact, axis=1, keepdims=True))
+    return np.linalg.norm(found - turned, axis=1), np.sum((found >= 0) != (turned >= 0))
+
+
+def test_labels_are_as_good_as_the_gram_in_float32_lets_them_be(large, request):
+    """Against a decomposition in float64 of the same Gram; the rounding of it, against one of the Gram in float64."""
+    gram = relu_gram(3000, request.config.test_seed, np.float32)
+    of_the_same = dense(gram.astype(np.float64), TOP)[1]
+    by_rounding, labels_by_rounding = moved(of_the_same, large[2][:TOP])
+    by_search, labels_by_search = moved(spectrum(gram, TOP).eigenvectors, of_the_same)
+    assert np.sum(by_search) < 0.3 * np.sum(by_rounding)
+    assert np.median(by_search) < 0.3 * np.median(by_rounding)
+    assert labels_by_search <= max(1, labels_by_rounding)  # of 600,000; a label is moved by chance
+
+
+def test_products_in_float32_are_good_to_their_rounding(large):
+    gram, vectors = large[0].astype(np.float32), large[2][:9].T
+    error = symmetric.quick_product(gram, vectors) - gram.astype(np.float64) @ vectors
+    assert 1e-10 < np.max(np.linalg.norm(error, axis=0)) / large[1][0] < 1e-7
+
+
+def test_a_correction_removes_what_rounding_put_outside_of_the_span(large):
+    exact, values, vectors = large
+    gram = exact.astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal((40, 3000)) * 1e-6 / np.sqrt(3000)
+    start = np.linalg.qr((vectors[:40] + noise).T)[0].T
+    found, rows, errors = correction.corrected(gram, start, lambda fraction: None)
+    true = np.linalg.norm(gram.astype(np.float64) @ rows.T - rows.T * found, axis=0)
+    assert_close(errors, true, rtol=1e-2)
+    assert np.max(errors) < 1e-7 * values[0]
+    assert_close(rows @ rows.T, np.eye(40))
+    assert np.max(np.abs(np.sum(rows * vectors[:40], axis=1) ** 2 - 1)) < 1e-9
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_the_scale_of_a_gram_in_float32_does_not_matter(small, scale):
+    gram, values, vectors = small
+    found = spectrum((gram * scale).astype(np.float32), 40, full_limit=10)
+    assert_close(found.eigenvalues / scale, values[:40], rtol=1e-4)
+    assert np.max(sines(found.eigenvectors, vectors, values)) < 1e-3
+
+
+def test_a_gram_whose_products_in_float32_are_bad_is_searched_in_float64(small, monkeypatch):
+    quick, noise = symmetric.quick_product, np.random.default_rng(0).standard_normal
+
+    def bad(gram, vectors):
+        return quick(gram, vectors) * (1 + 1e-2 * noise(vectors.shape))
+
+    for module in (spectrum_module, correction):
+        monkeypatch.setattr(module, "quick_product", bad)
+    found = spectrum(small[0].astype(np.float32), 40, full_limit=10)
+    assert np.all(found.residuals < 5 * 3e-8 * found.eigenvalues / found.eigenvalues[0])
 
 
 # Where a Gram is
@@ -180,6 +244,7 @@ def test_a_file_gives_what_memory_gives(small, tmp_path, dtype):
 @pytest.mark.parametrize("place", [np.asarray, jnp.asarray, lambda gram: np.asfortranarray(gram)[:, :]])
 def test_products_accumulate_in_float64_by_blocks(small, monkeypatch, dtype, place):
     monkeypatch.setattr(symmetric, "_CAST_BYTES", 8 * 500 * 7)
+    monkeypatch.setattr(symmetric, "_CAST_ROWS", 1)
     gram, vectors = small[0].astype(dtype), small[2][:3].T
     found = symmetric.product(place(gram), vectors)
     assert found.dtype == np.float64
@@ -190,6 +255,7 @@ def test_products_accumulate_in_float64_by_blocks(small, monkeypatch, dtype, pla
 def test_no_second_copy_of_the_gram_is_made(large, monkeypatch, dtype):
     # Fixed amounts of memory, which at this size are not small beside a Gram.
     monkeypatch.setattr(symmetric, "_CAST_BYTES", 2**20)
+    monkeypatch.setattr(symmetric, "_CAST_ROWS", 1)
     monkeypatch.setattr(symmetric, "_TILE", 256)
     gram = large[0].astype(dtype)
     tracemalloc.start()

@@ -102,6 +102,9 @@ def test_rotations_in_closed_form():
     assert_close(np.abs(turned[0, 1]), found[0], rtol=1e-5)  # first order
     unsolved = rotations(np.array([4.0]), np.array([0.25]), np.array([1e-3]), samples=2, rounding=0.0)
     assert_close(unsolved, np.array([4e-3]))
+    # A residual is orthogonal to all that is kept: the first turns towards what is at least as far as the last.
+    kept = rotations(np.array([4.0, 3.9, 1.0]), np.full(3, 0.025), np.full(3, 1e-3), samples=2, rounding=0.0)
+    assert_close(kept, 4e-3 / np.array([3.0, 2.9, 0.025]))
 
 
 def test_rotations_tell_how_far_float32_turns_the_eigenvectors_of_a_network(make_mlp, getkey):
