@@ -9,8 +9,8 @@ import duckdb
 
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.files import install
-from linstudy.store.fingerprint import differences, drop_note
-from linstudy.store.quoting import identifier, path_literal
+from linstudy.store.fingerprint import TABLE, differences, drop_note
+from linstudy.store.quoting import identifier, literal, path_literal
 from linstudy.store.workspace import Workspace
 
 PROGRAM = "linstudy"
@@ -188,6 +188,12 @@ def _unreadable(file: Path, error: duckdb.Error) -> str:
 def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
     """A published file has views and macros; the next publishing makes new ones."""
     own = "WHERE database_name = 'ledger' AND NOT internal"
+    published = connection.execute(
+        f"SELECT view_name FROM duckdb_views() {own} "
+        f"UNION ALL SELECT table_name FROM duckdb_tables() {own} AND table_name = {literal(TABLE)}"
+    ).fetchone()
+    if published is None:  # to list functions, all of DuckDB's among them, takes a third of the opening
+        return
     found = connection.execute(
         f"SELECT 'VIEW', view_name FROM duckdb_views() {own} "
         "UNION SELECT CASE function_type WHEN 'macro' THEN 'MACRO' ELSE 'MACRO TABLE' END, function_name "

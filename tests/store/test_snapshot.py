@@ -76,6 +76,22 @@ def test_what_a_user_wrote_into_the_published_file_cannot_break_it(ledger, works
     assert count_rows(workspace.results) == 2
 
 
+def test_published_results_without_their_views_become_a_ledger_that_is_published(ledger, workspace):
+    """Their macro is in the way of the next one."""
+    publish(ledger, workspace.results)
+    ledger.close()
+    shutil.rmtree(workspace.private)
+    with duckdb.connect(workspace.results) as connection:
+        views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+        assert ("runs",) in views
+        for (view,) in views:
+            connection.execute(f"DROP VIEW {view}")
+    with Ledger.open(workspace) as adopted:
+        publish(adopted, workspace.results)
+    with duckdb.connect(workspace.results) as connection:
+        assert set(views) <= set(connection.execute("SHOW TABLES").fetchall())
+
+
 HOLD = """
 import sys, duckdb
 held = duckdb.connect(sys.argv[1], read_only=True)
