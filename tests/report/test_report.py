@@ -520,7 +520,9 @@ def test_energy_concentration_names_targets_in_full_where_they_look_alike():
 
 
 def test_an_unknown_figure_names_those_there_are(two_seeds, tmp_path):
-    with pytest.raises(LinstudyError, match=r"there is no such file. Allowed: bounds, eigenfunctions, .*, kernel_rotation"):
+    with pytest.raises(
+        LinstudyError, match=r"there is no such file. Allowed: bounds, eigenfunctions, .*, kernel_rotation"
+    ):
         draw("kernel_rotatoin", two_seeds, REPORTS, tmp_path)
 
 

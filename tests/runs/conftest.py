@@ -133,12 +133,9 @@ class Told:
 
 @pytest.fixture
 def told(tmp_path):
-    """A function that runs all of a study, one run after another, or all trainings together."""
+    """A function that runs all of a study, one run after another, or all trainings together; `told.of` runs a plan."""
 
-    def run_all(text, together=False, only_plan=False, resources=None):
-        path = tmp_path / "study.yaml"
-        path.write_text(text)
-        plan = make_plan(load_study(path).points, lambda part, spec: "", form)
+    def of(plan, together=False, only_plan=False, resources=None):
         told = Told(plan, ArtifactStore(tmp_path / "artifacts"), resources or Resources())
         runs = [] if only_plan else list(plan.runs.values())
         if together:
@@ -148,4 +145,10 @@ def told(tmp_path):
                 told.execute(run)
         return told
 
+    def run_all(text, **how):
+        path = tmp_path / "study.yaml"
+        path.write_text(text)
+        return of(make_plan(load_study(path).points, lambda part, spec: "", form), **how)
+
+    run_all.of = of
     return run_all
