@@ -30,9 +30,7 @@ def settings_macro(spec_fields: Sequence[Field]) -> str:
         f",\n    {expression} AS {identifier(name)}" for name, expression in columns(spec_fields) if name != "seed"
     )
     names = _names(spec_fields)
-    network = _words([field for field in shown if field.path[0] not in _TARGET], names)
-    target = _words([field for field in shown if field.path[0] in _TARGET], names)
-    besides = f"concat_ws(chr(0), {', '.join(map(_beside, shown))})"
+    places = ",\n        ".join(_place(number, field, names[field.path]) for number, field in enumerate(shown))
     return f"""CREATE MACRO settings_among(ids, along := []::VARCHAR[]) AS TABLE
 WITH setting AS (
     SELECT
@@ -43,16 +41,48 @@ WITH setting AS (
     WHERE run.setting_id IS NOT NULL AND (ids IS NULL OR list_contains(ids, run.setting_id))
     GROUP BY run.setting_id, run.kind
 ),
+field (place, pointer, within, name, is_part, is_target) AS (
+    VALUES
+        {places}
+),
+entry AS (
+    SELECT
+        setting_id, kind, field.*,
+        list_has_any(along, within) AS is_beside,
+        json_extract(spec, pointer) AS value,
+        json_extract_string(spec, pointer) AS text
+    FROM setting CROSS JOIN field
+),
+told AS (
+    SELECT
+        setting_id, kind, place, is_target, is_beside, text,
+        CASE
+            WHEN is_beside OR text IS NULL THEN NULL
+            WHEN is_part THEN CASE
+                WHEN count(text) OVER alike < count(*) OVER alike THEN name
+            END
+            WHEN min(value) OVER alike <> max(value) OVER alike THEN
+                concat_ws(' ', name, CASE
+                    WHEN length(text) > {LONGEST} THEN left(text, {LONGEST - 1}) || '…' ELSE text
+                END)
+        END AS word
+    FROM entry WINDOW alike AS (PARTITION BY kind, place)
+),
 words AS (
-    SELECT *, {network} AS network, {target} AS target, {besides} AS besides
-    FROM setting WINDOW same_kind AS (PARTITION BY kind)
+    SELECT
+        setting_id, kind,
+        coalesce(string_agg(word, ', ' ORDER BY place) FILTER (NOT is_target), '') AS network,
+        coalesce(string_agg(word, ', ' ORDER BY place) FILTER (is_target), '') AS target,
+        string_agg(coalesce(text, ''), chr(0) ORDER BY place) FILTER (is_beside) AS besides
+    FROM told
+    GROUP BY setting_id, kind
 ),
 apart AS (
     SELECT * REPLACE (
         CASE WHEN count(*) OVER (PARTITION BY kind, network, target, besides) = 1 THEN network
         ELSE concat_ws(', ', nullif(network, ''), 'setting ' || left(setting_id, 6)) END AS network
     )
-    FROM words
+    FROM setting JOIN words USING (setting_id, kind)
 )
 SELECT
     setting_id,
@@ -70,35 +100,18 @@ SELECT
 FROM apart"""
 
 
-def _words(shown: Sequence[Field], names: dict[tuple[str, ...], str]) -> str:
-    return f"concat_ws(', ', {', '.join(_word(field, names[field.path]) for field in shown)})"
+def _place(number: int, field: Field, name: str) -> str:
+    """A row of the table of fields: a field is told where it has two values or more among the settings of a kind.
 
-
-def _along(field: Field) -> str:
-    """Whether the field is, or is within, one of those that the macro is asked to leave out."""
-    within = ["_".join(field.path[:end]) for end in range(1, len(field.path) + 1)]
-    return f"list_has_any(along, [{', '.join(map(literal, within))}])"
-
-
-def _beside(field: Field) -> str:
-    """What tells settings apart without being a word of their label."""
-    return f"CASE WHEN {_along(field)} THEN coalesce(json_extract_string(spec, {field.pointer}), '') END"
-
-
-def _word(field: Field, name: str) -> str:
-    """The field with its value where it has two values or more among the settings of a kind; NULL elsewhere.
-
-    A part that only some of them have is told by its name.
+    A part that only some of them have is told by its name, and a kind without one. `within` has the field's own column
+    and those of the parts that it is in.
     """
-    value = f"json_extract(spec, {field.pointer})"
-    text = f"json_extract_string(spec, {field.pointer})"
-    short = f"CASE WHEN length({text}) > {LONGEST} THEN left({text}, {LONGEST - 1}) || '…' ELSE {text} END"
-    if field.is_part:  # its own fields say the rest
-        some = f"count({text}) OVER same_kind < count(*) OVER same_kind"
-        return f"CASE WHEN {some} AND {text} IS NOT NULL AND NOT {_along(field)} THEN {literal(name)} END"
-    word = short if field.path[-1] == "kind" else f"{literal(name + ' ')} || {short}"
-    differs = f"min({value}) OVER same_kind <> max({value}) OVER same_kind"
-    return f"CASE WHEN {differs} AND NOT {_along(field)} THEN {word} END"
+    within = ["_".join(field.path[:end]) for end in range(1, len(field.path) + 1)]
+    told = "NULL" if field.path[-1] == "kind" else literal(name)
+    return (
+        f"({number}, {field.pointer}, [{', '.join(map(literal, within))}], {told}, "
+        f"{field.is_part}, {field.path[0] in _TARGET})"
+    )
 
 
 def _names(spec_fields: Sequence[Field]) -> dict[tuple[str, ...], str]:

@@ -97,6 +97,24 @@ def test_labels_are_relative_to_the_settings_that_are_asked_for(labels):
     assert labels(*specs, among="settings_among([]::VARCHAR[])") == []
 
 
+def test_what_is_told_by_other_means_is_no_word_of_a_label(labels):
+    """Fields by their column, and parts with all that is in them; settings may share a label that differ in these."""
+    linear = {"linearize": {"at": "init", "centred": False}}
+    specs = [spec({"hidden": [width]}, train) for width in (1, 2) for train in (None, linear)]
+    assert labels(*specs, among="settings_among(NULL, along := ['train_linearize'])") == [
+        *("hidden [1]", "hidden [1]", "hidden [2]", "hidden [2]"),
+    ]
+    assert (
+        labels(*specs, among="settings_among(NULL, along := ['train', 'model_hidden'])")
+        == ["mlp, digits, eigenfunction"] * 4
+    )
+    twins = [*specs, spec({"hidden": [2]}, linear)]
+    assert labels(*twins, among="settings_among(NULL, along := ['train_linearize', 'model_hidden'])") == [
+        *["mlp, digits, eigenfunction"] * 3,
+        *("setting s3", "setting s4"),
+    ]
+
+
 def test_a_long_value_is_cut_short(labels):
     first, second = labels(spec(task={"direction": [1] * 100}), spec(task={"direction": [2] * 100}))
     assert first == f"direction [{'1,' * 19}…"
