@@ -123,13 +123,14 @@ def _numbers(run, last, accuracy):
 
 
 def test_the_queries_answer_from_what_is_done_alone(results):
-    accuracy, missing, loss, spectra, growths = (query(results, text).rows for text in readme_queries())
+    accuracy, missing, loss, spectra, growths, ahead = (query(results, text).rows for text in readme_queries())
     assert accuracy == [("learning_rate 0.05", 1, 0.75), ("learning_rate 0.5", 1, 0.75)]
     assert len(missing) == 3 * 4
     assert {row[0] for row in missing} == {"failed", "diverged", "interrupted", "running"}
     assert loss == [("training at 0.05", 0, 0.5, 1), ("training at 0.5", 0, 0.5, 1)]
     assert spectra == [("s", "lenet", 0, 1, 2.0, 2.0), ("s", "lenet", 0, 2, 1.0, 1.0)]
     assert growths == [("p", "lenet", 50, 0, 2, 3.0)]
+    assert ahead == []
 
 
 def test_final_says_which_epoch_its_numbers_are_of(results):
@@ -144,7 +145,7 @@ def test_the_queries_run_on_an_empty_workspace(tmp_path):
     with Ledger.open(Workspace(tmp_path)) as ledger:
         publish(ledger, tmp_path / "results.duckdb")
     queries = readme_queries()
-    assert len(queries) == 5
+    assert len(queries) == 6
     for text in queries:
         assert query(tmp_path / "results.duckdb", text).rows == []
 

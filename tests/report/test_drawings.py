@@ -10,12 +10,14 @@ from matplotlib.testing.compare import compare_images
 
 from linstudy.report import images, lines
 from linstudy.report.figures import DRAWINGS, draw_rows
-from linstudy.report.question import question_files, read_question
+from linstudy.report.freshness import Mark
+from linstudy.report.question import Origin, question_files, read_question
 from linstudy.report.style import LINES, STYLE
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import load_study
 
 ROOT = Path(__file__).parents[2]
+MADE_OF = Mark("0123456789abcdef", "results.duckdb"), Origin(("r",), (), "1.2.3")
 
 
 def row(x, y, line="network", *, network="", facet=None, **more):
@@ -140,13 +142,13 @@ def draw(rows, notes):
 
 
 def test_a_module_beside_a_query_draws_its_figure(own, tmp_path):
-    path = draw_rows(own("SELECT 1", DRAWING), [row(1, 2.0)], tmp_path / "out")
+    path = draw_rows(own("SELECT 1", DRAWING), [row(1, 2.0)], tmp_path / "out", *MADE_OF)
     assert path.read_bytes()[:4] == b"\x89PNG"
     assert path.with_suffix(".pdf").read_bytes()[:4] == b"%PDF"
 
 
 def test_a_drawing_of_ours_is_named_in_the_query(own, tmp_path):
-    assert draw_rows(own("-- drawing: lines\nSELECT 1"), [row(1, 2.0)], tmp_path / "out").exists()
+    assert draw_rows(own("-- drawing: lines\nSELECT 1"), [row(1, 2.0)], tmp_path / "out", *MADE_OF).exists()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_a_drawing_of_ours_is_named_in_the_query(own, tmp_path):
 )
 def test_what_is_wrong_with_a_users_drawing_is_said(own, tmp_path, code, message):
     with pytest.raises(LinstudyError, match=message):
-        draw_rows(own("SELECT 1", code), [row(1, 2.0)], tmp_path / "out")
+        draw_rows(own("SELECT 1", code), [row(1, 2.0)], tmp_path / "out", *MADE_OF)
 
 
 def test_every_figure_of_ours_names_a_drawing_of_ours():

@@ -28,7 +28,7 @@ SMALL = {
     "eigenfunctions": ([FEW, "train.epochs=2"], lambda point: point.model.kind == "mlp" and index(point) <= 100),
     "eigenfunctions_adam": ([FEW, "train.epochs=2"], lambda point: point.model.kind == "mlp" and index(point) <= 100),
     "eigenfunctions_mnist": ([FEW, "train.epochs=2"], lambda point: point.model.kind == "mlp" and index(point) <= 100),
-    "energy_concentration": ([MANY, "train.epochs=2"], lambda point: point.model.kind == "mlp"),
+    "energy_concentration": ([MANY, "train.epochs=26"], lambda point: point.model.kind == "mlp"),
     "infinite_width": ([MANY, "train.epochs=2"], lambda point: sum(getattr(point.model, "hidden", ())) == 60),
     "kernel_rotation": (
         [MANY, "train.epochs=2"],
