@@ -163,3 +163,18 @@ FROM trainings JOIN (
     WHERE role = 'training' AND probe_kind = 'rkhs_norm' AND epoch = 0 AND status = 'done'
     GROUP BY dependency.needs
 ) USING (run_id);
+
+-- The linearizations around the weights of one network on its way, of one task and seed: their test accuracies at
+-- initialization and around the weights after one epoch and after five, and the change from the first to the last.
+CREATE VIEW pretrainings AS
+SELECT
+    study, variant, min(position) AS position, min_by(setting_id, position) AS setting_id, family, task, task_kind, seed,
+    bool_or(diverged) AS diverged,
+    any_value(test_accuracy) FILTER (anchor_epoch = 0) AS at_start,
+    any_value(test_accuracy) FILTER (anchor_epoch = 1) AS after_one,
+    any_value(test_accuracy) FILTER (anchor_epoch = 5) AS after_five,
+    after_five - at_start AS change,
+    list(run_id) FILTER (test_accuracy IS NOT NULL) AS runs
+FROM study_run JOIN trainings USING (run_id)
+WHERE anchor_epoch IN (0, 1, 5) AND NOT train_linearize_centred AND (test_accuracy IS NOT NULL OR diverged)
+GROUP BY study, variant, family, task, task_kind, seed;

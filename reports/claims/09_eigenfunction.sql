@@ -7,31 +7,19 @@
 -- at_start: test accuracy of the linearization at initialization, the mean of seeds
 -- after_one: that of the one around the weights after one epoch
 -- after_five: that of the one around the weights after five epochs
-WITH anchored AS (
-    SELECT
-        study, variant, min(position) AS position, family, task, seed, min_by(setting_id, position) AS setting_id,
-        bool_or(diverged) AS diverged,
-        any_value(test_accuracy) FILTER (anchor_epoch = 0) AS at_start,
-        any_value(test_accuracy) FILTER (anchor_epoch = 1) AS after_one,
-        any_value(test_accuracy) FILTER (anchor_epoch = 5) AS after_five,
-        list(run_id) FILTER (test_accuracy IS NOT NULL) AS runs
-    FROM study_run JOIN trainings USING (run_id)
-    WHERE task_kind = 'eigenfunction' AND anchor_epoch IN (0, 1, 5) AND NOT train_linearize_centred
-        AND (test_accuracy IS NOT NULL OR diverged)
-    GROUP BY study, variant, family, task, seed
-)
 SELECT
     study, variant, min_by(setting_id, position) AS setting_id,
-    count(after_five - at_start) AS seeds,
+    count(change) AS seeds,
     count(*) FILTER (diverged) AS diverged,
-    avg(after_five - at_start) AS change,
-    avg(after_five - at_start) - half_width(after_five - at_start) AS low,
-    avg(after_five - at_start) + half_width(after_five - at_start) AS high,
+    avg(change) AS change,
+    avg(change) - half_width(change) AS low,
+    avg(change) + half_width(change) AS high,
     avg(at_start) AS at_start,
     avg(after_one) AS after_one,
     avg(after_five) AS after_five,
-    avg(after_five - at_start) + coalesce(half_width(after_five - at_start), 0) < 0 AS holds,
+    avg(change) + coalesce(half_width(change), 0) < 0 AS holds,
     flatten(list(runs)) AS runs
-FROM anchored
+FROM pretrainings
+WHERE task_kind = 'eigenfunction'
 GROUP BY study, variant, family, task
 ORDER BY study, variant, min(position)

@@ -1,7 +1,9 @@
 import json
 
 import duckdb
+import numpy as np
 import pytest
+from scipy import stats
 
 from linstudy import metrics
 from linstudy.facts import Ending, Number, Vector
@@ -26,7 +28,9 @@ def types(published, view):
 
 
 def test_all_views_are_valid_on_an_empty_ledger(published):
-    for view in ("runs", "settings", "final", "curves", "spectra", "study_runs", "growths", "rotations"):
+    fixed = ("curves", "spectra", "study_runs", "growths", "rotations")
+    of_trainings = ("trainings", "averages", "comparisons", "pretrainings", "bounds")
+    for view in ("runs", "settings", "final", *fixed, *of_trainings):
         assert published(f"FROM {view}") == []
 
 
@@ -311,3 +315,27 @@ def test_a_target_that_starts_as_rounding_noise_is_no_seed(measure, published):
 def test_a_kernel_of_zeros_has_no_growths(measure, published):
     measure((_alignment_probe("p", 1), {0: [0.0, 0.0], 1: [0.0, 1.0]}))
     assert published("SELECT target_growth, share_rising, diverged FROM rotations") == [(None, None, False)]
+
+
+# The macros for claims
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 11, 30])
+def test_half_width_is_that_of_students_t(published, count):
+    values = np.random.default_rng(count).normal(size=count)
+    [(found,)] = published(f"SELECT half_width(value) FROM (SELECT unnest({values.tolist()}) AS value)")
+    low, high = stats.t.interval(0.95, count - 1, loc=values.mean(), scale=stats.sem(values))
+    assert found == pytest.approx((high - low) / 2, rel=2e-3)
+
+
+def test_half_width_of_one_value_is_unknown(published):
+    assert published("SELECT half_width(value) FROM (SELECT 1.0 AS value)") == [(None,)]
+
+
+def test_kendall_is_the_one_of_scipy_and_pairs_of_equals_count_as_neither(published):
+    x, y = np.random.default_rng(0).permutation(12), np.random.default_rng(1).normal(size=12)
+    pairs = f"SELECT unnest({x.tolist()}) AS x, unnest({y.tolist()}) AS y"
+    assert published(f"SELECT kendall(x, y) FROM ({pairs})")[0][0] == pytest.approx(stats.kendalltau(x, y).statistic)
+    ties = "VALUES (1, 5), (2, 3), (3, 3), (4, 1)"
+    assert published(f"SELECT kendall(x, y) FROM ({ties}) AS pairs (x, y)") == [(-5 / 6,)]
+    assert published("SELECT kendall(x, y) FROM (VALUES (1, 5)) AS pairs (x, y)") == [(None,)]
