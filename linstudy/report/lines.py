@@ -1,6 +1,7 @@
 """Curves over one axis, which is what most figures are: everything comes from the rows and the notes of a query."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -18,8 +19,11 @@ TITLE_WIDTH = 40
 ACROSS = 3
 """Panels in a line where there is one quantity."""
 
-REQUIRED = ("line", "x", "y")
-"""Columns of the rows that are drawn, beside those of every question."""
+FEW_DECADES = 2.7
+"""Of an axis whose ticks are told in full."""
+
+MANY_POINTS = 40
+"""Points of a curve that are no longer marked."""
 
 
 def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
@@ -44,7 +48,7 @@ def draw(rows: Rows, notes: Mapping[str, str]) -> Figure:
         for line, points in groups(shown, lambda row: row["line"]).items():
             _curve(panel, points, colours[line], joined=notes.get("style") != "points")
         panel.set(xlabel=notes.get("x", "x"), **_scales(notes, facet, shown))
-        _ticks(panel)
+        _ticks(panel, shown)
         panel.set_title(title(panels[network][0], ", ".join(network[2:]), TITLE_WIDTH) + seeds_note(shown), fontsize=8)
         if len(facets) > 1 or panel.get_subplotspec().is_first_col():
             panel.set_ylabel(facet or notes.get("y", "y"))
@@ -81,13 +85,22 @@ def _scales(notes: Mapping[str, str], facet: str, rows: Rows) -> dict[str, str]:
     return {f"{axis}scale": kind if shown[axis] else "linear" for axis, kind in asked.items()}
 
 
-def _ticks(panel: Axes) -> None:
-    """1, 2 and 5 of each power of ten: many of these axes span less than two."""
-    for axis in (panel.xaxis, panel.yaxis):
-        if axis.get_scale() == "log":
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+def _ticks(panel: Axes, rows: Rows) -> None:
+    """1, 2 and 5 of each power of ten where an axis spans few; the points themselves where there is a 0 among them."""
+    for name, axis in (("x", panel.xaxis), ("y", panel.yaxis)):
+        if axis.get_scale() == "log" and _decades(row[name] for row in rows) < FEW_DECADES:
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
+        if axis.get_scale() == "symlog":
+            axis.set_ticks(sorted({row[name] for row in rows if row[name] is not None}))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _decades(values: Iterable[float | None]) -> float:
+    """Powers of ten between the least and the largest."""
+    shown = [value for value in values if value is not None and value > 0]
+    return math.log10(max(shown) / min(shown)) if shown else 0.0
 
 
 def _curve(panel: Axes, points: Rows, colour: str, *, joined: bool) -> None:
@@ -99,7 +112,7 @@ def _curve(panel: Axes, points: Rows, colour: str, *, joined: bool) -> None:
     x, y = column(points, "x"), column(points, "y")
     if joined:
         panel.plot(x, y, color=colour, linewidth=1.2)
-    for hollow in (False, True):
+    for hollow in (False, True) if len(points) <= MANY_POINTS else ():
         chosen = [row for row in points if bool(row.get("hollow")) is hollow]
         face = "white" if hollow else colour
         panel.plot(column(chosen, "x"), column(chosen, "y"), "o", markersize=3.5, color=colour, markerfacecolor=face)

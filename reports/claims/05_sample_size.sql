@@ -1,6 +1,6 @@
 -- claim: 5. For some networks the advantage over the linearization on the two-class labels grows with the number of samples, and so does the distance travelled (Fig. 5).
 -- study: sample_size
--- along: data_train
+-- along: data_train, train_batch_size
 -- threshold: both of Kendall's τ are at least ½ in the mean of seeds, and their 95 % intervals are above 0; at least four sizes
 -- tau_advantage: Kendall's τ of the number of training samples and the network's test accuracy less its linearization's, the mean of seeds
 -- low: the end of the 95 % interval of tau_advantage over seeds, by Student's t; none for one seed

@@ -35,20 +35,22 @@ measured AS (
     SELECT nets.*, ranking, spread, energies.gap AS energy
     FROM nets LEFT JOIN alignments USING (run_id) LEFT JOIN energies USING (run_id)
 )
-SELECT
-    study, variant, min(position) AS position, setting_id, 'network' AS line, units AS x,
-    count(ranking) AS seeds,
-    count(*) FILTER (diverged) AS diverged,
-    unnest([
-        {
-            facet: 'rank correlation of α(φⱼ) and λⱼ',
-            y: avg(ranking), low: min(ranking), high: max(ranking)
-        },
-        {facet: 'spread of α(φⱼ) / λⱼ', y: avg(spread), low: min(spread), high: max(spread)},
-        {facet: 'energy: distance to the limit', y: avg(energy), low: min(energy), high: max(energy)},
-        {facet: 'accuracy: distance to the linearization', y: avg(gap), low: min(gap), high: max(gap)}
-    ], recursive := true)
-FROM measured
-GROUP BY study, variant, setting_id, family, units
-HAVING seeds + count(*) FILTER (diverged) > 0
-ORDER BY study, variant, position
+FROM (
+    SELECT
+        study, variant, min(position) AS position, setting_id, 'network' AS line, units AS x,
+        count(ranking) AS seeds,
+        count(*) FILTER (diverged) AS diverged,
+        unnest([
+            {
+                number: 1, facet: 'rank correlation of α(φⱼ) and λⱼ',
+                y: avg(ranking), low: min(ranking), high: max(ranking)
+            },
+            {number: 2, facet: 'spread of α(φⱼ) / λⱼ', y: avg(spread), low: min(spread), high: max(spread)},
+            {number: 3, facet: 'energy: distance to the limit', y: avg(energy), low: min(energy), high: max(energy)},
+            {number: 4, facet: 'accuracy: distance to the linearization', y: avg(gap), low: min(gap), high: max(gap)}
+        ], recursive := true)
+    FROM measured
+    GROUP BY study, variant, setting_id, family, units
+    HAVING seeds + count(*) FILTER (diverged) > 0
+)
+ORDER BY study, variant, position, number
