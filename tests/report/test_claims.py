@@ -67,14 +67,32 @@ sweep:
 """
 
 
+BOUNDS = """
+study: bounds
+data: {kind: digits}
+model: {kind: mlp}
+train: {epochs: 100}
+seeds: [0, 1]
+probes: [{kind: rkhs_norm, samples: 100, at: [start]}]
+sweep:
+  task:
+    - {kind: random_labels}
+    - {kind: eigenfunction, index: 1}
+    - {kind: eigenfunction, index: 3}
+    - {kind: eigenfunction, index: 10}
+    - {kind: eigenfunction, index: 30}
+"""
+
+
 @pytest.fixture
 def decide(tmp_path):
     """A function that gives the rows of a claim, of a study whose trainings measured what a function of a spec says.
 
-    It gives accuracy, steps, distance and loss, or the status of a training that has none.
+    It gives accuracy, steps, distance and loss, or the status of a training that has none; `bounds` gives the bound that
+    a probe finds.
     """
 
-    def answer(claim, study, numbers):
+    def answer(claim, study, numbers, bounds=None):
         path, workspace = tmp_path / "study.yaml", Workspace(tmp_path)
         path.write_text(study)
         loaded = load_study(path)
@@ -84,6 +102,8 @@ def decide(tmp_path):
         for run in plan.runs.values():
             if run.kind == "training":
                 _tell(ledger, run.run_id, numbers(run.spec))
+            if run.kind == "probe":
+                _tell(ledger, run.run_id, {"bound": bounds(run.spec)})
         ledger.flush()
         ledger.close()
         with open_results(workspace.ledger) as ask_of:  # it has the tables, and a publishing costs more than the rest
@@ -99,7 +119,12 @@ def _tell(ledger, run_id, measured):
     ledger.record(Report(attempt, (*facts, Ending(measured if isinstance(measured, str) else "done"))))
 
 
-def _facts(accuracy=0.5, steps=10.0, distance=1.0, loss=0.1):
+def _facts(accuracy=0.5, steps=10.0, distance=1.0, loss=0.1, bound=None):
+    if bound is not None:
+        yield Number(metrics.GENERALIZATION_BOUND, bound, "train", 0)
+        yield Number(metrics.RKHS_NORM_BOUND, -bound, "train", 0)
+        return
+    yield Number(metrics.ACCURACY, 1.0, "train", LAST, step=1000)
     yield Number(metrics.ACCURACY, accuracy, "test", LAST, step=1000)
     yield Number(metrics.DISTANCE_L2, distance, "", LAST, step=1000)
     for epoch in (0, 50, LAST):
@@ -287,3 +312,25 @@ def test_the_index_where_the_curves_cross_is_found(decide):
 def test_adam_shows_the_same(decide, numbers, holds):
     [row] = decide("10_adam_and_mnist", named("eigenfunctions_adam"), numbers)
     assert (row["study"], row["holds"]) == ("eigenfunctions_adam", holds)
+
+
+@pytest.mark.parametrize(("sign", "holds"), [(1, True), (-1, False)])
+def test_bounds_rank_tasks_as_the_gap_does(decide, sign, holds):
+    """The gap grows with the index, and the coin flips have the largest; Lemma 1's bound is given the reverse order."""
+
+    def order(spec):
+        return 4 if spec.task.kind == "random_labels" else (1, 3, 10, 30).index(spec.task.index)
+
+    def numbers(spec):
+        return {"accuracy": 1 - 0.1 * order(spec)}
+
+    [row] = decide("11_bounds_rank_tasks", BOUNDS, numbers, lambda spec: 10.0 + sign * order(spec))
+    assert (row["holds"], row["tau"], row["tau_norm"], row["tasks"]) == (holds, sign, -sign, 5)
+
+
+def test_bounds_of_too_few_tasks_decide_nothing(decide):
+    def numbers(spec):
+        return "failed" if spec.task.kind == "random_labels" else {"accuracy": 0.9}
+
+    [row] = decide("11_bounds_rank_tasks", BOUNDS, numbers, lambda spec: 1.0)
+    assert (row["seeds"], row["holds"]) == (0, None)
