@@ -88,8 +88,8 @@ sweep:
 def decide(tmp_path):
     """A function that gives the rows of a claim, of a study whose trainings measured what a function of a spec says.
 
-    It gives accuracy, steps, distance and loss, or the status of a training that has none; `bounds` gives the bound that
-    a probe finds.
+    It gives accuracy, steps, distance and loss, or the status of a training that has none; `bounds` gives the bound
+    that a probe finds.
     """
 
     def answer(claim, study, numbers, bounds=None):
