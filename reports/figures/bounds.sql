@@ -3,8 +3,8 @@
 -- along: task, train_epochs, train_linearize
 -- drawing: lines
 -- style: points
--- x: generalization bound of equation 2, up to a constant
--- y: train less test accuracy (mean and range of seeds)
+-- x: bound of equation 2, up to a constant
+-- y: train less test accuracy
 -- scale: log x
 SELECT
     study, variant, min(position) AS position, setting_id, line,
