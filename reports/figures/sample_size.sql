@@ -1,6 +1,6 @@
 -- title: Test accuracy on the two-class labels, and distance travelled, against the size of the training set (Fig. 5)
 -- study: sample_size
--- along: data_train, train_batch_size, train_linearize
+-- along: data_train, data_test, train_batch_size, train_linearize, task_positive
 -- drawing: lines
 -- x: training samples
 -- scale: log x, log ‖θ − θ0‖
