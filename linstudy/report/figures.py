@@ -54,6 +54,8 @@ def draw_rows(question: Question, rows: Rows, out: Path, mark: Mark, behind: Ori
     try:
         with matplotlib.rc_context(STYLE):
             figure = drawing(rows, question.notes)
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # it is laid out, and would be anew at each saving
             figure.savefig(path, metadata=_png_metadata(question, mark, behind))
             figure.savefig(path.with_suffix(".pdf"), metadata=_pdf_metadata(question, mark, behind))
     except Exception as error:
