@@ -9,7 +9,7 @@ from linstudy.report.document import Block, Cell, Code, Folded, Paragraph, Pictu
 from linstudy.report.figures import draw_rows
 from linstudy.report.freshness import Mark
 from linstudy.report.paper import symbols_in
-from linstudy.report.question import Question, Rows, origin, read_question, study_command
+from linstudy.report.question import Origin, Question, Rows, origin, read_question, study_command
 from linstudy.report.summary import Claim, data_name, tone, verdict, word
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.query import Ask
@@ -56,8 +56,9 @@ def figure(question: Question, ask: Ask, out: Path, mark: Mark) -> Answer:
     rows = question.rows(ask)
     if not rows:
         return _nothing(question)
-    path = draw_rows(question, rows, out, mark, origin(rows, ask))
-    source, query = _source(question, rows, ask), _query(question, rows)
+    behind = origin(rows, ask)
+    path = draw_rows(question, rows, out, mark, behind)
+    source, query = _source(question, rows, behind), _query(question, rows)
     blocks = (Picture(path, question.title), source, *_terms(question, []), query)
     return Answer(str(path), Section(question.title, blocks, f"figure-{question.name}"))
 
@@ -116,7 +117,7 @@ def _listed(question: Question, rows: Rows, ask: Ask) -> tuple[Block, ...]:
     """The rows as a table, what its columns and the question's symbols mean, and where the rows come from."""
     if not rows:
         return tuple(_terms(question, []))
-    return rows_table(rows), *_terms(question, _columns(rows)), _source(question, rows, ask)
+    return rows_table(rows), *_terms(question, _columns(rows)), _source(question, rows, origin(rows, ask))
 
 
 def _columns(rows: Rows) -> list[str]:
@@ -172,13 +173,12 @@ def _left_out(rows: Rows) -> str:
     return f"; {count} diverged {'run' if count == 1 else 'runs'} left out" if count else ""
 
 
-def _source(question: Question, rows: Rows, ask: Ask) -> Paragraph:
+def _source(question: Question, rows: Rows, behind: Origin) -> Paragraph:
     """Where the numbers come from: study, data and their sizes, settings, seeds, when and by which version."""
     settings = {row["setting_id"]: row["setting"] for row in rows}.values()
     data = "; ".join(dict.fromkeys(_data(setting) for setting in settings))
     low, high = min(seeds := [row["seeds"] or 0 for row in rows]), max(seeds)
     count = f"{high}" if low == high else f"{low} to {high}"
-    behind = origin(rows, ask)
     return Paragraph(
         f"Study {', '.join(question.studies)}. Data: {data}. Settings: {len(settings)}, each with {count} "
         f"seed{'' if count == '1' else 's'}{_left_out(rows)}. Computed {' to '.join(map(str, behind.days))} with "

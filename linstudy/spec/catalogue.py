@@ -41,9 +41,9 @@ def find_study(study: Path) -> StudyFile:
     Raises:
         StudyError: If there is no study of the name; if there is no file at the path, but a study of its name.
     """
-    name, known = study.name, named_studies()
     if study.is_file():
         return StudyFile(study)
+    name, known = study.name, named_studies()
     if not _is_name(str(study)):
         if not study.exists() and (found := known.get(study.stem)) and found.shipped:
             raise StudyError(f"{study}: there is no such file. linstudy comes with this study: name it {study.stem}")
