@@ -5,6 +5,7 @@ from typing import Any
 STYLE: Any = {
     "figure.dpi": 100,
     "savefig.dpi": 160,
+    "savefig.bbox": "tight",
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,
