@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from linstudy import metrics
-from linstudy.cli import FORMATS, cli, main
+from linstudy.cli import cli, main
+from linstudy.cli.options import FORMATS
 from linstudy.execute.planning import ABANDONED, plan_study
 from linstudy.facts import Ending, Number, Report
 from linstudy.store import export

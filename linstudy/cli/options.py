@@ -1,0 +1,72 @@
+"""Arguments and options that several commands take."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from linstudy.failures import Command
+
+
+def _note_workspace(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    context.ensure_object(Command).workspace = value
+    return value
+
+
+STUDY = click.argument("study", type=click.Path(path_type=Path))
+WORKSPACE = click.option(
+    "--workspace",
+    callback=_note_workspace,
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("."),
+    help="Folder of the results.  [default: the current one]",
+)
+FORMATS = ("table", "csv", "json", "parquet")
+DATA = click.option(
+    "--data",
+    "data_folder",
+    envvar="LINSTUDY_DATA",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the data sets (LINSTUDY_DATA).  [default: the platform's cache]",
+)
+PROFILE = click.option("--profile", help="Apply one of the study's profiles.")
+SET = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Replace a value; repeatable.")
+ONLY = click.option(
+    "--only",
+    "condition",
+    metavar="CONDITION",
+    help="Only runs for which this SQL over the columns of `runs` holds, and what they need.",
+)
+REPORTS = click.option(
+    "--reports",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the figures' and claims' SQL.  [default: reports, or what linstudy comes with]",
+)
+OUT = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to write.  [default: report/ in the workspace]",
+)
+
+
+def example(text: str) -> Callable[[Any], Any]:
+    def add(command: Any) -> Any:
+        command.epilog = f"\b\nExample:\n  {text}"
+        return command
+
+    return add
+
+
+class MemorySize(click.ParamType):
+    """A size such as 12GB, in bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from linstudy.machine import parse_memory
+
+        try:
+            return value if isinstance(value, int) else parse_memory(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

@@ -1,0 +1,146 @@
+"""Commands that start from a study file: list it, plan it, run it."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from linstudy.cli.options import DATA, ONLY, PROFILE, SET, STUDY, WORKSPACE, MemorySize, example
+from linstudy.failures import FAILED, INTERRUPTED
+
+if TYPE_CHECKING:
+    from linstudy.plan import Plan
+    from linstudy.spec.points import Study
+
+
+@example("linstudy run kernel_rotation --set train.epochs=200")
+@click.command()
+@STUDY
+@PROFILE
+@SET
+@ONLY
+@WORKSPACE
+@DATA
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Worker processes.  [default: one per accelerator, else one]"
+)
+@click.option("--device", help="cpu, gpu or another platform of JAX.  [default: the best there is]")
+@click.option(
+    "--memory",
+    type=MemorySize(),
+    help="Memory that all workers together may use, as in 12GB.  [default: what machine, container or queue give]",
+)
+@click.option(
+    "--scratch",
+    type=click.Path(file_okay=False, exists=True, writable=True, path_type=Path),
+    help="Folder for files that exceed memory.  [default: in the workspace]",
+)
+@click.option("--again", is_flag=True, help="Run also what is done.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    help="Seconds that workers have to stop after Ctrl-C before they are killed.  [default: 60]",
+)
+@click.option("--fuse/--no-fuse", default=True, help="Whether runs of one shape train together.  [default: --fuse]")
+@click.pass_context
+def run(
+    context: click.Context,
+    study: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    condition: str | None,
+    workspace: Path,
+    data_folder: Path | None,
+    workers: int | None,
+    device: str | None,
+    memory: int | None,
+    scratch: Path | None,
+    again: bool,
+    grace: float | None,
+    fuse: bool,
+) -> None:
+    """Run what is missing of STUDY: a file, or one of the names that `linstudy studies` lists.
+
+    Ctrl-C publishes and stops, the same command resumes.
+    """
+    from linstudy.execute.coordinator import GRACE, Options
+    from linstudy.execute.devices import worker_shares
+    from linstudy.execute.display import make_display
+    from linstudy.execute.execution import execute
+    from linstudy.execute.local import local_workers
+    from linstudy.execute.planning import select_runs
+    from linstudy.execute.terminal import Terminal
+    from linstudy.store.workspace import Workspace
+
+    loaded, plan = _plan(study, profile, overrides, data_folder)
+    terminal = Terminal(sys.stdout)
+    selected = select_runs(loaded, plan, condition, Workspace(workspace))
+    if selected is not plan:
+        terminal.print(_selected(selected, plan))
+    display = make_display(terminal)
+    options = Options(worker_shares(workers, device, memory), again, fuse, GRACE if grace is None else grace, scratch)
+    here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
+    try:
+        summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected)
+    finally:
+        display.close()
+    terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")
+    if summary.interrupted:
+        terminal.print("The same command goes on from here.")
+        context.exit(INTERRUPTED)
+    if summary.failed:
+        terminal.print("The same command tries again what failed; `linstudy status` shows why it did.")
+        context.exit(FAILED)
+
+
+@example("linstudy plan kernel_rotation")
+@click.command()
+@STUDY
+@PROFILE
+@SET
+@ONLY
+@WORKSPACE
+@DATA
+def plan(
+    study: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    condition: str | None,
+    workspace: Path,
+    data_folder: Path | None,
+) -> None:
+    """List the runs of STUDY, a file or a name, what each needs, and whether it is done. Nothing is run."""
+    from linstudy.execute.planning import describe_plan, select_runs, study_places
+    from linstudy.store.workspace import Workspace
+
+    loaded, runs = _plan(study, profile, overrides, data_folder)
+    selected = select_runs(loaded, runs, condition, Workspace(workspace))
+    for line in describe_plan(selected, Workspace(workspace), study_places(loaded.file, data_folder)):
+        click.echo(line)
+    if selected is not runs:
+        click.echo(_selected(selected, runs))
+
+
+@example("linstudy studies")
+@click.command()
+def studies() -> None:
+    """List the studies that have a name: those of this folder and its studies/, and those that linstudy comes with."""
+    from linstudy.spec.catalogue import describe_catalogue
+
+    for line in describe_catalogue():
+        click.echo(line)
+
+
+def _plan(study: Path, profile: str | None, overrides: tuple[str, ...], data: Path | None) -> "tuple[Study, Plan]":
+    """The plan of a study, of which it is said if it is none of the user's own."""
+    from linstudy.execute.planning import plan_study
+
+    loaded, plan = plan_study(study, profile, overrides, data)
+    if loaded.file.shipped:
+        click.echo(f"{study}: the study that linstudy comes with", err=True)
+    return loaded, plan
+
+
+def _selected(selected: "Plan", plan: "Plan") -> str:
+    return f"--only selects {len(selected.runs)} of {len(plan.runs)} runs, what they need included"
