@@ -141,12 +141,12 @@ def _quick(gram: Any, kept: int, budget: int, progress: Progress) -> _Pairs | No
     They are not found where the Gram is far from what `own_rounding` supposes, such as near a multiple of the identity.
     """
     try:
-        vectors = _leading(gram, kept + 1, budget, _part(progress, 0.0, 0.6), quick=True)[1]
+        found = _leading(gram, kept + 1, budget, _part(progress, 0.0, 0.6), quick=True)
     except NotConverged:
         return None
-    values, vectors, errors = corrected(gram, vectors, _part(progress, 0.6, 1.0))
-    found = np.all(errors[:kept] <= _SLACK * required(values[:kept], own_rounding(gram)))
-    return (values, fix_signs(vectors[:kept]), errors[:kept]) if found else None
+    values, vectors, errors = corrected(gram, *found, _part(progress, 0.6, 1.0))
+    good = np.all(errors[:kept] <= _SLACK * required(values[:kept], own_rounding(gram)))
+    return (values, fix_signs(vectors[:kept]), errors[:kept]) if good else None
 
 
 def _precise(gram: Any, kept: int, budget: int, progress: Progress) -> _Pairs:
@@ -277,7 +277,8 @@ def spectrum(
     memory-mapped file, on an accelerator, or as an operator that computes its products. Every pair is
     found to 3e-8 of its own eigenvalue, or to rounding: 2e-14 λ₁ for an array in float64, 2e-6 λ₁ for an operator in
     float32, and for an array in float32 what the rounding of its own entries leaves of a residual, 1e-7 λ₁ / √m. Such
-    an array is multiplied in float32, and the vectors found are corrected by one product in float64.
+    an array is multiplied in float32, and the vectors found are corrected; its residuals are estimates, each to 9 %,
+    from products in float64 with 64 random vectors.
 
         spectrum(gram).eigenvalues
         spectrum(np.memmap("gram", np.float32, "r", shape=(60_000, 60_000)), 1000)
