@@ -17,7 +17,7 @@ def cli() -> None:
 
 
 for command in (
-    *(running.run, running.plan, running.studies),
+    *(running.run, running.plan, running.watch, running.studies),
     *(results.status, results.query, results.export, results.import_),
     *(reports.figure, reports.report),
     *(about.schema, about.doctor),

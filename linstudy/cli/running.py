@@ -68,8 +68,10 @@ def run(
     from linstudy.execute.devices import worker_shares
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
+    from linstudy.execute.forecast import estimated_seconds
+    from linstudy.execute.live import LiveFile
     from linstudy.execute.local import local_workers
-    from linstudy.execute.planning import select_runs
+    from linstudy.execute.planning import select_runs, study_places
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
@@ -78,8 +80,14 @@ def run(
     selected = select_runs(loaded, plan, condition, Workspace(workspace))
     if selected is not plan:
         terminal.print(_selected(selected, plan))
-    display = make_display(terminal)
-    options = Options(worker_shares(workers, device, memory), again, fuse, GRACE if grace is None else grace, scratch)
+    shares = worker_shares(workers, device, memory)
+    display = make_display(
+        terminal,
+        LiveFile(Workspace(workspace).live, loaded.name),
+        estimates=estimated_seconds(selected, Workspace(workspace), study_places(loaded.file, data_folder)),
+        workers=len(shares),
+    )
+    options = Options(shares, again, fuse, GRACE if grace is None else grace, scratch)
     here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected)
@@ -120,6 +128,26 @@ def plan(
         click.echo(line)
     if selected is not runs:
         click.echo(_selected(selected, runs))
+
+
+@example("linstudy watch")
+@click.command()
+@WORKSPACE
+def watch(workspace: Path) -> None:
+    """Show what runs in the workspace, from another terminal: runs done and time left, and what each worker is at.
+
+    On a terminal it is drawn anew until the study ends; else it is said once.
+    """
+    import shutil
+
+    from linstudy.execute import live
+    from linstudy.store.workspace import Workspace
+
+    if sys.stdout.isatty() and Workspace(workspace).holder() is not None:
+        live.watch(Workspace(workspace))
+    else:
+        for line in live.describe_live(Workspace(workspace), shutil.get_terminal_size().columns):
+            click.echo(line)
 
 
 @example("linstudy studies")

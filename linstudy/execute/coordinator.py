@@ -110,7 +110,7 @@ class Coordinator:
 
     def run(self) -> Summary:
         """Run what is missing, until all is done or an end is asked for."""
-        self.display.begin(len(self.plan.runs), self.schedule.already)
+        self.display.begin(len(self.plan.runs), self.schedule.left)
         for share in self.options.shares[: self.schedule.count("pending")]:
             self._start_worker(share)
         while self._is_unfinished():
@@ -329,8 +329,8 @@ class Coordinator:
             self.schedule.part(run.run_id)
             self.display.parted(run, ending.error)
         else:
-            self.schedule.finish(run.run_id, ending.outcome)
-            self.display.finished(run, ending.outcome, ending.error, time.monotonic() - attempt.began)
+            blocked = self.schedule.finish(run.run_id, ending.outcome)
+            self.display.finished(run, ending.outcome, ending.error, time.monotonic() - attempt.began, blocked)
 
     def _waits_again(self, run: Run, ending: Ending) -> bool:
         """Whether a run waits for a lost file: that of another run which makes it again, or one of its own.

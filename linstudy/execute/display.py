@@ -1,6 +1,6 @@
 """What a person sees of an execution."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from linstudy.execute.excerpt import excerpt
 from linstudy.execute.progress import Count, Group, duration
@@ -11,40 +11,56 @@ from linstudy.plan import Run, describe
 REST_OF_ERROR = "linstudy status --failed"
 
 
-def make_display(terminal: Terminal) -> "Display":
-    """A live one on a real terminal, else plain lines."""
-    return Display(LiveScreen(terminal) if terminal.isatty() else PlainScreen(terminal))
+def make_display(
+    terminal: Terminal, *others: Screen, estimates: Mapping[str, float] | None = None, workers: int = 1
+) -> "Display":
+    """A live one on a real terminal, else plain lines; and what `others` show."""
+    screen = LiveScreen(terminal) if terminal.isatty() else PlainScreen(terminal)
+    return Display(screen, *others, estimates=estimates, workers=workers)
 
 
 class Display:
-    """Told by the coordinator what happens."""
+    """Told by the coordinator what happens.
 
-    def __init__(self, screen: Screen):
-        self._screen = screen
+    Args:
+        estimates: Seconds of some runs, by id.
+        workers: How many runs are made at once.
+    """
+
+    def __init__(self, *screens: Screen, estimates: Mapping[str, float] | None = None, workers: int = 1):
+        self._screens = screens
+        self._estimates, self._workers = estimates, workers
         self._groups: dict[str, Group] = {}
         self._count = Count()
 
-    def begin(self, total: int, done: int) -> None:
-        """A study of so many runs begins, some of which were done before."""
-        self._count = Count(total, done)
-        self._screen.begin(self._count)
+    def begin(self, total: int, left: Collection[str]) -> None:
+        """A study of so many runs begins, of which some are left to be run."""
+        self._count = Count(total, left, self._estimates, self._workers)
+        for screen in self._screens:
+            screen.begin(self._count)
 
     def started(self, runs: Sequence[Run]) -> None:
         """A worker was given these runs at once."""
         group = Group(runs)
         self._groups.update(dict.fromkeys((run.run_id for run in runs), group))
-        self._screen.add(group, runs)
+        for screen in self._screens:
+            screen.add(group, runs)
 
     def progressed(self, run: Run, fraction: float, text: str) -> None:
         """A run is so far, from 0 to 1; another stage of it may begin at 0 again."""
         group = self._groups[run.run_id]
         group.progress(run, fraction, text)
-        self._screen.update(group, run)
+        self._count.progress(run.run_id, fraction)
+        for screen in self._screens:
+            screen.update(group, run)
 
-    def finished(self, run: Run, outcome: str, error: str | None, seconds: float) -> None:
-        """A run has ended for good."""
+    def finished(
+        self, run: Run, outcome: str, error: str | None, seconds: float, blocked: Collection[str] = ()
+    ) -> None:
+        """A run has ended for good, and others with it, which will not be run without it."""
         self._remove(run)
-        self._count.end(run.run_id)
+        for run_id in (run.run_id, *blocked):
+            self._count.end(run_id)
         self.note(ending(run, outcome, error, f"{duration(seconds)}  ({self._count})"))
 
     def parted(self, run: Run, error: str | None) -> None:
@@ -61,16 +77,19 @@ class Display:
 
     def note(self, text: str) -> None:
         """Something else that is to be said."""
-        self._screen.print(text)
+        for screen in self._screens:
+            screen.print(text)
 
     def close(self) -> None:
         """The execution is over."""
-        self._screen.close()
+        for screen in self._screens:
+            screen.close()
 
     def _remove(self, run: Run) -> Group:
         group = self._groups.pop(run.run_id)
         if group.end(run):
-            self._screen.remove(group)
+            for screen in self._screens:
+                screen.remove(group)
         return group
 
 

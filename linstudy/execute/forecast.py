@@ -10,8 +10,9 @@ from linstudy.data.places import Places
 from linstudy.estimate.estimates import Estimate, Estimator, Machine, Timing, form_of
 from linstudy.execute.devices import visible_accelerators
 from linstudy.machine import available_memory, available_threads
-from linstudy.plan import Run
+from linstudy.plan import Plan, Run
 from linstudy.resources import Resources
+from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec
 from linstudy.store.query import Ask, open_published
 from linstudy.store.workspace import Workspace
@@ -48,6 +49,15 @@ def estimate_runs(
     machine = machine or this_machine()
     form = partial(form_of, look=glances(places))
     return Estimator(machine, form, stored_timings(workspace, on_cpu=machine.cores is not None))(runs)
+
+
+def estimated_seconds(plan: Plan, workspace: Workspace, places: Places) -> dict[str, float]:
+    """The seconds of those runs of a plan of which they are known, by id; none if what is published cannot be read."""
+    try:
+        estimates = estimate_runs(plan.runs.values(), workspace, places)
+    except LinstudyError:  # of which the ledger has more to say
+        return {}
+    return {run_id: one.seconds for run_id, one in estimates.items() if one.seconds is not None}
 
 
 def stored_timings(workspace: Workspace, on_cpu: bool) -> list[Timing]:

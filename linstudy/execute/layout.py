@@ -7,6 +7,16 @@ LEAST_NAME = 12
 GAP = "  "
 
 
+def picture(workers: Sequence[tuple[str, str, str]], count: Sequence[str], width: int) -> list[str]:
+    """What is shown of a study that runs: a line for each worker's name, text and time left, then the count.
+
+    Parts of the count that do not fit one line have a line each.
+    """
+    whole = GAP.join(filter(None, count))
+    counts = [whole] if len(whole) <= width else [*filter(None, count)]
+    return [*(live_line(*worker, width) for worker in workers), *counts]
+
+
 def live_line(name: str, text: str, left: str, width: int) -> str:
     """What a worker is at, in at most `width` columns.
 

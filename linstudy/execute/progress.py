@@ -1,8 +1,9 @@
 """How far runs are, and how long the rest will take."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from linstudy.estimate.text import rough_time
 from linstudy.plan import Run, describe
 
 
@@ -15,20 +16,62 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
 
 
-class Count:
-    """How many of a study's runs have ended, whatever their outcome."""
+SECONDS_TRUSTED = 30.0
+"""Of estimated work, which weigh as much as what this execution took so far."""
 
-    def __init__(self, total: int = 0, before: int = 0):
+
+class Count:
+    """How many of a study's runs have ended, whatever their outcome, and how long the others will take.
+
+    Estimates say how they compare with one another; how fast they come, this execution says itself, once it has run
+    for a while.
+
+    Args:
+        left: The runs that are to be run.
+        estimates: Seconds of some of them.
+        workers: How many runs are made at once.
+    """
+
+    def __init__(
+        self,
+        total: int = 0,
+        left: Collection[str] = (),
+        estimates: Mapping[str, float] | None = None,
+        workers: int = 1,
+    ):
         self.total = total
-        self._before = before
-        self._ended: set[str] = set()
+        self._left = dict.fromkeys(left, 0.0)
+        self._estimates = estimates or {}
+        self._workers = workers
+        self._began = time.monotonic()
+        self._ended = 0.0
+
+    def progress(self, run_id: str, fraction: float) -> None:
+        """Note how far a run is; another stage of it may begin at 0 again, but what is done stays so."""
+        if run_id in self._left:
+            self._left[run_id] = max(self._left[run_id], fraction)
 
     def end(self, run_id: str) -> None:
         """Count a run; one that ends twice counts once."""
-        self._ended.add(run_id)
+        if self._left.pop(run_id, None) is not None:
+            self._ended += self._estimates.get(run_id, 0.0)
+
+    @property
+    def time_left(self) -> str:
+        """In words; empty where the estimates know none of the runs."""
+        known = {run_id: seconds for run_id in self._left if (seconds := self._estimates.get(run_id)) is not None}
+        if not known:
+            return ""
+        begun = sum(self._left[run_id] * seconds for run_id, seconds in known.items())
+        took = (time.monotonic() - self._began) * self._workers
+        pace = (took + SECONDS_TRUSTED) / (self._ended + begun + SECONDS_TRUSTED)
+        left = pace * (sum(known.values()) - begun) / min(self._workers, len(known))
+        unknown = len(self._left) - len(known)
+        more = f", and {unknown} of unknown time" if unknown else ""
+        return f"about {rough_time(left)} left{more}"
 
     def __str__(self) -> str:
-        return f"{min(self._before + len(self._ended), self.total)} of {self.total} runs"
+        return f"{self.total - len(self._left)} of {self.total} runs"
 
 
 class Pace:

@@ -87,20 +87,28 @@ class Schedule:
         self._set(run_id, "blocked" if any(state in _WITHOUT_RESULT for state in needs) else "pending")
         self._offer(run_id)
 
-    def finish(self, run_id: str, outcome: State) -> None:
-        """Note an outcome; what needs a run that is not done is blocked."""
+    def finish(self, run_id: str, outcome: State) -> list[str]:
+        """Note an outcome; what needs a run that is not done is blocked.
+
+        Returns:
+            The runs that are blocked by this.
+        """
         self._set(run_id, outcome)
         if outcome == "done":
             for dependant in self._dependants[run_id]:
                 self._missing[dependant] -= 1
                 self._offer(dependant)
-        elif outcome in ("failed", "diverged"):
-            self._block(run_id)
+        return self._block(run_id) if outcome in ("failed", "diverged") else []
 
     @property
     def already(self) -> int:
         """How many runs were done before this execution, and still are."""
         return len(self._before)
+
+    @property
+    def left(self) -> list[str]:
+        """The runs that wait to be started."""
+        return [run_id for run_id, state in self.states.items() if state == "pending"]
 
     def count(self, *states: State) -> int:
         """How many runs are in one of some states."""
@@ -133,10 +141,11 @@ class Schedule:
         if state != "pending" and (key := self._keys[run_id]) is not None:
             self._ready_by_key[key].pop(run_id, None)
 
-    def _block(self, run_id: str) -> None:
-        for waiting in self._after(run_id):
-            if self.states[waiting] == "pending":
-                self._set(waiting, "blocked")
+    def _block(self, run_id: str) -> list[str]:
+        blocked = [waiting for waiting in self._after(run_id) if self.states[waiting] == "pending"]
+        for waiting in blocked:
+            self._set(waiting, "blocked")
+        return blocked
 
     def _after(self, run_id: str) -> Iterator[str]:
         """The runs that cannot be run without this one, near and far."""

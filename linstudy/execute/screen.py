@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from linstudy.execute.layout import live_line, wrap_words
+from linstudy.execute.layout import picture, wrap_words
 from linstudy.execute.progress import Count, Group
 from linstudy.execute.terminal import Terminal
 from linstudy.plan import Run, describe
@@ -104,7 +104,6 @@ class LiveScreen(Screen):
     def _picture(self) -> "RenderableType":
         from rich.text import Text
 
-        width = self._console.width
-        lines = [live_line(group.name, group.text, group.left, width) for group in tuple(self._groups)]
-        count = [str(self._count)] if self._count.total else []
-        return Text("\n".join([*lines, *count]), no_wrap=True, overflow="crop")
+        workers = [(group.name, group.text, group.left) for group in tuple(self._groups)]
+        count = (str(self._count), self._count.time_left) if self._count.total else ()
+        return Text("\n".join(picture(workers, count, self._console.width)), no_wrap=True, overflow="crop")

@@ -52,6 +52,11 @@ class Workspace:
         return self.private / "seals.json"
 
     @property
+    def live(self) -> Path:
+        """What a study that runs shows, for other terminals."""
+        return self.private / "live.json"
+
+    @property
     def compile_cache(self) -> Path:
         """Compiled programs, kept between studies."""
         return self.private / "compile_cache"

@@ -76,7 +76,7 @@ class Notes:
 
     lines: list = field(default_factory=list)
 
-    def begin(self, total, already):
+    def begin(self, total, left):
         pass
 
     def started(self, runs):
@@ -85,7 +85,7 @@ class Notes:
     def progressed(self, run, fraction, text):
         pass
 
-    def finished(self, run, outcome, error, seconds):
+    def finished(self, run, outcome, error, seconds, blocked=()):
         self.lines.append((outcome, error))
 
     def postponed(self, run, error):

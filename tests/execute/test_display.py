@@ -50,7 +50,7 @@ def terminal():
 @pytest.fixture
 def plain(terminal, clock, runs):
     display = Display(PlainScreen(terminal))
-    display.begin(len(runs), 0)
+    display.begin(len(runs), [run.run_id for run in runs])
     return display
 
 
@@ -146,7 +146,7 @@ def test_live_lines_fit_the_terminal(runs, monkeypatch, width):
     monkeypatch.setenv("TERM", "xterm")
     stream = Tty()
     display = Display(LiveScreen(Terminal(stream)))
-    display.begin(5, 2)
+    display.begin(5, [run.run_id for run in runs])
     display.started(runs)
     for epoch in (0, 100):
         display.progressed(runs[0], epoch / 200, f"epoch {epoch}/200  loss 0.0002  accuracy 1.000  test 0.930")
@@ -183,7 +183,7 @@ class Gone(Tty):
 def test_a_terminal_that_goes_away_ends_no_display(runs):
     stream = Gone()
     display = make_display(Terminal(stream))
-    display.begin(3, 0)
+    display.begin(3, [run.run_id for run in runs])
     display.started(runs)
     stream.gone = True
     for run in runs:
