@@ -338,7 +338,9 @@ def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
         assert content() == before
 
 
-@pytest.mark.parametrize("command", [["plan", "a.yaml"], ["studies"], ["status"], ["watch"], ["query", "SELECT 1"], ["schema"]])
+@pytest.mark.parametrize(
+    "command", [["plan", "a.yaml"], ["studies"], ["status"], ["watch"], ["query", "SELECT 1"], ["schema"]]
+)
 def test_light_commands_start_without_jax_and_scikit_learn(workspace, command):
     (workspace / "a.yaml").write_text("study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\n")
     done = linstudy(*command, cwd=workspace, env={"PYTHONPROFILEIMPORTTIME": "1"})

@@ -1,4 +1,6 @@
-"""Small real studies, run by the command line in a folder of their own."""
+"""Small real studies, run by the command line in a folder of their own: as a process, or here, with a worker that is a
+thread. A process and its worker take three seconds of CPU, of which the study takes one.
+"""
 
 import fcntl
 import os
@@ -8,12 +10,22 @@ import shutil
 import subprocess
 import sys
 import termios
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Queue
 
 import duckdb
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from linstudy.cli import cli
+from linstudy.execute import local
+from linstudy.execute.messages import Start, Stop
+from linstudy.execute.worker import Settings
+from linstudy.execute.workers import Lost
+from linstudy.store.artifacts import ArtifactStore
 
 STUDY = """
 study: small
@@ -24,6 +36,64 @@ train: {epochs: 4, batch_size: 16}
 probes:
   - {kind: alignment, top: 5, at: [start, end]}
 """
+
+
+class Thread:
+    """A worker of this process, which does what `service.serve` does."""
+
+    def __init__(self, settings, inbox):
+        self._settings, self._inbox = settings, inbox
+        self._commands, self._stopping = Queue(), threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def send(self, command):
+        if isinstance(command, Stop):
+            self._stopping.set()
+        else:
+            self._commands.put(command)
+
+    def kill(self):
+        raise AssertionError("a thread cannot be killed: let the command be a process")
+
+    def close(self):
+        self._commands.put(None)
+
+    def _serve(self):
+        from linstudy.execute import service
+
+        store = ArtifactStore(Path(self._settings.artifacts))
+        resources, sender = service._resources(self._settings, store), Sender(self, self._inbox)
+        sender.send(service._hello())
+        while isinstance(start := self._commands.get(), Start):
+            service._attempt(start.attempts, self._settings, store, resources, self._stopping.is_set, sender)
+        sender.send(Lost("closed"))
+
+
+@dataclass
+class Sender:
+    """Puts what a thread says where its coordinator hears it."""
+
+    worker: Thread
+    inbox: Queue
+
+    def send(self, message):
+        self.inbox.put((self.worker, message))
+
+
+@dataclass
+class Threads:
+    """Starts threads where `local_workers` starts processes."""
+
+    settings: Settings
+    started: list = field(default_factory=list)
+
+    @classmethod
+    def of(cls, workspace, study, data_folder, scratch=None):
+        return cls(Settings(artifacts=str(workspace.artifacts.absolute()), study_folder=str(study.folder.absolute())))
+
+    def start(self, share, inbox):
+        self.started.append(Thread(self.settings, inbox))
+        return self.started[-1]
 
 
 @dataclass(frozen=True)
@@ -94,6 +164,15 @@ class Bench:
 
     def run(self, *arguments, exit_status=0):
         return self.linstudy("run", "study.yaml", *arguments, exit_status=exit_status)
+
+    def run_here(self, *arguments, exit_status=0):
+        """As `run`, in this process, where nothing is killed and no model is the user's own."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setattr(local, "local_workers", Threads.of)
+            done = CliRunner().invoke(cli, ["run", "study.yaml", *map(str, arguments)])
+        assert done.exit_code == exit_status, f"{done.output}\n{done.exception!r}"
+        return done.output
 
     def rows(self, sql):
         with duckdb.connect(str(self.results), read_only=True) as connection:

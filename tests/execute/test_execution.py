@@ -108,7 +108,7 @@ def test_a_study_is_run_once_and_found_done_after(bench):
 
 
 def test_what_is_selected_is_run_and_the_rest_stays_planned(bench):
-    out = bench.run("--only", "kind = 'training' AND status <> 'done'")
+    out = bench.run_here("--only", "kind = 'training' AND status <> 'done'")
     assert out.splitlines()[0] == "--only selects 2 of 3 runs, what they need included"
     assert "2 runs: 2 done now." in out
     assert bench.rows("SELECT kind, status FROM study_runs ORDER BY position") == [
@@ -130,7 +130,7 @@ def test_alpha_of_each_initial_eigenfunction_starts_at_its_eigenvalue(finished):
 
 def test_a_study_run_twice_gives_the_same_bits(finished):
     first = [finished.rows(sql) for sql in (NUMBERS, VECTORS, ARTIFACTS)]
-    finished.run("--again")
+    finished.run_here("--again")
     assert [finished.rows(sql) for sql in (NUMBERS, VECTORS, ARTIFACTS)] == first
     assert finished.rows("SELECT DISTINCT attempts FROM runs") == [(2,)]
 
@@ -144,7 +144,7 @@ def test_where_and_from_what_an_attempt_was_made_is_recorded(finished):
 
 def test_a_new_probe_does_not_train_again(finished):
     trained = finished.rows("SELECT * FROM metric WHERE run_id IN (SELECT run_id FROM runs WHERE kind = 'training')")
-    out = finished.run("--set", "probes=[{kind: energy_concentration, top: 3, every: 2}]")
+    out = finished.run_here("--set", "probes=[{kind: energy_concentration, top: 3, every: 2}]")
     assert "1 done before, 2 done now" in out  # the probe, and the training's checkpoint of epoch 2
     again = finished.rows("SELECT * FROM metric WHERE run_id IN (SELECT run_id FROM runs WHERE kind = 'training')")
     assert again == trained
@@ -153,14 +153,14 @@ def test_a_new_probe_does_not_train_again(finished):
 
 
 def test_a_training_that_diverges_is_a_result(bench):
-    out = bench.run("--set", "train.optimizer={kind: sgd, learning_rate: 1e38}")
+    out = bench.run_here("--set", "train.optimizer={kind: sgd, learning_rate: 1e38}")
     assert "3 runs: 1 done now, 1 diverged, 1 blocked by these." in out
     assert bench.rows("SELECT status, count(*) FROM runs GROUP BY ALL ORDER BY ALL") == [
         ("diverged", 1),
         ("done", 1),
         ("planned", 1),
     ]
-    bench.run("--set", "train.optimizer={kind: sgd, learning_rate: 1e38}")
+    bench.run_here("--set", "train.optimizer={kind: sgd, learning_rate: 1e38}")
     assert bench.rows("SELECT attempts FROM runs WHERE status = 'diverged'") == [(1,)]
 
 
@@ -258,7 +258,7 @@ def test_a_killed_coordinator_takes_its_worker_along_and_the_next_one_recovers(b
 def test_a_reader_that_keeps_the_results_open_disturbs_nobody(finished):
     with duckdb.connect(str(finished.results), read_only=True) as reader:
         before = reader.execute("SELECT count(*) FROM metric").fetchall()
-        finished.run("--set", "task.index=4")
+        finished.run_here("--set", "task.index=4")
         assert reader.execute("SELECT count(*) FROM metric").fetchall() == before
     assert finished.rows("SELECT count(*) FROM metric") > before
 
@@ -281,8 +281,8 @@ def test_edited_results_are_told_of_when_they_become_the_ledger(finished):
     with duckdb.connect(str(finished.results)) as connection:
         connection.execute("DELETE FROM metric WHERE epoch = 2")
     shutil.rmtree(finished.folder / ".linstudy")
-    assert "results.duckdb was edited after linstudy published it: metric has " in finished.run()
-    assert "was edited" not in finished.run()
+    assert "results.duckdb was edited after linstudy published it: metric has " in finished.run_here()
+    assert "was edited" not in finished.run_here()
 
 
 def test_a_second_study_waits_for_its_turn(bench):
@@ -334,7 +334,7 @@ def test_a_file_that_is_lost_is_made_again_by_the_same_command(finished):
     before = finished.rows(NUMBERS), finished.rows(ARTIFACTS)
     (finished.folder / path).unlink()
     assert "extend" in finished.linstudy("plan", "study.yaml")
-    assert "3 runs: 2 done before, 1 done now." in finished.run()
+    assert "3 runs: 2 done before, 1 done now." in finished.run_here()
     assert hashlib.sha256((finished.folder / path).read_bytes()).hexdigest() == sha256
     assert (finished.rows(NUMBERS), finished.rows(ARTIFACTS)) == before
 
