@@ -2,7 +2,6 @@
 thread. A process and its worker take three seconds of CPU, of which the study takes one.
 """
 
-import fcntl
 import os
 import pty
 import re
@@ -132,10 +131,8 @@ class Bench:
         termios.tcsetwinsize(end, (50, 400))
         process = self.start(
             *("run", "study.yaml", *arguments),
-            before=before,
+            before=("setsid", "--ctty", *before),  # a `preexec_fn` would fork this process, which JAX gave threads
             **dict.fromkeys(("stdin", "stdout", "stderr"), end),
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(end, termios.TIOCSCTTY, 0),
         )
         os.close(end)
         return process, terminal
@@ -169,6 +166,7 @@ class Bench:
         """As `run`, in this process, where nothing is killed and no model is the user's own."""
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
+            patch.setattr(sys, "path", list(sys.path))  # a study adds its folder
             patch.setattr(local, "local_workers", Threads.of)
             done = CliRunner().invoke(cli, ["run", "study.yaml", *map(str, arguments)])
         assert done.exit_code == exit_status, f"{done.output}\n{done.exception!r}"

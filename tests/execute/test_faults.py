@@ -173,10 +173,10 @@ def test_after_every_way_to_stop_the_same_command_goes_on_to_the_same_bits(bench
         interrupted(process, worker)
         assert bench.rows("SELECT status, attempts FROM runs") == [("interrupted", attempts)], name
         assert last_error(bench) == "stopped on request", name
-    bench.run()
+    bench.run_here()
     assert bench.rows("SELECT status, attempts FROM runs") == [("done", len(WAYS_TO_STOP) + 1)]
     resumed = content(bench)
-    bench.run("--again")
+    bench.run_here("--again")
     assert content(bench) == resumed
     assert len(checkpoints(bench)) == 1
 
@@ -283,7 +283,7 @@ def test_damaged_files_make_exactly_the_runs_that_made_them_run_again(finished):
     os.truncate(last, 100)
     plan = finished.linstudy("plan", "study.yaml")
     assert [line.split()[0] for line in plan.splitlines()[:3]] == ["planned", "extend", "done"]
-    assert "3 runs: 1 done before, 2 done now." in finished.run()
+    assert "3 runs: 1 done before, 2 done now." in finished.run_here()
     assert content(finished) == calm
     assert finished.rows("SELECT kind, attempts FROM study_runs ORDER BY position") == [
         ("spectrum", 2),
@@ -303,7 +303,7 @@ def test_a_probe_goes_on_after_the_last_epoch_that_it_told(bench):
     with ledger(bench) as connection:
         told = connection.execute(f"SELECT DISTINCT epoch FROM vector WHERE {own} ORDER BY 1").fetchall()
         connection.execute(f"UPDATE vector SET value = [{SENTINEL}] WHERE {own}")
-    bench.run()
+    bench.run_here()
     assert 0 < len(told) < 61
     assert bench.rows(f"SELECT epoch FROM vector WHERE value = [{SENTINEL}] ORDER BY 1") == told
     assert bench.rows(f"SELECT epoch FROM vector WHERE {own} ORDER BY 1") == [(epoch,) for epoch in range(61)]
@@ -319,7 +319,7 @@ def test_an_earlier_probe_after_ctrl_c_costs_no_more_than_what_is_missing(bench)
     assert (tenth, stopped_at < 300) == (10, True)
     with ledger(bench) as connection:
         connection.execute(f"UPDATE metric SET value = {SENTINEL} WHERE name = 'distance_l2' AND epoch IN (3, 10)")
-    bench.run("--set", "probes=[{kind: energy_concentration, top: 3, at: [5, 10, end]}]")
+    bench.run_here("--set", "probes=[{kind: energy_concentration, top: 3, at: [5, 10, end]}]")
     assert [epoch for epoch, _ in checkpoints(bench)] == [5, 10, 300]
     assert checkpoints(bench)[1] == (10, content_of_tenth)
     assert bench.rows(f"SELECT epoch FROM metric WHERE value = {SENTINEL} ORDER BY 1") == [(3,), (10,)]
