@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, exists=True, writable=True, path_type=Path),
     help="Folder for files that exceed memory.  [default: in the workspace]",
 )
+@click.option(
+    "--variant", metavar="NAME", help="Keep this STUDY as a variant NAME, beside that of another file of its name."
+)
+@click.option("--replace", is_flag=True, help="Let this STUDY take the place of another file of its name.")
 @click.option("--again", is_flag=True, help="Run also what is done.")
 @click.option(
     "--grace",
@@ -56,6 +60,8 @@ def run(
     device: str | None,
     memory: int | None,
     scratch: Path | None,
+    variant: str | None,
+    replace: bool,
     again: bool,
     grace: float | None,
     fuse: bool,
@@ -69,11 +75,14 @@ def run(
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
     from linstudy.execute.local import local_workers
+    from linstudy.execute.naming import Naming
     from linstudy.execute.planning import select_runs
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
     loaded, plan = _plan(study, profile, overrides, data_folder)
+    naming = Naming(variant, replace)
+    loaded = naming.apply(loaded)
     terminal = Terminal(sys.stdout)
     selected = select_runs(loaded, plan, condition, Workspace(workspace))
     if selected is not plan:
@@ -82,7 +91,7 @@ def run(
     options = Options(worker_shares(workers, device, memory), again, fuse, GRACE if grace is None else grace, scratch)
     here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
     try:
-        summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected)
+        summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected, naming)
     finally:
         display.close()
     terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")

@@ -15,7 +15,7 @@ from linstudy.store.quoting import identifier, literal, path_literal
 from linstudy.store.workspace import Workspace
 
 PROGRAM = "linstudy"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 STORAGE_VERSION = "v1.4.0"  # the oldest format that DuckDB 2 writes and 1.4 clients read
 
 _UPGRADES = {
@@ -42,6 +42,7 @@ _UPGRADES = {
         SELECT * REPLACE (list_transform(value, lambda x: CASE WHEN isfinite(x) THEN x END) AS value) FROM old_vector;
         DROP TABLE old_vector;
     """,
+    3: "ALTER TABLE study ADD COLUMN file VARCHAR",
 }
 """What makes the next version of a schema version."""
 
