@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     "--variant", metavar="NAME", help="Keep this STUDY as a variant NAME, beside that of another file of its name."
 )
 @click.option("--replace", is_flag=True, help="Let this STUDY take the place of another file of its name.")
-@click.option("--again", is_flag=True, help="Run also what is done.")
+@click.option("--again", is_flag=True, help="Run anew what is done; of --only's runs not what they need.")
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
@@ -76,7 +76,7 @@ def run(
     from linstudy.execute.execution import execute
     from linstudy.execute.local import local_workers
     from linstudy.execute.naming import Naming
-    from linstudy.execute.planning import select_runs
+    from linstudy.execute.planning import choose_runs, describe_dependants
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
@@ -84,11 +84,16 @@ def run(
     naming = Naming(variant, replace)
     loaded = naming.apply(loaded)
     terminal = Terminal(sys.stdout)
-    selected = select_runs(loaded, plan, condition, Workspace(workspace))
+    chosen = choose_runs(loaded, plan, condition, Workspace(workspace))
+    selected = plan if condition is None else plan.with_needs(chosen)
     if selected is not plan:
         terminal.print(_selected(selected, plan))
+    if again:
+        for line in describe_dependants(chosen, Workspace(workspace)):
+            terminal.print(line)
+    anew, patience = chosen if again else (), GRACE if grace is None else grace
     display = make_display(terminal)
-    options = Options(worker_shares(workers, device, memory), again, fuse, GRACE if grace is None else grace, scratch)
+    options = Options(worker_shares(workers, device, memory), anew, fuse, patience, scratch)
     here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected, naming)

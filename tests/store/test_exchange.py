@@ -297,7 +297,10 @@ def test_exports_together_are_read_like_a_workspace(places):
 
 
 def test_where_a_study_was_read_is_known_there_alone(tmp_path):
-    one, other = Place(tmp_path / "one", StudyRow("b", "", "", "")), Place(tmp_path / "o", STUDY._replace(file="a.yaml"))
+    one, other = (
+        Place(tmp_path / "one", StudyRow("b", "", "", "")),
+        Place(tmp_path / "o", STUDY._replace(file="a.yaml")),
+    )
     one.merge(other)
     assert other.rows("SELECT file FROM study") == [("a.yaml",)]
     assert one.rows("SELECT file FROM study WHERE name = 'a'") == [(None,)]
