@@ -302,6 +302,29 @@ def test_status_cuts_a_long_error(workspace):
     assert "more characters: linstudy query \"SELECT error FROM attempt WHERE run_id = 'r2'\"" in told
 
 
+def told(*arguments):
+    done = CliRunner().invoke(cli, list(arguments))
+    return done.exit_code, done.output.splitlines()
+
+
+def test_forget_and_clean_say_what_goes_before_anything_does(workspace):
+    register(workspace, StudyRow("other", "", "", ""), [RunRow("r2", "spectrum", SPEC)], failing="r2")
+    register(workspace, StudyRow("other", "", "", ""), [RunRow("r1", "spectrum", SPEC)], failing="r1")
+    asks = "Nothing is taken out yet. The same command with --yes does it."
+    lines = ["1 run without a result that no study names: 1 failed", asks]
+    assert told("clean", *at(workspace)) == (0, lines)
+    assert told("clean", "--yes", *at(workspace)) == (0, [lines[0], "Taken out."])
+    assert told("clean", "--yes", *at(workspace)) == (0, ["Nothing to take out."])
+    lines = ["study small", "0 runs: 0 attempts, 0 rows of numbers and vectors"]
+    stays = "1 run stays, named by another study or variant: r1"
+    assert told("forget", "small", *at(workspace)) == (0, [*lines, stays, asks])
+    assert told("forget", "small", "--yes", *at(workspace)) == (0, [*lines, stays, "Taken out."])
+    lines = ["1 run of study other", "1 run (1 failed): 2 attempts, 1 row of numbers and vectors"]
+    assert told("forget", "--only", "seed = 0", *at(workspace)) == (0, [*lines, asks])
+    assert told("forget", "--only", "seed = 0", "--yes", *at(workspace)) == (0, [*lines, "Taken out."])
+    assert told("forget", *at(workspace))[0] == 2
+
+
 STUDY_A = "study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\n"
 
 
@@ -324,7 +347,9 @@ def test_runs_of_a_process_that_is_gone_are_told(tmp_path, monkeypatch, capsys, 
     assert capsys.readouterr().out.splitlines()[-1] == ABANDONED
 
 
-@pytest.mark.parametrize("command", [["status"], ["plan", "a.yaml"], ["query", "FROM runs"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [["status"], ["plan", "a.yaml"], ["query", "FROM runs"], ["doctor"], ["clean"], ["forget", "small"]]
+)
 def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
     monkeypatch.chdir(workspace)
     Path("a.yaml").write_text(STUDY_A)
@@ -339,7 +364,11 @@ def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
 
 
 @pytest.mark.parametrize(
-    "command", [["plan", "a.yaml"], ["studies"], ["status"], ["watch"], ["query", "SELECT 1"], ["schema"]]
+    "command",
+    [
+        *(["plan", "a.yaml"], ["studies"], ["status"], ["watch"], ["query", "SELECT 1"], ["schema"]),
+        *(["clean"], ["forget", "small"]),
+    ],
 )
 def test_light_commands_start_without_jax_and_scikit_learn(workspace, command):
     (workspace / "a.yaml").write_text("study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\n")

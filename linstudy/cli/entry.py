@@ -6,7 +6,7 @@ import sys
 import click
 
 from linstudy import __version__
-from linstudy.cli import about, reports, results, running
+from linstudy.cli import about, keeping, reports, results, running
 from linstudy.failures import Command, run_command
 
 
@@ -20,6 +20,7 @@ for command in (
     *(running.run, running.plan, running.watch, running.studies),
     *(results.status, results.query, results.export, results.import_),
     *(reports.figure, reports.report),
+    *(keeping.forget, keeping.clean),
     *(about.schema, about.doctor),
 ):
     cli.add_command(command)

@@ -38,6 +38,13 @@ ONLY = click.option(
     metavar="CONDITION",
     help="Only runs for which this SQL over the columns of `runs` holds, and what they need.",
 )
+SELECTED = click.option(
+    "--only",
+    "condition",
+    metavar="CONDITION",
+    help="Only runs for which this SQL over the columns of `runs` holds.",
+)
+YES = click.option("--yes", is_flag=True, help="Do it.  [default: say what would be done]")
 REPORTS = click.option(
     "--reports",
     type=click.Path(file_okay=False, path_type=Path),

@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, exists=True, writable=True, path_type=Path),
     help="Folder for files that exceed memory.  [default: in the workspace]",
 )
-@click.option("--again", is_flag=True, help="Run also what is done.")
+@click.option(
+    "--variant", metavar="NAME", help="Keep this STUDY as a variant NAME, beside that of another file of its name."
+)
+@click.option("--replace", is_flag=True, help="Let this STUDY take the place of another file of its name.")
+@click.option("--again", is_flag=True, help="Run anew what is done; of --only's runs not what they need.")
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
@@ -56,6 +60,8 @@ def run(
     device: str | None,
     memory: int | None,
     scratch: Path | None,
+    variant: str | None,
+    replace: bool,
     again: bool,
     grace: float | None,
     fuse: bool,
@@ -71,15 +77,22 @@ def run(
     from linstudy.execute.forecast import estimated_seconds
     from linstudy.execute.live import LiveFile
     from linstudy.execute.local import local_workers
-    from linstudy.execute.planning import select_runs, study_places
+    from linstudy.execute.naming import Naming
+    from linstudy.execute.planning import choose_runs, describe_dependants, study_places
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
     loaded, plan = _plan(study, profile, overrides, data_folder)
+    naming = Naming(variant, replace)
+    loaded = naming.apply(loaded)
     terminal = Terminal(sys.stdout)
-    selected = select_runs(loaded, plan, condition, Workspace(workspace))
+    chosen = choose_runs(loaded, plan, condition, Workspace(workspace))
+    selected = plan if condition is None else plan.with_needs(chosen)
     if selected is not plan:
         terminal.print(_selected(selected, plan))
+    if again:
+        for line in describe_dependants(chosen, Workspace(workspace)):
+            terminal.print(line)
     shares = worker_shares(workers, device, memory)
     display = make_display(
         terminal,
@@ -87,10 +100,11 @@ def run(
         estimates=estimated_seconds(selected, Workspace(workspace), study_places(loaded.file, data_folder)),
         workers=len(shares),
     )
-    options = Options(shares, again, fuse, GRACE if grace is None else grace, scratch)
+    anew, patience = chosen if again else (), GRACE if grace is None else grace
+    options = Options(shares, anew, fuse, patience, scratch)
     here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
     try:
-        summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected)
+        summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected, naming)
     finally:
         display.close()
     terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")

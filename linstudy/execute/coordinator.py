@@ -1,7 +1,7 @@
 """The one process that writes: it hands runs to workers, records what they report, and publishes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
@@ -39,12 +39,13 @@ class Options:
 
     Attributes:
         shares: What each worker may use.
+        again: The runs that are begun from nothing, also where they are done.
         grace: Seconds that workers have to stop at a safe point before they are killed.
         scratch: Where workers put files that exceed memory; beside the artifacts if None.
     """
 
     shares: Sequence[Share] = (Share(),)
-    again: bool = False
+    again: Collection[str] = ()
     fuse: bool = True
     grace: float = GRACE
     scratch: Path | None = None
@@ -95,10 +96,11 @@ class Coordinator:
         self.plan, self.records, self.publisher = plan, records, publisher
         self.display, self.options, self._workers = display, options, workers
         self.interrupts = Interrupts()
-        done = {run_id for run_id, run in plan.runs.items() if is_complete(run, records.of(run_id))}
+        complete = {run_id for run_id, run in plan.runs.items() if is_complete(run, records.of(run_id))}
+        done = complete.difference(options.again)
         diverged = {run_id for run_id in done if records.of(run_id).status == "diverged"}
         key = fusion_key if options.fuse else alone
-        self.schedule = Schedule(plan, *((), ()) if options.again else (done, diverged), key=key)
+        self.schedule = Schedule(plan, done, diverged, key=key)
         self.git = git
         self.inbox: Inbox = Queue()
         self.hands: dict[Worker, Hand] = {}
@@ -233,8 +235,8 @@ class Coordinator:
         hand.worker.send(Start(log, tuple(map(self._assignment, attempts))))
 
     def _begin(self, run: Run, environment: dict[str, object]) -> int:
-        """With `--again`, the first attempt of this execution begins from nothing; later ones go on from it."""
-        again = self.options.again and run.run_id not in self._begun
+        """With `again`, the first attempt of this execution begins from nothing; later ones go on from it."""
+        again = run.run_id in self.options.again and run.run_id not in self._begun
         self._begun.add(run.run_id)
         return self.records.begin(run, environment, again=again)
 

@@ -2,6 +2,7 @@
 
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.display import Display
+from linstudy.execute.naming import Naming, check_name, file_note
 from linstudy.execute.planning import run_rows, study_row
 from linstudy.execute.provenance import git_state, study_files
 from linstudy.execute.records import Records
@@ -14,6 +15,8 @@ from linstudy.store.ledger import Ledger
 from linstudy.store.snapshot import Publisher
 from linstudy.store.workspace import Workspace
 
+_NO_NAMING = Naming()
+
 
 def execute(
     study: Study,
@@ -23,18 +26,24 @@ def execute(
     options: Options,
     workers: Workers,
     selected: Plan | None = None,
+    naming: Naming = _NO_NAMING,
 ) -> Summary:
     """Run what is missing of a plan, and publish.
 
     Args:
         selected: What alone is run of it; all of it is registered.
+        naming: What to do where another file has the study's name.
 
     Raises:
-        LinstudyError: If another process writes to the workspace, no worker can be started, or nothing can be recorded.
+        LinstudyError: If another process writes to the workspace, another file has the study's name, no worker can be
+            started, or nothing can be recorded.
     """
     with workspace.lock(), _open(workspace, display) as ledger:
         ledger.recover()
-        ledger.register(study_row(study), run_rows(plan))
+        row = study_row(study)._replace(file=file_note(study.file, workspace))
+        if note := check_name(row, ledger.studies(study.name), workspace, naming):
+            display.note(note)
+        ledger.register(row, run_rows(plan))
         records = Records(ledger, workspace, plan, options.scratch)
         publisher = Publisher(ledger, workspace.results)
         git = git_state(study.folder, study_files(study))

@@ -42,6 +42,12 @@ LEFT JOIN dependency USING (run_id) GROUP BY run_id ORDER BY any_value(position)
 """
 
 
+_DONE = """
+SELECT run_id, any_value(kind), list(needs) FROM runs JOIN dependency USING (run_id)
+WHERE status IN ('done', 'diverged') GROUP BY run_id ORDER BY run_id
+"""
+
+
 def plan_study(
     path: Path, profile: str | None, overrides: Sequence[str], data_folder: Path | None
 ) -> tuple[Study, Plan]:
@@ -79,17 +85,15 @@ def study_row(study: Study) -> StudyRow:
     return StudyRow(study.name, study.variant, study.title, study.text)
 
 
-def select_runs(study: Study, plan: Plan, condition: str | None, workspace: Workspace) -> Plan:
-    """The runs of a plan for which a condition over the columns of the view `runs` holds, and what they need.
-
-    Without a condition, all of them.
+def choose_runs(study: Study, plan: Plan, condition: str | None, workspace: Workspace) -> set[str]:
+    """The ids of a plan's runs for which a condition over the columns of the view `runs` holds; without one, of all.
 
     Raises:
         QueryError: If the condition is wrong.
         LinstudyError: If it holds for none.
     """
     if condition is None:
-        return plan
+        return set(plan.runs)
     from linstudy.store.selection import selected
 
     try:
@@ -98,7 +102,30 @@ def select_runs(study: Study, plan: Plan, condition: str | None, workspace: Work
         raise QueryError(f"--only: {error}") from error
     if not chosen:
         raise LinstudyError(f"--only: the condition holds for none of the {len(plan.runs)} runs of the study")
-    return plan.with_needs(chosen)
+    return chosen
+
+
+def select_runs(study: Study, plan: Plan, condition: str | None, workspace: Workspace) -> Plan:
+    """The runs that `choose_runs` gives, and what they need.
+
+    Raises:
+        LinstudyError: As `choose_runs`.
+    """
+    return plan if condition is None else plan.with_needs(choose_runs(study, plan, condition, workspace))
+
+
+def describe_dependants(again: Collection[str], workspace: Workspace) -> Iterator[str]:
+    """The runs of the workspace that are done with what some runs gave, which are run anew without them."""
+    if not workspace.results.exists():
+        return
+    with open_published(workspace.results) as ask:
+        left = {run_id: (kind, needs) for run_id, kind, needs in ask(_DONE).rows if run_id not in again}
+    changed = set(again)
+    while new := {run_id for run_id, (_, needs) in left.items() if changed.intersection(needs)} - changed:
+        changed |= new
+    if found := [f"{kind} {run_id}" for run_id, (kind, _) in left.items() if run_id in changed]:
+        named = ", ".join(found[:MOST_NEWS]) + (", …" if len(found) > MOST_NEWS else "")
+        yield f"{len(found)} done, needing what is run anew, and not run anew: {named}"
 
 
 def describe_plan(plan: Plan, workspace: Workspace, places: Places = HERE) -> Iterator[str]:

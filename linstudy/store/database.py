@@ -1,6 +1,7 @@
 """Opening the ledger's file: a new one, an old one, or a published one that becomes it."""
 
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +15,7 @@ from linstudy.store.quoting import identifier, literal, path_literal
 from linstudy.store.workspace import Workspace
 
 PROGRAM = "linstudy"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 STORAGE_VERSION = "v1.4.0"  # the oldest format that DuckDB 2 writes and 1.4 clients read
 
 _UPGRADES = {
@@ -41,6 +42,7 @@ _UPGRADES = {
         SELECT * REPLACE (list_transform(value, lambda x: CASE WHEN isfinite(x) THEN x END) AS value) FROM old_vector;
         DROP TABLE old_vector;
     """,
+    3: "ALTER TABLE study ADD COLUMN file VARCHAR",
 }
 """What makes the next version of a schema version."""
 
@@ -98,10 +100,45 @@ def log(file: Path) -> Path:
     return file.with_name(f"{file.name}.wal")
 
 
+def compact(workspace: Workspace) -> None:
+    """Write the ledger anew, without the room of deleted rows, which DuckDB keeps; hold `workspace.lock()`, no ledger.
+
+    Where that fails, such as on a full disk, the ledger stays as it is.
+    """
+    temporary = _temporary(workspace)
+    with suppress(OSError, duckdb.Error):
+        discard(temporary)
+        with duckdb.connect(":memory:") as connection:
+            connection.execute(f"ATTACH {path_literal(workspace.ledger)} AS ledger")
+            attach(connection, temporary, "compacted")
+            connection.execute("COPY FROM DATABASE ledger TO compacted")
+            connection.execute("DETACH compacted")
+            connection.execute("DETACH ledger")
+        if not log(workspace.ledger).exists():  # else the file does not hold all yet
+            install(temporary, workspace.ledger)
+    with suppress(OSError):
+        discard(temporary)
+
+
+def unfinished_files(workspace: Workspace) -> Iterator[Path]:
+    """What a killed process may have left of a database file that it wrote."""
+    for file in (_temporary(workspace), publishing(workspace.results.resolve())):
+        yield from (file, log(file))
+
+
+def publishing(path: Path) -> Path:
+    """The file that is written before it takes the name of a published one."""
+    return path.with_name(f"{path.name}.publishing")
+
+
+def _temporary(workspace: Workspace) -> Path:
+    return workspace.ledger.with_name("new-ledger.duckdb")
+
+
 def _establish(workspace: Workspace) -> None:
     """Make the ledger under another name first, so that a ledger is always complete."""
     workspace.private.mkdir(parents=True, exist_ok=True)
-    temporary = workspace.ledger.with_name("new-ledger.duckdb")
+    temporary = _temporary(workspace)
     discard(temporary)
     discard(workspace.ledger)
     if workspace.results.is_file():

@@ -101,6 +101,11 @@ class Ledger:
             for table in ("metric", "vector"):
                 self._connection.execute(_RELABEL.format(table=table), [[run.run_id for run in unique]])
 
+    def studies(self, name: str) -> list[StudyRow]:
+        """The variants of a study."""
+        rows = self._connection.execute("SELECT * FROM study WHERE name = ? ORDER BY variant", [name]).fetchall()
+        return [StudyRow(*row) for row in rows]
+
     def recover(self) -> list[str]:
         """Mark what a dead process left running as interrupted.
 

@@ -159,7 +159,7 @@ _MERGE = (
         WHERE own.name = study.name AND own.variant = study.variant AND own.document <> study.document
     )
     """,
-    "INSERT OR IGNORE INTO study BY NAME FROM incoming.study",
+    "INSERT OR IGNORE INTO study BY NAME SELECT * REPLACE (NULL AS file) FROM incoming.study",  # not here
     *(
         f"DELETE FROM {table} WHERE run_id IN ({_TAKEN})"  # of an attempt that came less far
         for table in ("metric", "vector", "artifact")

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 
 class StudyRow(NamedTuple):
-    """A study as it was read; `variant` tells its profiles and overrides apart."""
+    """A study as it was read; `variant` tells its profiles and overrides apart, `file` is where, None if not known."""
 
     name: str
     variant: str
     title: str
     document: str
+    file: str | None = None
 
 
 class RunRow(NamedTuple):

@@ -6,12 +6,14 @@ CREATE TABLE ledger_version (
     schema_version INTEGER NOT NULL
 );
 
--- One row a study and variant of it; `document` is the YAML that was read.
+-- One row a study and variant of it; `document` is the YAML that was read, `file` its place as seen from the workspace; NULL
+-- if it came from elsewhere.
 CREATE TABLE study (
     name VARCHAR,
     variant VARCHAR,
     title VARCHAR,
     document VARCHAR,
+    file VARCHAR,
     PRIMARY KEY (name, variant)
 );
 

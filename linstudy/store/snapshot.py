@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from linstudy.store.database import attach, discard, log
+from linstudy.store.database import attach, discard, log, publishing
 from linstudy.store.files import install
 from linstudy.store.fingerprint import note_content
 from linstudy.store.ledger import Ledger
@@ -21,7 +21,7 @@ def publish(ledger: Ledger, path: Path) -> None:
     `path` is a link, the file that it names is replaced.
     """
     path = path.resolve()
-    temporary = path.with_name(f"{path.name}.publishing")
+    temporary = publishing(path)
     discard(temporary)
     try:
         _write(ledger, temporary)

@@ -9,6 +9,7 @@ from linstudy import metrics
 from linstudy.execute import coordinator as coordinator_module
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.messages import Garbled, Hello, Interrupt, Start, Stop
+from linstudy.execute.planning import describe_dependants, run_rows
 from linstudy.execute.provenance import GitState
 from linstudy.execute.records import Records
 from linstudy.execute.workers import Lost, Share
@@ -18,7 +19,8 @@ from linstudy.spec.errors import LinstudyError
 from linstudy.spec.study import Point
 from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.ledger import Ledger
-from linstudy.store.snapshot import Publisher
+from linstudy.store.rows import StudyRow
+from linstudy.store.snapshot import Publisher, publish
 from linstudy.store.workspace import Workspace
 
 EPOCHS = 5
@@ -437,9 +439,25 @@ def resume(made, assignment, epoch) -> Artifact:
 def test_again_makes_everything_from_nothing(study):
     made = study(0, probes=PROBES)
     made.run()
-    assert str(made.run(again=True)) == "2 runs: 2 done now."
+    assert str(made.run(again=made.plan.runs)) == "2 runs: 2 done now."
     assert [start.attempts[0].kept for start in made.workers.started[-1].starts] == [None, None]
     assert made.rows("SELECT max(count) FROM (SELECT count(*) AS count FROM metric GROUP BY run_id, epoch)") == [(1,)]
+
+
+def test_selected_runs_are_made_from_nothing_and_what_they_need_is_not(study):
+    made = study(0, probes=PROBES)
+    training, probe = made.plan.runs
+    made.ledger.register(StudyRow("s", "", "", ""), run_rows(made.plan))
+    made.run()
+    publish(made.ledger, made.workspace.results)
+    assert str(made.run(again={probe})) == "2 runs: 1 done before, 1 done now."
+    assert made.rows("SELECT count(*) FROM attempt GROUP BY run_id ORDER BY ALL") == [(1,), (2,)]
+    [told] = describe_dependants({training}, made.workspace)
+    assert told == f"1 done, needing what is run anew, and not run anew: probe {probe}"
+    assert list(describe_dependants({training, probe}, made.workspace)) == []
+    for checkpoint in made.workspace.artifacts.glob("*/*.safetensors"):
+        checkpoint.unlink()
+    assert str(made.run(again={probe})) == "2 runs: 2 done now.", "what is missing is made"
 
 
 def test_a_run_that_makes_a_lost_file_again_is_not_started_twice_for_another(study):

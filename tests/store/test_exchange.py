@@ -272,6 +272,7 @@ def test_an_export_of_another_version(places, version, message):
     with duckdb.connect() as connection:
         for table, content in (
             ("ledger_version", f"SELECT 'linstudy' AS program, {version}::INTEGER AS schema_version"),
+            ("study", f"SELECT * EXCLUDE (file) FROM '{folder}/study.parquet'"),
             ("run", f"SELECT * EXCLUDE (setting_id) FROM '{folder}/run.parquet'"),
             ("attempt", f"SELECT * EXCLUDE (log, notices) FROM '{folder}/attempt.parquet'"),
         ):
@@ -293,3 +294,13 @@ def test_exports_together_are_read_like_a_workspace(places):
     with merged_results([one.export(), other.export()]) as results:
         assert query(results, "SELECT seeds, done FROM settings WHERE kind = 'training'").rows == [(2, 2)]
     assert not results.exists()
+
+
+def test_where_a_study_was_read_is_known_there_alone(tmp_path):
+    one, other = (
+        Place(tmp_path / "one", StudyRow("b", "", "", "")),
+        Place(tmp_path / "o", STUDY._replace(file="a.yaml")),
+    )
+    one.merge(other)
+    assert other.rows("SELECT file FROM study") == [("a.yaml",)]
+    assert one.rows("SELECT file FROM study WHERE name = 'a'") == [(None,)]

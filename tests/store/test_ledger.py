@@ -388,16 +388,21 @@ def test_a_newer_schema_is_refused(workspace):
     _replace_ledger(
         workspace, "CREATE TABLE ledger_version AS SELECT 'linstudy' AS program, 99::INTEGER AS schema_version"
     )
-    with pytest.raises(LedgerError, match="schema version 99; this linstudy reads and writes version 3"):
+    with pytest.raises(LedgerError, match="schema version 99; this linstudy reads and writes version 4"):
         Ledger.open(workspace)
 
 
+VERSION_3 = (
+    "ALTER TABLE study DROP COLUMN file",
+    "UPDATE ledger_version SET schema_version = 3",
+)
 VERSION_2 = (
     *(f"DROP VIEW IF EXISTS {view}" for view in ("rotations", "growths", "study_runs", "curves", "spectra")),
     *(f"DROP VIEW IF EXISTS {view}" for view in ("final", "settings")),
     "DROP MACRO TABLE IF EXISTS settings_among",
     "DROP VIEW IF EXISTS runs",
     "DROP TABLE IF EXISTS published",
+    *VERSION_3,
     "ALTER TABLE run DROP COLUMN setting_id",
     "ALTER TABLE attempt DROP COLUMN log",
     "ALTER TABLE attempt DROP COLUMN notices",
