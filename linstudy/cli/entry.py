@@ -6,7 +6,7 @@ import sys
 import click
 
 from linstudy import __version__
-from linstudy.cli import about, keeping, reports, results, running
+from linstudy.cli import about, keeping, notes, reports, results, running
 from linstudy.failures import Command, run_command
 
 
@@ -19,6 +19,7 @@ def cli() -> None:
 for command in (
     *(running.run, running.plan, running.watch, running.studies),
     *(results.status, results.query, results.export, results.import_),
+    *(notes.note, notes.tag),
     *(reports.figure, reports.report),
     *(keeping.forget, keeping.clean),
     *(about.schema, about.doctor),

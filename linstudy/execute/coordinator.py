@@ -1,17 +1,16 @@
 """The one process that writes: it hands runs to workers, records what they report, and publishes."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
+from functools import cache, singledispatchmethod
 from pathlib import Path
 from queue import Empty, Queue
 from uuid import uuid4
 
 from linstudy.execute.display import Display
 from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Start, Stop
-from linstudy.execute.provenance import GitState, host
 from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
 from linstudy.execute.signals import Interrupts
@@ -79,6 +78,9 @@ class Hand:
 class Coordinator:
     """Executes a plan.
 
+    Args:
+        origin: Gives what all attempts record of where and from what they are made; asked once, by the first.
+
     Attributes:
         interrupts: What asks for an end; see `Interrupts.collect`.
     """
@@ -91,7 +93,7 @@ class Coordinator:
         publisher: Publisher,
         display: Display,
         options: Options,
-        git: GitState,
+        origin: Callable[[], Mapping[str, object]] = dict,
     ):
         self.plan, self.records, self.publisher = plan, records, publisher
         self.display, self.options, self._workers = display, options, workers
@@ -101,7 +103,7 @@ class Coordinator:
         diverged = {run_id for run_id in done if records.of(run_id).status == "diverged"}
         key = fusion_key if options.fuse else alone
         self.schedule = Schedule(plan, done, diverged, key=key)
-        self.git = git
+        self._origin = cache(origin)
         self.inbox: Inbox = Queue()
         self.hands: dict[Worker, Hand] = {}
         self._stop_at = 0.0
@@ -220,12 +222,10 @@ class Coordinator:
         group = uuid4().hex[:16] if len(runs) > 1 else None
         log = self.records.log_name(runs[0])
         environment = {
-            "host": host(),
+            **self._origin(),
             "device": hand.device,
             "fused_group": group,
             "versions": hand.versions,
-            "git_commit": self.git.commit,
-            "dirty": self.git.dirty,
             "log": f"{self.records.log_folder}/{log}",
         }
         attempts = [Attempt(self._begin(run, environment), run, group) for run in runs]

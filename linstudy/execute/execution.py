@@ -1,10 +1,12 @@
 """From a plan to its results: the ledger is opened, the coordinator runs, the results are published."""
 
+from functools import partial
+
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.display import Display
 from linstudy.execute.naming import Naming, check_name, file_note
 from linstudy.execute.planning import run_rows, study_row
-from linstudy.execute.provenance import git_state, study_files
+from linstudy.execute.provenance import code_behind, git_state, host, study_files
 from linstudy.execute.records import Records
 from linstudy.execute.summary import Summary
 from linstudy.execute.workers import Workers
@@ -46,10 +48,8 @@ def execute(
         ledger.register(row, run_rows(plan))
         records = Records(ledger, workspace, plan, options.scratch)
         publisher = Publisher(ledger, workspace.results)
-        git = git_state(study.folder, study_files(study))
-        if git.note:
-            display.note(git.note)
-        coordinator = Coordinator(selected or plan, records, workers, publisher, display, options, git)
+        origin = partial(_origin, study, ledger, display)
+        coordinator = Coordinator(selected or plan, records, workers, publisher, display, options, origin)
         coordinator.publish(force=True)
         with coordinator.interrupts.collect():
             try:
@@ -58,6 +58,15 @@ def execute(
                 coordinator.close()
                 records.close()
                 coordinator.publish(force=True)
+
+
+def _origin(study: Study, ledger: Ledger, display: Display) -> dict[str, object]:
+    """What attempts of a study record of where and from what they are made."""
+    git = git_state(study.folder, study_files(study))
+    if git.note:
+        display.note(git.note)
+    code = ledger.keep_code(code_behind(study))
+    return {"host": host(), "git_commit": git.commit, "dirty": git.dirty, "code": code}
 
 
 def _open(workspace: Workspace, display: Display) -> Ledger:

@@ -4,15 +4,24 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
+import linstudy
 from linstudy.models.source import own_files
 from linstudy.spec.points import Study
 
 _TIMEOUT = 30.0
 """Seconds; a repository on a network may hang."""
+
+
+MOST_CHARACTERS = 2**18
+"""Of a text that is kept: code that is longer is named alone."""
+
+PACKAGES = "packages"
+"""The name of the list of installed packages among what is kept."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,29 @@ class GitState:
 
 def study_files(study: Study) -> list[Path]:
     """The study, if it is the user's own, and the user's own modules behind its models."""
-    models = {repr(point.model): point.model for point in study.points}
     own = [] if study.file.shipped else [study.file.path]  # the version of linstudy says what it comes with
-    return [*own, *dict.fromkeys(file for model in models.values() for file in own_files(model))]
+    return [*own, *own_modules(study)]
+
+
+def own_modules(study: Study) -> list[Path]:
+    """The user's own modules behind a study's models."""
+    models = {repr(point.model): point.model for point in study.points}
+    return list(dict.fromkeys(file for model in models.values() for file in own_files(model)))
+
+
+def code_behind(study: Study) -> dict[str, str | None]:
+    """What a commit does not tell of the code that runs, by name: nothing else is looked at, so no secrets are.
+
+    The changes in the user's own modules and in linstudy since the commits that they are at; the modules that no
+    repository tracks; the installed packages. None for a text of more than `MOST_CHARACTERS`.
+    """
+    package = Path(linstudy.__file__).parent
+    texts = {
+        **_changes(study.folder, own_modules(study), "changes"),
+        **(_changes(package, _sources(package), "changes in linstudy") if _is_checkout(package) else {}),
+        PACKAGES: "".join(f"{line}\n" for line in _packages(package)),
+    }
+    return {name: text if len(text) <= MOST_CHARACTERS else None for name, text in texts.items()}
 
 
 def git_state(folder: Path, files: Collection[Path] = ()) -> GitState:
@@ -56,6 +85,44 @@ def git_state(folder: Path, files: Collection[Path] = ()) -> GitState:
 def host() -> str:
     """The name of this machine."""
     return platform.node()
+
+
+def _changes(folder: Path, files: Collection[Path], name: str) -> dict[str, str]:
+    """The difference of those files from their commit that a folder's repository tracks, and the others whole."""
+    tracked = [file for file in files if _are_tracked([file], folder)]
+    others = {_name(file, folder): _text(file) for file in files if file not in tracked}
+    difference = _git(folder, "diff", "HEAD", "--", *map(str, tracked)).stdout if tracked else ""
+    return {**({name: difference} if difference else {}), **others}
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def _name(file: Path, folder: Path) -> str:
+    """A file as it is named from a folder that it is in; else its whole path."""
+    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+
+
+def _sources(package: Path) -> list[Path]:
+    """The files of linstudy that differ from its commit."""
+    own = ("--", str(package))
+    listed = _git(package, "ls-files", "--modified", "--others", "--exclude-standard", "--full-name", *own).stdout
+    top = Path(_git(package, "rev-parse", "--show-toplevel").stdout.strip())
+    return [file for line in listed.splitlines() if (file := top / line).suffix in (".py", ".sql") and file.is_file()]
+
+
+def _is_checkout(package: Path) -> bool:
+    """Whether linstudy runs from a repository of its own, and not from a folder of installed packages."""
+    return shutil.which("git") is not None and _are_tracked([Path(linstudy.__file__)], package)
+
+
+def _packages(package: Path) -> Iterator[str]:
+    """Every installed package with its version, as `pip freeze` writes it, and the commit of a checkout of linstudy."""
+    found = {dist.metadata["Name"]: dist.version for dist in metadata.distributions()}
+    commit = _git(package, "rev-parse", "HEAD").stdout.strip() if _is_checkout(package) else ""
+    for name in sorted(found, key=str.lower):
+        yield f"{name}=={found[name]}" + (f"  # commit {commit}" if commit and name == "linstudy" else "")
 
 
 def _are_tracked(files: Collection[Path], folder: Path) -> bool:

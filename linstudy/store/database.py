@@ -42,7 +42,15 @@ _UPGRADES = {
         SELECT * REPLACE (list_transform(value, lambda x: CASE WHEN isfinite(x) THEN x END) AS value) FROM old_vector;
         DROP TABLE old_vector;
     """,
-    3: "ALTER TABLE study ADD COLUMN file VARCHAR",
+    3: """
+        ALTER TABLE study ADD COLUMN file VARCHAR;
+        ALTER TABLE attempt ADD COLUMN code JSON;
+        CREATE TABLE code (sha256 VARCHAR PRIMARY KEY, content VARCHAR NOT NULL);
+        CREATE TABLE note (
+            subject VARCHAR, is_tag BOOLEAN, text VARCHAR, written TIMESTAMP NOT NULL,
+            PRIMARY KEY (subject, is_tag, text)
+        );
+    """,
 }
 """What makes the next version of a schema version."""
 

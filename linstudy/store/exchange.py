@@ -24,10 +24,15 @@ TABLES = {
     "attempt": "attempt_id",
     "artifact": "run_id, name, epoch",
     "metric_def": "name",
+    "code": "sha256",
+    "note": "subject, is_tag, text",
     "metric": "run_id, name, label, split, epoch, step",
     "vector": "run_id, name, label, split, epoch",
 }
 """What is exported, and in which order of rows: equal tables are equal files."""
+
+SINCE = {"code": 4, "note": 4}
+"""The schema versions that brought tables which earlier exports lack."""
 
 
 class ExportError(LinstudyError):
@@ -85,20 +90,30 @@ def attached_export(connection: "duckdb.DuckDBPyConnection", folder: Path) -> It
         raise ExportError(f"{folder} holds no export. Make one there: linstudy export {folder} --workspace WORKSPACE")
     connection.execute("ATTACH ':memory:' AS incoming")
     try:
+        connection.execute("USE incoming")
         try:
-            for table in (*TABLES, VERSION):
-                file = path_literal(_file(folder, table))
-                connection.execute(f"CREATE TABLE incoming.{table} AS FROM read_parquet({file})")
+            _read(connection, folder, VERSION)
+            check_version(connection, folder)
+            for table in TABLES:
+                if table not in SINCE or SINCE[table] <= _schema_version(connection):
+                    _read(connection, folder, table)
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             raise ExportError(f"{folder}: {reason}. Export it anew, or copy it again") from error
-        connection.execute("USE incoming")
-        check_version(connection, folder)
         upgrade(connection)
         yield
     finally:
         connection.execute("USE memory")
         connection.execute("DETACH incoming")
+
+
+def _read(connection: "duckdb.DuckDBPyConnection", folder: Path, table: str) -> None:
+    connection.execute(f"CREATE TABLE {table} AS FROM read_parquet({path_literal(_file(folder, table))})")
+
+
+def _schema_version(connection: "duckdb.DuckDBPyConnection") -> int:
+    [(version,)] = connection.execute("SELECT schema_version FROM ledger_version").fetchall()
+    return version
 
 
 def _file(folder: Path, table: str) -> Path:

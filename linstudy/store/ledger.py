@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Self
 
 import duckdb
@@ -20,7 +21,7 @@ from linstudy.store.stored import read_stored
 from linstudy.store.vectors import insert_vectors
 from linstudy.store.workspace import Workspace
 
-ENVIRONMENT = ("host", "device", "fused_group", "versions", "git_commit", "dirty", "log")
+ENVIRONMENT = ("host", "device", "fused_group", "versions", "git_commit", "dirty", "log", "code")
 
 SECONDS_BETWEEN_FLUSHES = 1.0
 
@@ -101,6 +102,14 @@ class Ledger:
             for table in ("metric", "vector"):
                 self._connection.execute(_RELABEL.format(table=table), [[run.run_id for run in unique]])
 
+    def keep_code(self, texts: Mapping[str, str | None]) -> dict[str, str | None]:
+        """Store texts, each once, and give their SHA-256 by name; None stays None."""
+        known = {name: None if text is None else sha256(text.encode()).hexdigest() for name, text in texts.items()}
+        rows = [(known[name], text) for name, text in texts.items() if text is not None]
+        with self._transaction():
+            self._insert("code", list(dict.fromkeys(rows)), "INSERT OR IGNORE")
+        return known
+
     def studies(self, name: str) -> list[StudyRow]:
         """The variants of a study."""
         rows = self._connection.execute("SELECT * FROM study WHERE name = ? ORDER BY variant", [name]).fetchall()
@@ -152,7 +161,7 @@ class Ledger:
         """Start an attempt.
 
         Args:
-            environment: What it runs on, under the names of `ENVIRONMENT`; `versions` is a mapping.
+            environment: What it runs on, under the names of `ENVIRONMENT`; `versions` and `code` are mappings.
 
         Returns:
             The attempt's id.
@@ -160,7 +169,7 @@ class Ledger:
         if unknown := environment.keys() - set(ENVIRONMENT):
             raise ValueError(f"environment has {sorted(unknown)}; an attempt records {', '.join(ENVIRONMENT)}")
         self._last += 1
-        facts = {**environment, "versions": _json(environment.get("versions"))}
+        facts = {**environment, **{name: _json(environment.get(name)) for name in ("versions", "code")}}
         start = (self._last, run_id, "running", _now(), *(facts.get(name) for name in ENVIRONMENT))
         self._open[self._last] = Entry(self._last, run_id, start)
         return self._last

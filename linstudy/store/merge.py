@@ -149,6 +149,7 @@ _MERGE = (
     UPDATE run SET setting_id = theirs.setting_id FROM incoming.run AS theirs
     WHERE run.run_id = theirs.run_id AND run.setting_id IS NULL AND theirs.setting_id IS NOT NULL
     """,
+    *(f"INSERT OR IGNORE INTO {table} BY NAME FROM incoming.{table}" for table in ("code", "note")),
     "INSERT OR IGNORE INTO dependency BY NAME FROM incoming.dependency",
     """
     INSERT OR IGNORE INTO study_run BY NAME

@@ -146,7 +146,8 @@ def _see_only(connection: "duckdb.DuckDBPyConnection", path: Path, studies: Sequ
     connection.execute("USE memory")
     connection.execute(f"CREATE VIEW study AS FROM results.study WHERE name IN ({names})")
     connection.execute(f"CREATE VIEW study_run AS FROM results.study_run WHERE study IN ({names})")
-    connection.execute("CREATE VIEW metric_def AS FROM results.metric_def")
+    for table in ("metric_def", "code", "note"):
+        connection.execute(f"CREATE VIEW {table} AS FROM results.{table}")
     connection.execute(f"CREATE TABLE run AS FROM results.run WHERE {runs}")  # whose rows have an order
     for table in ("dependency", "attempt", "artifact", "metric", "vector"):
         connection.execute(f"CREATE VIEW {table} AS FROM results.{table} WHERE {runs}")

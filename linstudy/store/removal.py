@@ -99,7 +99,20 @@ def remove_rows(ledger: Ledger, removal: Removal) -> None:
             _delete(connection, table, ("run_id",), [(run_id,) for run_id in removal.runs])
         _delete(connection, "study_run", Point._fields, removal.points)
         _delete(connection, "study", ("name", "variant"), removal.studies)
+        connection.execute(_LOST_NOTES)
+        connection.execute(_NAMELESS_CODE)
         _delete(connection, "artifact", ("name", "run_id"), [(RESUME, run_id) for run_id in removal.finished])
+
+
+_NAMELESS_CODE = """
+DELETE FROM code WHERE sha256 NOT IN (
+    SELECT kept FROM (SELECT unnest(map_values(code::MAP(VARCHAR, VARCHAR))) AS kept FROM attempt)
+    WHERE kept IS NOT NULL
+)
+"""
+
+
+_LOST_NOTES = "DELETE FROM note WHERE subject NOT IN (SELECT run_id FROM run UNION SELECT name FROM study)"
 
 
 def needed_by_others(candidates: Collection[str], dependencies: Iterable[tuple[str, str]]) -> dict[str, str]:

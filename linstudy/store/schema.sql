@@ -47,7 +47,8 @@ CREATE TABLE dependency (
 -- One row a try. A run's status is that of its last attempt, or 'planned'. Attempts that one worker was given at once share
 -- a `fused_group`, and their times are the group's. `fingerprint` is that of the arrays it loaded; `methods` maps what it
 -- could compute in several ways to the way that it took. `log` is what it printed, relative to the workspace; `notices` are
--- warnings about the result.
+-- warnings about the result. `code` maps names of what its commit does not tell, such as "changes" and "packages", to texts in
+-- the table `code`; null for one that is too long to be kept.
 CREATE TABLE attempt (
     attempt_id BIGINT PRIMARY KEY,
     run_id VARCHAR NOT NULL,
@@ -65,7 +66,23 @@ CREATE TABLE attempt (
     traceback VARCHAR,
     methods JSON,
     log VARCHAR,
-    notices VARCHAR[]
+    notices VARCHAR[],
+    code JSON
+);
+
+-- Texts that attempts name, each once.
+CREATE TABLE code (
+    sha256 VARCHAR PRIMARY KEY,
+    content VARCHAR NOT NULL
+);
+
+-- What people wrote about a run, whose id is the `subject`, or a study: a remark, or a tag, which is one word.
+CREATE TABLE note (
+    subject VARCHAR,
+    is_tag BOOLEAN,
+    text VARCHAR,
+    written TIMESTAMP NOT NULL,
+    PRIMARY KEY (subject, is_tag, text)
 );
 
 -- `path` is relative to the workspace.

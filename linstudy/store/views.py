@@ -75,10 +75,13 @@ SELECT
     last.notices,
     last.log,
     last.error,
+    tagged.tags,
     coalesce(last.status = 'diverged', false) OR run.run_id IN (
         SELECT dependency.run_id FROM dependency JOIN last ON last.run_id = needs WHERE last.status = 'diverged'
     ) AS diverged
-FROM run LEFT JOIN last ON last.run_id = run.run_id"""
+FROM run LEFT JOIN last ON last.run_id = run.run_id
+LEFT JOIN (SELECT subject, list(text ORDER BY text) AS tags FROM note WHERE is_tag GROUP BY subject) AS tagged
+    ON tagged.subject = run.run_id"""
 
 
 def final_view(emitted: Sequence[Emitted]) -> str:

@@ -10,7 +10,6 @@ from linstudy.execute import coordinator as coordinator_module
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.messages import Garbled, Hello, Interrupt, Start, Stop
 from linstudy.execute.planning import describe_dependants, run_rows
-from linstudy.execute.provenance import GitState
 from linstudy.execute.records import Records
 from linstudy.execute.workers import Lost, Share
 from linstudy.facts import CHECKPOINT, Artifact, Ending, Number, Progress, Report
@@ -136,9 +135,7 @@ class Study:
         self.ledger.recover()
         records = Records(self.ledger, self.workspace, self.plan)
         publisher = Publisher(self.ledger, self.workspace.results)
-        coordinator = Coordinator(
-            self.plan, records, self.workers, publisher, self.notes, Options(**options), GitState()
-        )
+        coordinator = Coordinator(self.plan, records, self.workers, publisher, self.notes, Options(**options))
         try:
             return coordinator.run()
         finally:

@@ -1,9 +1,12 @@
 import os
 import subprocess
 
+import numpy as np
 import pytest
 
-from linstudy.execute.provenance import GitState, git_state
+from linstudy.execute import provenance
+from linstudy.execute.planning import plan_study
+from linstudy.execute.provenance import GitState, code_behind, git_state
 
 
 def git(folder, *arguments):
@@ -68,3 +71,58 @@ def test_looking_writes_nothing(repository):
     before = (repository / ".git" / "index").read_bytes()
     assert git_state(repository).dirty is False
     assert (repository / ".git" / "index").read_bytes() == before
+
+
+MODEL = """
+from helper import SCALE
+def make(input_shape, key):
+    raise NotImplementedError
+"""
+
+
+@pytest.fixture
+def own(repository):
+    """A study with a model of its own in two modules, of which git tracks one; and a file that it does not import."""
+    (repository / "study.yaml").write_text(
+        "study: a\ndata: {kind: digits}\nmodel: {kind: import, factory: 'own_net:make'}\n"
+    )
+    (repository / "own_net.py").write_text(MODEL)
+    (repository / "helper.py").write_text("SCALE = 1\n")
+    (repository / "secret.py").write_text("TOKEN = 'hunter2'\n")
+    git(repository, "add", "study.yaml", "own_net.py", "secret.py")
+    git(repository, "commit", "-m", "Own")
+    return repository
+
+
+def kept(folder, monkeypatch):
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    return code_behind(plan_study(folder / "study.yaml", None, (), None)[0])
+
+
+def test_modules_that_git_does_not_track_are_kept_whole_and_others_by_their_changes(own, monkeypatch):
+    found = kept(own, monkeypatch)
+    assert found["helper.py"] == "SCALE = 1\n"
+    assert "changes" not in found
+    (own / "own_net.py").write_text(MODEL.replace("NotImplementedError", "RuntimeError"))
+    (own / "secret.py").write_text("TOKEN = 'hunter3'\n")
+    found = kept(own, monkeypatch)
+    assert "-    raise NotImplementedError\n+    raise RuntimeError\n" in found["changes"]
+    assert not any("hunter" in text for text in found.values()), "it is not imported"
+
+
+def test_the_changes_that_are_kept_bring_the_code_back(own, monkeypatch):
+    (own / "own_net.py").write_text(MODEL.replace("NotImplementedError", "RuntimeError"))
+    changes = kept(own, monkeypatch)["changes"]
+    changed = (own / "own_net.py").read_text()
+    git(own, "checkout", "own_net.py")
+    subprocess.run(["git", "apply"], input=changes, text=True, cwd=own, check=True)
+    assert (own / "own_net.py").read_text() == changed
+
+
+def test_a_long_module_is_named_alone_and_packages_are_listed(own, monkeypatch):
+    monkeypatch.setattr(provenance, "MOST_CHARACTERS", 8)
+    assert kept(own, monkeypatch)["helper.py"] is None
+    monkeypatch.undo()
+    packages = kept(own, monkeypatch)["packages"].splitlines()
+    assert f"numpy=={np.__version__}" in packages
+    assert packages == sorted(packages, key=lambda line: line.partition("==")[0].lower())

@@ -394,6 +394,9 @@ def test_a_newer_schema_is_refused(workspace):
 
 VERSION_3 = (
     "ALTER TABLE study DROP COLUMN file",
+    "ALTER TABLE attempt DROP COLUMN code",
+    "DROP TABLE code",
+    "DROP TABLE note",
     "UPDATE ledger_version SET schema_version = 3",
 )
 VERSION_2 = (

@@ -37,9 +37,9 @@ def test_all_views_are_valid_on_an_empty_ledger(published):
 def test_runs_has_the_fields_of_every_kind_of_spec_before_any_is_run(ledger, study, runs, published):
     empty = list(types(published, "runs"))
     assert empty[:6] == ["run_id", "setting_id", "kind", "status", "data_kind", "data_train"]
-    assert empty[-11:] == [
+    assert empty[-12:] == [
         *("attempts", "started", "seconds", "host", "device", "fused_group", "methods", "notices", "log", "error"),
-        "diverged",
+        *("tags", "diverged"),
     ]
     assert {"model_kind", "task_index", "train_optimizer_learning_rate", "train_linearize", "probe_top"} <= set(empty)
     ledger.register(study, runs)
