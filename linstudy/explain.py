@@ -104,14 +104,15 @@ def _fields(spec: Spec, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _sources(source: str) -> Iterator[tuple[str, str]]:
     """The identities in the text of `Run.source`: of a part, or of each of its files."""
-    for part, identity in _parts(source).items():
+    for part, identity in parts_of_source(source).items():
         if isinstance(identity, dict):
             yield from ((f"{part} {name}", value) for name, value in identity.items())
         else:
             yield part, identity
 
 
-def _parts(source: str) -> dict[str, Any]:
+def parts_of_source(source: str) -> dict[str, Any]:
+    """The identities in the text of `Run.source` by the parts of the run; those of a user's model are by file."""
     try:
         parts = json.loads(source)
     except ValueError:  # nothing, or the text of an earlier version

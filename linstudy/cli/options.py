@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from linstudy.cli.completion import complete_profile, complete_study
 from linstudy.failures import Command
 
 
@@ -14,7 +15,7 @@ def _note_workspace(context: click.Context, parameter: click.Parameter, value: P
     return value
 
 
-STUDY = click.argument("study", type=click.Path(path_type=Path))
+STUDY = click.argument("study", type=click.Path(path_type=Path), shell_complete=complete_study)
 WORKSPACE = click.option(
     "--workspace",
     callback=_note_workspace,
@@ -30,13 +31,16 @@ DATA = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the data sets (LINSTUDY_DATA).  [default: the platform's cache]",
 )
-PROFILE = click.option("--profile", help="Apply one of the study's profiles.")
+PROFILE = click.option("--profile", shell_complete=complete_profile, help="Apply one of the study's profiles.")
 SET = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Replace a value; repeatable.")
 ONLY = click.option(
     "--only",
     "condition",
     metavar="CONDITION",
     help="Only runs for which this SQL over the columns of `runs` holds, and what they need.",
+)
+SELECT = click.option(
+    "--only", "condition", metavar="CONDITION", help="The runs for which this SQL over the columns of `runs` holds."
 )
 REPORTS = click.option(
     "--reports",

@@ -26,11 +26,15 @@ def live_line(name: str, text: str, left: str, width: int) -> str:
 
 
 def wrap_words(text: str, width: int) -> str:
-    """Lines broken between words alone; a longer word stays whole."""
+    """Lines broken between words alone, what follows four columns further in; a longer word stays whole."""
     return "\n".join(
-        textwrap.fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+        textwrap.fill(line, width, subsequent_indent=_further_in(line), break_long_words=False, break_on_hyphens=False)
         for line in text.splitlines()
     )
+
+
+def _further_in(line: str) -> str:
+    return " " * (len(line) - len(line.lstrip()) + 4)
 
 
 def _length(parts: Sequence[str]) -> int:

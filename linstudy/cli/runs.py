@@ -1,0 +1,56 @@
+"""Commands about runs: what is stored of them, and what they printed."""
+
+from pathlib import Path
+
+import click
+
+from linstudy.cli.completion import complete_run
+from linstudy.cli.options import SELECT, WORKSPACE, example
+from linstudy.cli.output import print_lines
+
+
+@example("linstudy show a1e594")
+@click.command()
+@click.argument("run", required=False, metavar="RUN", shell_complete=complete_run)
+@SELECT
+@WORKSPACE
+def show(run: str | None, condition: str | None, workspace: Path) -> None:
+    """Show all that is stored of RUN, or of several.
+
+    Its spec, what it needs and what needs it, its attempts with their methods and versions, its numbers, its files, and
+    the end of what it printed. RUN is an id, or as much of its beginning as no other has.
+    """
+    from linstudy.execute.details import describe_run
+    from linstudy.store.lookup import find_run, find_runs
+    from linstudy.store.query import open_published
+    from linstudy.store.workspace import Workspace
+
+    if (run is None) == (condition is None):
+        raise click.UsageError("Name one RUN, or several with --only CONDITION.")
+    with open_published(Workspace(workspace).results) as ask:
+        found = find_runs(ask, condition) if run is None else [find_run(ask, run)]
+    for number, run_id in enumerate(found):
+        print_lines([""] if number else [])
+        print_lines(describe_run(run_id, Workspace(workspace)))
+
+
+@example("linstudy log a1e594 -f")
+@click.command()
+@click.argument("run", metavar="RUN", shell_complete=complete_run)
+@click.option("-f", "--follow", "following", is_flag=True, help="Print on what comes, until the attempt is over.")
+@click.option("--attempt", type=int, metavar="N", help="Another one, as numbered by `show`.  [default: the last]")
+@WORKSPACE
+def log(run: str, following: bool, attempt: int | None, workspace: Path) -> None:
+    """Print what an attempt at RUN printed."""
+    from linstudy.execute.log_reader import find_log, follow_log, read_log
+    from linstudy.store.lookup import find_run
+    from linstudy.store.query import open_published
+    from linstudy.store.workspace import Workspace
+
+    place = Workspace(workspace)
+    with open_published(place.results) as ask:
+        found = find_log(find_run(ask, run), place, attempt)
+    if not following and not found.path.is_file():
+        click.echo(f"attempt {found.attempt} of run {found.run_id} printed nothing, or its log is gone", err=True)
+    for piece in follow_log(found, place) if following else read_log(found):
+        click.echo(piece, nl=False)
