@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from linstudy.cli.completion import complete_run
-from linstudy.cli.options import SELECT, WORKSPACE, example
+from linstudy.cli.completion import complete_run, complete_run_or_study
+from linstudy.cli.options import DATA, ONLY, PROFILE, SELECT, SET, WORKSPACE, example
 from linstudy.cli.output import print_lines
 
 
@@ -54,3 +54,52 @@ def log(run: str, following: bool, attempt: int | None, workspace: Path) -> None
         click.echo(f"attempt {found.attempt} of run {found.run_id} printed nothing, or its log is gone", err=True)
     for piece in follow_log(found, place) if following else read_log(found):
         click.echo(piece, nl=False)
+
+
+@example("linstudy why kernel_rotation")
+@click.command()
+@click.argument("subject", metavar="STUDY|RUN", shell_complete=complete_run_or_study)
+@PROFILE
+@SET
+@ONLY
+@click.option("--again", is_flag=True, help="Explain `run --again`, which computes also what is done.")
+@WORKSPACE
+@DATA
+def why(
+    subject: str,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    condition: str | None,
+    again: bool,
+    workspace: Path,
+    data_folder: Path | None,
+) -> None:
+    """Say why the runs of STUDY would be computed, or what RUN is there for.
+
+    A new point; a field, a module or data that were changed, with old and new values and the line of the study; other
+    numerics; a file that is missing; a failure. Runs that have one and the same reason are told together. Nothing is
+    run.
+    """
+    from linstudy.execute.planning import plan_study, select_runs
+    from linstudy.execute.purpose import describe_purpose
+    from linstudy.execute.reasons import describe_reasons
+    from linstudy.store.workspace import Workspace
+
+    if (run_id := _run_of(subject, workspace)) is not None:
+        return print_lines(describe_purpose(run_id, Workspace(workspace), data_folder))
+    study, plan = plan_study(Path(subject), profile, overrides, data_folder)
+    selected = select_runs(study, plan, condition, Workspace(workspace))
+    print_lines(describe_reasons(study, plan, Workspace(workspace), selected.runs, again))
+
+
+def _run_of(subject: str, workspace: Path) -> str | None:
+    """The run that is named; None if it is a study's file or name."""
+    from linstudy.spec.catalogue import named_studies
+    from linstudy.store.lookup import find_run, may_be_an_id
+    from linstudy.store.query import open_published
+    from linstudy.store.workspace import Workspace
+
+    if not may_be_an_id(subject) or Path(subject).exists() or subject in named_studies():
+        return None
+    with open_published(Workspace(workspace).results) as ask:
+        return find_run(ask, subject)

@@ -26,6 +26,11 @@ def find_setting(ask: Ask, start: str) -> str:
     return _find(ask, "setting", "setting_id", start)
 
 
+def may_be_an_id(text: str) -> bool:
+    """Whether a text may be an id, or its beginning."""
+    return _SOME_OF_AN_ID.fullmatch(text) is not None
+
+
 def list_runs(ask: Ask, start: str, most: int) -> list[tuple[str, str]]:
     """The ids and kinds of the first runs whose id begins so, or of the first of all."""
     sql = f"SELECT run_id, kind FROM run WHERE starts_with(run_id, {literal(start)}) ORDER BY ALL LIMIT {most}"
