@@ -20,7 +20,7 @@ def cli() -> None:
 for command in (
     *(running.run, running.plan, running.studies),
     *(results.status, results.query, results.export, results.import_),
-    *(runs.show, runs.log, runs.why),
+    *(runs.show, runs.log, runs.why, runs.diff),
     *(reports.figure, reports.report),
     *(about.schema, about.doctor),
 ):

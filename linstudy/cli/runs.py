@@ -6,7 +6,7 @@ import click
 
 from linstudy.cli.completion import complete_run, complete_run_or_study
 from linstudy.cli.options import DATA, ONLY, PROFILE, SELECT, SET, WORKSPACE, example
-from linstudy.cli.output import print_lines
+from linstudy.cli.output import output_width, print_lines
 
 
 @example("linstudy show a1e594")
@@ -90,6 +90,24 @@ def why(
     study, plan = plan_study(Path(subject), profile, overrides, data_folder)
     selected = select_runs(study, plan, condition, Workspace(workspace))
     print_lines(describe_reasons(study, plan, Workspace(workspace), selected.runs, again))
+
+
+@example("linstudy diff a1e594 356314")
+@click.command()
+@click.argument("one", shell_complete=complete_run_or_study)
+@click.argument("other", shell_complete=complete_run_or_study)
+@WORKSPACE
+@DATA
+def diff(one: str, other: str, workspace: Path, data_folder: Path | None) -> None:
+    """Show in which fields ONE differs from OTHER, then their last numbers side by side.
+
+    Each is a run or a setting, by the beginning of its id, or a study: STUDY as its file stands, STUDY:PROFILE, or
+    'STUDY:VARIANT', a variant as `status` names it. Of several seeds the mean is shown, and half of its 95 % interval.
+    """
+    from linstudy.execute.comparison import describe_comparison
+    from linstudy.store.workspace import Workspace
+
+    print_lines(describe_comparison((one, other), Workspace(workspace), data_folder, output_width()))
 
 
 def _run_of(subject: str, workspace: Path) -> str | None:

@@ -14,6 +14,7 @@ from linstudy.history import Stored, is_complete
 from linstudy.plan import Plan, Run, describe, make_plan
 from linstudy.spec.catalogue import StudyFile, find_study
 from linstudy.spec.errors import LinstudyError
+from linstudy.spec.overrides import variant_arguments
 from linstudy.spec.points import Study, load_study
 from linstudy.spec.run import RunSpec, as_training
 from linstudy.spec.train import in_function_space
@@ -52,6 +53,20 @@ def plan_study(
     identify = sources(places)
     study = load_study(file, profile=profile, overrides=overrides, sizes=sizes, outside=missing_sources(identify))
     return study, make_plan(study.points, identify, form)
+
+
+def plan_variant(name: str, variant: str, data_folder: Path | None) -> tuple[Study, Plan]:
+    """As `plan_study`, of a variant of a study as the workspace names it.
+
+    Raises:
+        LinstudyError: If its name is too long to have all in it.
+    """
+    arguments = variant_arguments(variant)
+    if "..." in arguments:
+        raise LinstudyError("the name of the variant is cut, so its --set values are not known")
+    options = [*zip(arguments[::2], arguments[1::2], strict=True)]
+    profile = next((value for option, value in options if option == "--profile"), None)
+    return plan_study(Path(name), profile, [value for option, value in options if option == "--set"], data_folder)
 
 
 def study_places(file: StudyFile, data_folder: Path | None) -> Places:

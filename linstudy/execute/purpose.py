@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from linstudy.execute.details import describe_stored, named
-from linstudy.execute.planning import plan_study
+from linstudy.execute.planning import plan_variant
 from linstudy.execute.reasons import find_reasons, reason_text
 from linstudy.spec.errors import LinstudyError
-from linstudy.spec.overrides import variant_arguments
 from linstudy.store.query import open_published
 from linstudy.store.quoting import literal
 from linstudy.store.workspace import Workspace
@@ -38,14 +37,8 @@ def describe_purpose(run_id: str, workspace: Workspace, data_folder: Path | None
 
 def _prospect(run_id: str, name: str, variant: str, workspace: Workspace, data_folder: Path | None) -> str:
     """Whether a study would compute a run, and why."""
-    arguments = variant_arguments(variant)
-    if "..." in arguments:
-        return "it cannot be planned from its name, which is cut. Ask: linstudy why STUDY with its --set values"
-    options = [*zip(arguments[::2], arguments[1::2], strict=True)]
-    profile = next((value for option, value in options if option == "--profile"), None)
-    overrides = [value for option, value in options if option == "--set"]
     try:
-        study, plan = plan_study(Path(name), profile, overrides, data_folder)
+        study, plan = plan_variant(name, variant, data_folder)
     except LinstudyError as error:
         return f"it cannot be planned here: {str(error).splitlines()[0]}"
     file = study.file.path
