@@ -338,13 +338,32 @@ def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
         assert content() == before
 
 
-@pytest.mark.parametrize("command", [["plan", "a.yaml"], ["studies"], ["status"], ["query", "SELECT 1"], ["schema"]])
+@pytest.mark.parametrize(
+    "command", [["plan", "a.yaml"], ["studies"], ["status"], ["query", "SELECT 1"], ["schema"], ["show", "r1"]]
+)
 def test_light_commands_start_without_jax_and_scikit_learn(workspace, command):
     (workspace / "a.yaml").write_text("study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\n")
     done = linstudy(*command, cwd=workspace, env={"PYTHONPROFILEIMPORTTIME": "1"})
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "linstudy.cli" in imported
     assert not {"jax", "sklearn", "scipy", "matplotlib"} & imported
+
+
+def test_completions_start_without_what_is_heavy(workspace):
+    words = {"_LINSTUDY_COMPLETE": "bash_complete", "COMP_WORDS": "linstudy show ", "COMP_CWORD": "2"}
+    done = linstudy(cwd=workspace, env={**words, "PYTHONPROFILEIMPORTTIME": "1"})
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert done.stdout == "plain,r1\n"
+    assert not {"jax", "sklearn", "scipy", "matplotlib", "numpy"} & imported
+
+
+def test_show_names_one_run_or_several(workspace, monkeypatch, capsys):
+    assert ends(monkeypatch, "show", *at(workspace)) == 2
+    assert "Name one RUN, or several with --only CONDITION." in capsys.readouterr().err
+    assert ends(monkeypatch, "show", "r1", *at(workspace)) == 1
+    assert capsys.readouterr().err.startswith('Error: "r1" is no beginning of a run\'s id')
+    assert ends(monkeypatch, "show", "--only", "status = 'failed'", *at(workspace)) == 0
+    assert capsys.readouterr().out.startswith("failed      r1  spectrum digits mlp seed=0\n")
 
 
 @pytest.mark.parametrize("name", list(cli.commands))
