@@ -46,6 +46,7 @@ def test_studies_are_offered_and_files(offered, command):
 def test_the_profiles_of_the_study_are_offered(offered):
     assert offered("run", "mine", "--profile", "") == ["plain,quick", "plain,slow"]
     assert offered("plan", "--set", "seeds=[0]", "mine", "--profile", "s") == ["plain,slow"]
+    assert offered("why", "mine", "--profile", "s") == ["plain,slow"]
     assert offered("run", "kernel_rotation", "--profile", "l") == ["plain,laptop"]
 
 

@@ -38,8 +38,8 @@ def complete_profile(context: click.Context, begun: str) -> Iterable[CompletionI
     from linstudy.spec.catalogue import find_study
     from linstudy.spec.document import read_document
 
-    # What click leaves of a command line that ends with an option that still has no value.
-    study = context.params.get("study") or context.args[0]
+    # Of a command line that ends with an option without its value click gives no parameters, but what was left.
+    study = context.params.get("study") or context.params.get("subject") or context.args[0]
     tree = read_document(find_study(Path(study)).path).tree
     return _beginning(begun, tree["profiles"])
 

@@ -20,7 +20,7 @@ def show(run: str | None, condition: str | None, workspace: Path) -> None:
     Its spec, what it needs and what needs it, its attempts with their methods and versions, its numbers, its files, and
     the end of what it printed. RUN is an id, or as much of its beginning as no other has.
     """
-    from linstudy.execute.details import describe_run
+    from linstudy.execute.details import describe_runs
     from linstudy.store.lookup import find_run, find_runs
     from linstudy.store.query import open_published
     from linstudy.store.workspace import Workspace
@@ -29,9 +29,7 @@ def show(run: str | None, condition: str | None, workspace: Path) -> None:
         raise click.UsageError("Name one RUN, or several with --only CONDITION.")
     with open_published(Workspace(workspace).results) as ask:
         found = find_runs(ask, condition) if run is None else [find_run(ask, run)]
-    for number, run_id in enumerate(found):
-        print_lines([""] if number else [])
-        print_lines(describe_run(run_id, Workspace(workspace)))
+    print_lines(describe_runs(found, Workspace(workspace)))
 
 
 @example("linstudy log a1e594 -f")

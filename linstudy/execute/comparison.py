@@ -84,11 +84,8 @@ def describe_comparison(
     Raises:
         LinstudyError: If there is none of a name.
     """
-    has_results = workspace.results.exists()
-    if not has_results and any(map(may_be_an_id, names)):
-        with open_published(workspace.results):  # says that there is none
-            pass
-    with open_published(workspace.results) if has_results else nullcontext() as ask:
+    is_needed = workspace.results.exists() or any(map(may_be_an_id, names))
+    with open_published(workspace.results) if is_needed else nullcontext() as ask:
         left, right = (find_side(name, ask, data_folder) for name in names)
         fields = [*_fields(left, right), *(_environments(left, right, ask) if ask else ())]
         yield from in_columns([("", left.name, right.name), *_counts(left, right), *fields], width)

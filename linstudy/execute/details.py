@@ -24,16 +24,18 @@ MOST_OTHERS = 10
 _LONGEST_IDENTITY = 16
 """Characters of a hash that are shown."""
 
-_RUN = "SELECT spec, source, status, run.setting_id FROM run JOIN runs USING (run_id) WHERE run_id = {run}"
-_SETTING = "SELECT label, seeds, runs FROM settings WHERE setting_id = {setting}"
-_STUDIES = "SELECT study, variant FROM study_run WHERE run_id = {run} ORDER BY ALL"
-_NEEDS = """
-SELECT role, needs, spec, status FROM dependency JOIN run ON run.run_id = needs JOIN runs ON runs.run_id = needs
-WHERE dependency.run_id = {run} ORDER BY ALL
+_STATUS = """
+coalesce((SELECT arg_max(status, attempt_id) FROM attempt WHERE attempt.run_id = run.run_id), 'planned') AS status
 """
-_NEEDED_BY = """
-SELECT role, dependency.run_id, spec, status FROM dependency JOIN run USING (run_id) JOIN runs USING (run_id)
-WHERE needs = {run} ORDER BY ALL
+_RUN = f"SELECT spec, source, {_STATUS}, setting_id FROM run WHERE run_id = {{run}}"
+_SETTING = "SELECT count(DISTINCT spec -> 'seed'), count(*) FROM run WHERE setting_id = {setting}"
+_STUDIES = "SELECT study, variant FROM study_run WHERE run_id = {run} ORDER BY ALL"
+_NEEDS = f"""
+SELECT role, needs, spec, {_STATUS} FROM dependency JOIN run ON run.run_id = needs
+WHERE dependency.run_id = {{run}} ORDER BY ALL
+"""
+_NEEDED_BY = f"""
+SELECT role, run.run_id, spec, {_STATUS} FROM dependency JOIN run USING (run_id) WHERE needs = {{run}} ORDER BY ALL
 """
 _ATTEMPTS = """
 SELECT
@@ -57,10 +59,12 @@ FROM vector WHERE run_id = {run} GROUP BY name, label, split ORDER BY ALL
 _ARTIFACTS = "SELECT name, epoch, bytes, path FROM artifact WHERE run_id = {run} ORDER BY ALL"
 
 
-def describe_run(run_id: str, workspace: Workspace) -> Iterator[str]:
-    """All that is published of a run, the last lines of its log, and which of its files are missing."""
+def describe_runs(run_ids: Iterable[str], workspace: Workspace) -> Iterator[str]:
+    """All that is published of some runs, the last lines of their logs, and which of their files are missing."""
     with open_published(workspace.results) as ask:
-        yield from _Details(run_id, workspace, ask).lines()
+        for number, run_id in enumerate(run_ids):
+            yield from [""] if number else []
+            yield from _Details(run_id, workspace, ask).lines()
 
 
 class _Details:
@@ -89,9 +93,8 @@ class _Details:
     def _setting(self, setting: str | None) -> Iterator[str]:
         if setting is None:  # of an earlier linstudy
             return
-        [(label, seeds, runs)] = self._ask_sql(_SETTING.format(setting=literal(setting))).rows
-        seeds = f"{_counted(seeds, 'seed')}, " if seeds else ""
-        yield f"{'setting':<12}{setting}  {label}, {seeds}{_counted(runs, 'run')}"
+        [(seeds, runs)] = self._ask_sql(_SETTING.format(setting=literal(setting))).rows
+        yield f"{'setting':<12}{setting}  {_counted(runs, 'run')}, {_counted(seeds, 'seed')}"
 
     def _others(self, title: str, sql: str) -> Iterator[str]:
         others = self._ask(sql)

@@ -15,34 +15,35 @@ SECONDS_BETWEEN_LOOKS = 0.2
 
 _ATTEMPTS = "SELECT attempt_id, status, log FROM attempt WHERE run_id = {run} ORDER BY attempt_id"
 
+Pause = Callable[[float], object]
+
 
 @dataclass(frozen=True)
 class AttemptLog:
-    """An attempt as it was published, and the file of what it prints, which is made when it prints something."""
+    """An attempt, and the file of what it prints, which is made when it prints something."""
 
     run_id: str
     attempt: int
-    status: str
     path: Path
 
 
 def find_log(run_id: str, workspace: Workspace, attempt: int | None = None) -> AttemptLog:
     """The log of one of a run's attempts, of the last one unless said.
 
+    An attempt that has printed is found before it is published.
+
     Raises:
         LinstudyError: If there is no such attempt, or its log is in another workspace.
     """
-    with open_published(workspace.results) as ask:
-        found = {number: rest for number, *rest in ask(_ATTEMPTS.format(run=literal(run_id))).rows}
+    found = {number: log for number, (_, log) in _attempts(run_id, workspace).items()} | _printed(run_id, workspace)
     if not found:
         raise LinstudyError(f"run {run_id} has not been started yet, so there is no log of it")
-    number = list(found)[-1] if attempt is None else attempt
+    number = max(found) if attempt is None else attempt
     if number not in found:
-        raise LinstudyError(f"run {run_id} has no attempt {number}. Its attempts: {', '.join(map(str, found))}")
-    status, log = found[number]
-    if log is None:
+        raise LinstudyError(f"run {run_id} has no attempt {number}. Its attempts: {', '.join(map(str, sorted(found)))}")
+    if (log := found[number]) is None:
         raise LinstudyError(f"attempt {number} of run {run_id} has no log here: it was imported from another workspace")
-    return AttemptLog(run_id, number, status, log_file(workspace, log))
+    return AttemptLog(run_id, number, log_file(workspace, log))
 
 
 def read_log(log: AttemptLog) -> Iterator[bytes]:
@@ -50,23 +51,42 @@ def read_log(log: AttemptLog) -> Iterator[bytes]:
     return _pieces(log.path, 0)
 
 
-def follow_log(log: AttemptLog, workspace: Workspace, pause: Callable[[float], object] = time.sleep) -> Iterator[bytes]:
+def follow_log(log: AttemptLog, workspace: Workspace, pause: Pause = time.sleep) -> Iterator[bytes]:
     """As `read_log`, and what comes into it until its attempt is over.
 
     It is over when that is published, or when no process runs a study in the workspace.
     """
-    position, is_over = 0, log.status != "running"
-    published = None
+    position, is_over, published = 0, False, 0
     while True:
+        now = workspace.results.stat().st_mtime_ns
+        if now != published:
+            published, is_over = now, _is_over(log, workspace)
+        is_over = is_over or workspace.holder() is None
         for piece in _pieces(log.path, position):
             position += len(piece)
             yield piece
         if is_over:
             return
         pause(SECONDS_BETWEEN_LOOKS)
-        is_over = workspace.holder() is None
-        if not is_over and published != (published := _time_of(workspace.results)):
-            is_over = find_log(log.run_id, workspace, log.attempt).status != "running"
+
+
+def _attempts(run_id: str, workspace: Workspace) -> dict[int, tuple[str, str | None]]:
+    """Status and log of what is published of a run, by the number of the attempt."""
+    with open_published(workspace.results) as ask:
+        rows = ask(_ATTEMPTS.format(run=literal(run_id))).rows
+    return {number: (status, log) for number, status, log in rows}
+
+
+def _printed(run_id: str, workspace: Workspace) -> dict[int, str | None]:
+    """The logs that bear the name of a run, by the number of the attempt."""
+    names = [path.name for path in workspace.logs.glob(f"{run_id}-*.log")]
+    numbers = {name: name.removeprefix(f"{run_id}-").removesuffix(".log") for name in names}
+    return {int(number): name for name, number in numbers.items() if number.isdecimal()}
+
+
+def _is_over(log: AttemptLog, workspace: Workspace) -> bool:
+    status, _ = _attempts(log.run_id, workspace).get(log.attempt, ("running", None))
+    return status != "running"
 
 
 def _pieces(path: Path, position: int) -> Iterator[bytes]:
@@ -78,7 +98,3 @@ def _pieces(path: Path, position: int) -> Iterator[bytes]:
                 yield piece
     except FileNotFoundError:
         return
-
-
-def _time_of(path: Path) -> int:
-    return path.stat().st_mtime_ns

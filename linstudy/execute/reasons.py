@@ -25,6 +25,9 @@ from linstudy.store.workspace import Workspace
 MOST_VALUES = 5
 """Values, or places, that a line lists."""
 
+MOST_REASONS = 20
+"""Reasons that are told, the most frequent first."""
+
 FARTHEST = 12
 """Differences of the nearest run, among them those that only follow from others."""
 
@@ -79,8 +82,11 @@ def describe_reasons(
         groups.setdefault(reason.group, []).append((run, reason))
     count = sum(map(len, groups.values()))
     yield f"{study.name}{f' [{study.variant}]' if study.variant else ''}: {_head(count, len(runs))}"
-    for found in sorted(groups.values(), key=len, reverse=True):
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    for found in ordered[:MOST_REASONS]:
         yield from _describe_group(found)
+    if rest := ordered[MOST_REASONS:]:
+        yield f"and {len(rest)} more reasons, of {sum(map(len, rest))} runs. Ask about some: --only CONDITION"
 
 
 def find_reasons(
@@ -245,8 +251,9 @@ def _describe_difference(name: str, here: str, there: str, one: Difference) -> s
     kind, _, rest = name.partition(" ")
     match kind:
         case "numerics":
-            words = [text for version, text in CHANGES[rest].items() if one.there is None or version > one.there]
-            return f"changed numerics of {rest}: {here} (there {there}): {'; '.join(words)}"
+            words = "; ".join(text for version, text in CHANGES[rest].items() if version > (one.there or 0))
+            earlier = "an earlier version, which its id does not tell" if one.there is None else there
+            return f"changed numerics of {rest}: {here} (there {earlier}): {words}"
         case "source":
             part, _, file = rest.partition(" ")
             change = "new" if one.there is None else "changed" if one.here is not None else "no longer used:"

@@ -1,12 +1,12 @@
 from small_history import PROBE, SPECTRUM, TRAINING, make_history
 
-from linstudy.execute.details import describe_run
+from linstudy.execute.details import describe_runs
 
 
 def shown(run_id, workspace):
     """The lines, without the times."""
     lines = []
-    for line in describe_run(run_id, workspace):
+    for line in describe_runs([run_id], workspace):
         before, utc, after = line.partition(" UTC, ")
         lines.append(f"{before[: -len('2026-01-01 00:00:00')]}{after.partition(', ')[2]}" if utc else line)
     return lines
@@ -18,7 +18,7 @@ def test_all_that_is_stored_of_a_run(tmp_path):
     (workspace.logs / f"{TRAINING}-3.log").write_text("".join(f"line {number}\n" for number in range(20)))
     assert shown(TRAINING, workspace) == [
         f"done        {TRAINING}  training digits(train=9) mlp eigenfunction(index=3) epochs=4 seed=0",
-        f"setting     {'e1' * 8}  mlp, digits, eigenfunction, 1 seed, 1 run",
+        f"setting     {'e1' * 8}  1 run, 1 seed",
         "study       small [laptop]",
         f"needs       {SPECTRUM}  done, as its spectrum: spectrum digits(train=9) mlp seed=0",
         f"needed by   {PROBE}  planned, as its training: probe digits(train=9) mlp eigenfunction(index=3) epochs=4 "
@@ -72,3 +72,8 @@ def test_a_run_of_no_study_and_of_many_others(tmp_path, monkeypatch):
         "seed=0",
         "            and 1 more",
     ]
+
+
+def test_several_runs_are_told_apart(tmp_path):
+    lines = [*describe_runs([SPECTRUM, TRAINING], make_history(tmp_path))]
+    assert lines[lines.index("") + 1].startswith(f"done        {TRAINING}")

@@ -65,11 +65,20 @@ def test_a_log_is_followed_until_its_attempt_is_over(tmp_path):
         assert b"".join(follow_log(log, workspace, pause)) == b"first last"
 
 
+def test_an_attempt_that_has_printed_is_found_before_it_is_published(tmp_path):
+    workspace = make_history(tmp_path)
+    workspace.logs.mkdir()
+    for name in (f"{PROBE}-9.log", f"{PROBE}-worker.log", f"{TRAINING}-10.log"):
+        (workspace.logs / name).write_bytes(b"new")
+    log = find_log(PROBE, workspace)
+    assert (log.attempt, list(read_log(log))) == (9, [b"new"])
+    assert list(follow_log(log, workspace, pause=lambda _: None)) == [b"new"]
+
+
 def test_a_log_is_over_when_its_process_is_gone(tmp_path):
     workspace = make_history(tmp_path)
     with Ledger.open(workspace) as ledger:
         attempt(ledger, PROBE)
         publish(ledger, workspace.results)
     log = find_log(PROBE, workspace)
-    assert log.status == "running"
     assert list(follow_log(log, workspace, pause=lambda _: None)) == []

@@ -165,6 +165,25 @@ def test_changed_numerics_are_told_in_words(bench, monkeypatch):
     assert bench.why()[1:] == [f"{ALL}: changed numerics of spectrum: 6 (there 5): they are better"]
 
 
+def test_numerics_that_no_id_tells(bench, monkeypatch):
+    bench.store()
+    monkeypatch.setattr("linstudy.explain.numerics_of", lambda *run: None)
+    monkeypatch.setitem(NUMERICS, "probe", NUMERICS["probe"] + 1)
+    assert bench.why()[1:] == [
+        "1 run (1 probe): changed numerics of probe: 5 (there an earlier version, which its id does not tell): "
+        "numbers moved by rounding"
+    ]
+
+
+def test_many_reasons_are_cut(bench, monkeypatch):
+    monkeypatch.setattr("linstudy.execute.reasons.MOST_REASONS", 1)
+    bench.store({"spectrum": Ending("failed", "a"), "training": Ending("failed", "b"), "probe": Ending("failed", "b")})
+    assert bench.why()[1:] == [
+        "2 runs (1 training, 1 probe): failed before: b",
+        "and 1 more reasons, of 1 runs. Ask about some: --only CONDITION",
+    ]
+
+
 def test_a_missing_artifact(bench):
     bench.store()
     for path in bench.workspace.artifacts.glob("*/*"):
