@@ -65,7 +65,7 @@ def test_what_the_environment_changes_is_told(findings, monkeypatch):
         (2, "ok  {} has schema version 2; the next `linstudy run` makes it 3"),
         (
             4,
-            "NO  {} has schema version 4, that of a newer linstudy; this one reads and writes 3. Install the newer one",
+            "NO  {} has schema version 4, that of a newer linstudy; this one reads and writes 3. Install that one",
         ),
     ],
 )
