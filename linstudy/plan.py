@@ -23,6 +23,17 @@ from linstudy.spec.train import in_function_space
 NUMERICS = {"spectrum": 6, "nads": 3, "training": 4, "probe": 4}
 """Bumped for a kind of run when its results, or a default of its specs, change."""
 
+CHANGES = {
+    "spectrum": {
+        5: "first eigenpairs of float32 Grams are searched in float32, then corrected in float64",
+        6: "their correction is in float32 too, but for the part of the Gram in its first 64 eigenvectors",
+    },
+    "nads": {3: "the first ten NADs are told too; directions and singular values are the same"},
+    "training": {4: "numbers moved by rounding"},
+    "probe": {4: "numbers moved by rounding"},
+}
+"""What changed with a version of `NUMERICS`, in words, as in the CHANGELOG."""
+
 Identify = Callable[[str, Spec], str | Mapping[str, str]]
 """What identifies the content behind a spec, given the part of the run (data, model or task) that it describes: one
 text, or one for each of several files."""
@@ -61,9 +72,14 @@ class Run:
 
 @dataclass
 class Plan:
-    """The runs of a study, each after what it needs."""
+    """The runs of a study, each after what it needs.
+
+    Attributes:
+        points: The position of the point that asked for each run first.
+    """
 
     runs: dict[str, Run] = field(default_factory=dict)
+    points: dict[str, int] = field(default_factory=dict)
 
     def add(self, run: Run) -> Run:
         """Insert a run once, after what it needs, and note the checkpoints that are asked of it and of those."""
@@ -78,7 +94,7 @@ class Plan:
         for run_id, run in reversed(self.runs.items()):
             if run_id in run_ids or run_id in kept:
                 kept |= {run_id, *(need.run_id for need in run.needs)}
-        return Plan({run_id: run for run_id, run in self.runs.items() if run_id in kept})
+        return Plan({run_id: run for run_id, run in self.runs.items() if run_id in kept}, self.points)
 
     def _keep(self, run_id: str, epochs: Iterable[int]) -> Run:
         run = self.runs[run_id]
@@ -95,8 +111,8 @@ def make_plan(points: Iterable[Point], identify: Identify, form: FormOf = unknow
         form: Tells what is known of a data set before it is loaded.
     """
     planner = _Planner(identify, form)
-    for point in points:
-        planner.add(point)
+    for position, point in enumerate(points):
+        planner.add(point, position)
     return planner.plan
 
 
@@ -105,10 +121,11 @@ class _Planner:
 
     def __init__(self, identify: Identify, form: FormOf):
         self.plan = Plan()
-        self._identify, self._form = identify, form
+        self._identify, self._form, self._position = identify, form, 0
         self._builders: dict[str, Callable[[Point], Run]] = {"spectrum": self._spectrum, "nads": self._nads}
 
-    def add(self, point: Point) -> None:
+    def add(self, point: Point, position: int) -> None:
+        self._position = position
         point = resolve(point, self._form(point.data))
         training = self._training(point)
         for probe in point.probes:
@@ -173,6 +190,7 @@ class _Planner:
         source = source_of(spec, self._identify)
         needs = tuple(needs)
         run_id = run_identity(spec, [need.run_id for need in needs], source)
+        self.plan.points.setdefault(run_id, self._position)
         settings = [self.plan.runs[need.run_id].setting_id for need in needs]
         return Run(run_id, setting_identity(spec, settings, source), spec, source, needs)
 
@@ -194,6 +212,16 @@ def run_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
     return _identity(identity_content(spec), needs, source, spec.kind)
 
 
+def numerics_of(run_id: str, spec: RunSpec, needs: Iterable[str], source: str) -> int | None:
+    """The version of its kind's numerics that a run was computed by, which its id has in it.
+
+    None where no version gives the id: a linstudy made it whose ids, or whose specs, said things in another way.
+    """
+    content, needs = identity_content(spec), list(needs)
+    versions = range(NUMERICS[spec.kind], 0, -1)
+    return next((one for one in versions if _identity(content, needs, source, spec.kind, one) == run_id), None)
+
+
 def setting_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
     """As `run_identity`, over all of that but the seed.
 
@@ -205,12 +233,12 @@ def setting_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
     return _identity(content, needs, source, spec.kind)
 
 
-def _identity(spec: dict[str, Any], needs: Iterable[str], source: str, kind: str) -> str:
+def _identity(spec: dict[str, Any], needs: Iterable[str], source: str, kind: str, numerics: int | None = None) -> str:
     content = {
         "spec": spec,
         "needs": sorted(needs),
         "source": source,
-        "numerics": NUMERICS[kind],
+        "numerics": numerics or NUMERICS[kind],
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

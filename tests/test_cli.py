@@ -367,7 +367,7 @@ def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
     "command",
     [
         *(["plan", "a.yaml"], ["studies"], ["status"], ["watch"], ["query", "SELECT 1"], ["schema"]),
-        *(["clean"], ["forget", "small"]),
+        *(["show", "r1"], ["clean"], ["forget", "small"]),
     ],
 )
 def test_light_commands_start_without_jax_and_scikit_learn(workspace, command):
@@ -376,6 +376,23 @@ def test_light_commands_start_without_jax_and_scikit_learn(workspace, command):
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "linstudy.cli" in imported
     assert not {"jax", "sklearn", "scipy", "matplotlib"} & imported
+
+
+def test_completions_start_without_what_is_heavy(workspace):
+    words = {"_LINSTUDY_COMPLETE": "bash_complete", "COMP_WORDS": "linstudy show ", "COMP_CWORD": "2"}
+    done = linstudy(cwd=workspace, env={**words, "PYTHONPROFILEIMPORTTIME": "1"})
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert done.stdout == "plain,r1\n"
+    assert not {"jax", "sklearn", "scipy", "matplotlib", "numpy"} & imported
+
+
+def test_show_names_one_run_or_several(workspace, monkeypatch, capsys):
+    assert ends(monkeypatch, "show", *at(workspace)) == 2
+    assert "Name one RUN, or several with --only CONDITION." in capsys.readouterr().err
+    assert ends(monkeypatch, "show", "r1", *at(workspace)) == 1
+    assert capsys.readouterr().err.startswith('Error: "r1" is no beginning of a run\'s id')
+    assert ends(monkeypatch, "show", "--only", "status = 'failed'", *at(workspace)) == 0
+    assert capsys.readouterr().out.startswith("failed      r1  spectrum digits mlp seed=0\n")
 
 
 @pytest.mark.parametrize("name", list(cli.commands))

@@ -4,8 +4,8 @@ import json
 import pytest
 
 from linstudy.data.kinds import form
-from linstudy.explain import StoredRun, nearest
-from linstudy.plan import make_plan
+from linstudy.explain import StoredRun, nearest, roots
+from linstudy.plan import NUMERICS, make_plan
 from linstudy.spec.study import Point
 
 BASE = {
@@ -20,9 +20,12 @@ FILES = {"nets": "a1", "nets.layers": "b2"}
 
 def runs_of(point=BASE, files=FILES):
     """The runs of a point, by kind."""
+    return {run.kind: run for run in plan_of(point, files).runs.values()}
+
+
+def plan_of(point, files=FILES):
     point = Point.model_validate(point, strict=False)
-    plan = make_plan([point], lambda part, spec: files if part == "model" else "", form)
-    return {run.kind: run for run in plan.runs.values()}
+    return make_plan([point], lambda part, spec: files if part == "model" else "", form)
 
 
 def changed(path, value):
@@ -89,6 +92,29 @@ def test_runs_of_other_kinds_are_no_neighbours():
 def test_a_run_that_differs_in_nothing_is_new_by_its_numerics():
     run = runs_of()["training"]
     assert str(nearest(run, [stored(run)])) == f"nearest: {run.run_id}, computed by earlier numerics"
+
+
+@pytest.mark.parametrize("path", ["train.epochs", "model.arguments", "task.index"])
+def test_at_the_root_what_needs_another_run_differs_as_that_does(path):
+    values = {"train.epochs": 31, "model.arguments": {"width": 5}, "task.index": 6}
+    old = {run.run_id: stored(run) for run in runs_of().values()}
+    by_kind = {run.kind: run for run in old.values()}
+    plan = plan_of(changed(path, values[path]))
+    for run in plan.runs.values():
+        if run.run_id not in old:
+            assert path in roots(run, by_kind[run.kind], plan, old)
+            assert not any(name.startswith("needs ") for name in roots(run, by_kind[run.kind], plan, old))
+
+
+def test_at_the_root_numerics_are_told_of_the_run_whose_own_they_are(monkeypatch):
+    old = {run.run_id: stored(run) for run in runs_of().values()}
+    by_kind = {run.kind: run for run in old.values()}
+    current = NUMERICS["spectrum"]
+    monkeypatch.setitem(NUMERICS, "spectrum", current + 1)
+    plan = plan_of(BASE)
+    for run in plan.runs.values():
+        [difference] = roots(run, by_kind[run.kind], plan, old).values()
+        assert (difference.name, difference.here, difference.there) == ("numerics spectrum", current + 1, current)
 
 
 def test_what_is_outside_the_identity_is_no_difference():

@@ -424,6 +424,21 @@ def test_new_numerics_of_a_kind_make_its_runs_and_those_above_new(monkeypatch, k
     assert [kind for kind in before if before[kind] != after[kind]] == above
 
 
+def test_an_id_says_by_which_numerics_a_run_was_computed(monkeypatch):
+    [run] = of_kind(plan(BASE), "training")
+    needs = [need.run_id for need in run.needs]
+    current = planning.NUMERICS["training"]
+    assert planning.numerics_of(run.run_id, run.spec, needs, run.source) == current
+    monkeypatch.setitem(planning.NUMERICS, "training", current + 2)
+    assert planning.numerics_of(run.run_id, run.spec, needs, run.source) == current
+    assert planning.numerics_of("0" * 16, run.spec, needs, run.source) is None
+
+
+def test_each_version_of_the_numerics_is_told_in_words():
+    """From those of version 0.1 on: a new one cannot be without."""
+    assert {kind: max(words) for kind, words in planning.CHANGES.items()} == planning.NUMERICS
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3), st.booleans()), min_size=1, max_size=8))
 def test_a_plan_has_every_run_once_whatever_the_order_of_points(settings):
     points = []

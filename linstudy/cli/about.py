@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from linstudy.cli.options import DATA, REPORTS, WORKSPACE, example
+from linstudy.cli.output import print_lines
 from linstudy.failures import FAILED
 
 
@@ -26,12 +27,15 @@ def schema() -> None:
 @REPORTS
 @click.pass_context
 def doctor(context: click.Context, workspace: Path, data_folder: Path | None, reports: Path | None) -> None:
-    """Check the installation: versions, devices, folders, data, whether a small gradient is right."""
+    """Check the installation: versions, devices, folders, data, whether a small gradient is right.
+
+    A report of a bug should have all that it prints.
+    """
     from linstudy.execute.doctor import diagnose
     from linstudy.report.question import reports_folder
 
     healthy = True
     for finding in diagnose(workspace, data_folder, reports or reports_folder()):
         healthy &= finding.fine is not False
-        click.echo(finding)
+        print_lines([str(finding)])
     context.exit(0 if healthy else FAILED)

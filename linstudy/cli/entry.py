@@ -2,11 +2,12 @@
 
 import os
 import sys
+from contextlib import suppress
 
 import click
 
 from linstudy import __version__
-from linstudy.cli import about, keeping, notes, reports, results, running
+from linstudy.cli import about, keeping, notes, reports, results, running, runs
 from linstudy.failures import Command, run_command
 
 
@@ -19,6 +20,7 @@ def cli() -> None:
 for command in (
     *(running.run, running.plan, running.watch, running.studies),
     *(results.status, results.query, results.export, results.import_),
+    *(runs.show, runs.log, runs.why, runs.diff),
     *(notes.note, notes.tag),
     *(reports.figure, reports.report),
     *(keeping.forget, keeping.clean),
@@ -34,8 +36,10 @@ def main() -> None:
 
 
 def _call(command: Command) -> None:
-    if "_LINSTUDY_COMPLETE" in os.environ:  # a shell asks for completions
-        cli(prog_name="linstudy")
+    if "_LINSTUDY_COMPLETE" in os.environ:  # a shell asks for completions, and shows whatever is said
+        with suppress(Exception, SystemExit):
+            cli(prog_name="linstudy")
+        return
     # What click's own `main` adds is an end of its own: it takes a closed pipe for a failure, and EOFError for Ctrl-C.
     with cli.make_context("linstudy", list(command.arguments[1:]), obj=command) as context:
         cli.invoke(context)

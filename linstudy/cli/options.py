@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from linstudy.cli.completion import complete_profile, complete_study
 from linstudy.failures import Command
 
 
@@ -14,7 +15,7 @@ def _note_workspace(context: click.Context, parameter: click.Parameter, value: P
     return value
 
 
-STUDY = click.argument("study", type=click.Path(path_type=Path))
+STUDY = click.argument("study", type=click.Path(path_type=Path), shell_complete=complete_study)
 WORKSPACE = click.option(
     "--workspace",
     callback=_note_workspace,
@@ -30,7 +31,7 @@ DATA = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the data sets (LINSTUDY_DATA).  [default: the platform's cache]",
 )
-PROFILE = click.option("--profile", help="Apply one of the study's profiles.")
+PROFILE = click.option("--profile", shell_complete=complete_profile, help="Apply one of the study's profiles.")
 SET = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Replace a value; repeatable.")
 ONLY = click.option(
     "--only",
@@ -39,10 +40,7 @@ ONLY = click.option(
     help="Only runs for which this SQL over the columns of `runs` holds, and what they need.",
 )
 SELECTED = click.option(
-    "--only",
-    "condition",
-    metavar="CONDITION",
-    help="Only runs for which this SQL over the columns of `runs` holds.",
+    "--only", "condition", metavar="CONDITION", help="Only runs for which this SQL over the columns of `runs` holds."
 )
 YES = click.option("--yes", is_flag=True, help="Do it.  [default: say what would be done]")
 REPORTS = click.option(

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from linstudy.cli.completion import complete_figure
 from linstudy.cli.options import OUT, REPORTS, WORKSPACE, example
 
 
 @example("linstudy figure kernel_rotation --out figures")
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_figure)
 @WORKSPACE
 @REPORTS
 @OUT

@@ -41,15 +41,26 @@ def query(sql: str, workspace: Path, format_: str | None, out: Path | None) -> N
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @WORKSPACE
+@click.option(
+    "--only",
+    "condition",
+    metavar="CONDITION",
+    help="Only runs for which this SQL over the columns of `runs` holds, what they need, and the studies of these.",
+)
 @click.option("--artifacts", is_flag=True, help="Copy checkpoints, spectra and NADs along.")
-def export(folder: Path, workspace: Path, artifacts: bool) -> None:
+def export(folder: Path, workspace: Path, condition: str | None, artifacts: bool) -> None:
     """Write what is published as Parquet files into FOLDER, one a table."""
     from linstudy.store.artifacts import ArtifactStore
     from linstudy.store.exchange import export_tables
+    from linstudy.store.lookup import find_runs
+    from linstudy.store.query import open_published
     from linstudy.store.workspace import Workspace
 
-    source = Workspace(workspace)
-    found = export_tables(source.results, folder, ArtifactStore(source.artifacts) if artifacts else None)
+    source, runs = Workspace(workspace), None
+    if condition is not None:
+        with open_published(source.results) as ask:
+            runs = find_runs(ask, condition)
+    found = export_tables(source.results, folder, ArtifactStore(source.artifacts) if artifacts else None, runs)
     copied = f", {found.artifacts} artifacts" if artifacts else ""
     click.echo(f"{folder}: {found.runs} runs, {found.rows:,} rows of numbers and vectors{copied}")
 

@@ -1,7 +1,10 @@
-"""Whether this installation can do its work."""
+"""Whether this installation can do its work, and what a report of a bug should say of it."""
 
 import importlib.metadata
+import importlib.util
 import math
+import os
+import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +13,28 @@ from linstudy import __version__
 from linstudy.data.archive import find_published
 from linstudy.data.places import cache_folder
 from linstudy.data.published import PUBLISHED
+from linstudy.execute.provenance import git_state
 from linstudy.machine import available_memory, available_threads
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.database import SCHEMA_VERSION
+from linstudy.store.query import open_published
 from linstudy.store.workspace import Workspace
 
-PACKAGES = ("jax", "equinox", "optax", "duckdb", "pydantic", "scikit-learn", "scipy", "numpy")
+PACKAGES = (
+    *("jax", "jaxlib", "equinox", "optax", "jaxtyping", "numpy", "scipy", "scikit-learn", "duckdb", "safetensors"),
+    *("pydantic", "ruamel.yaml", "click", "rich", "matplotlib", "pillow", "pooch", "platformdirs", "filelock"),
+)
+"""All that linstudy requires."""
+
+PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin")
+"""What JAX needs of an accelerator, told where it is installed."""
+
+SETTINGS = ("JAX_", "XLA_", "LINSTUDY_", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""How the names of environment variables begin that change what is computed, or how."""
+
+_WITHOUT_NEURAL_TANGENTS = (
+    "Without it nothing of `kernel: infinite_width` can be computed, such as the study infinite_width; all else can"
+)
 
 
 @dataclass(frozen=True)
@@ -30,15 +51,19 @@ class Finding:
 
 def diagnose(workspace: Path, data_folder: Path | None, reports: Path) -> Iterator[Finding]:
     """A finding for each thing that was looked at."""
-    versions = (f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
-    yield Finding("  ".join([f"linstudy {__version__}", *versions]))
+    yield Finding(f"linstudy {__version__}{_checkout()}")
+    yield Finding(f"Python {platform.python_version()} ({platform.python_implementation()}), {platform.platform()}")
+    yield _packages()
+    if settings := [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(SETTINGS)]:
+        yield Finding(f"the environment sets {' '.join(settings)}")
     yield _check(_devices)
     yield _check(_gradient)
     yield _check(lambda: Workspace(workspace).check())
+    yield _check(lambda: _results(Workspace(workspace)))
     yield _resources(Workspace(workspace))
     yield _data_folder(data_folder)
     yield _reports(reports)
-    yield _check(_neural_tangents, otherwise=None)
+    yield _check(_neural_tangents, otherwise=None if importlib.util.find_spec("neural_tangents") is None else False)
     for kind in PUBLISHED:
         yield _data(kind, data_folder)
 
@@ -48,6 +73,47 @@ def _check(check: Callable[[], str], otherwise: bool | None = False) -> Finding:
         return Finding(check())
     except Exception as error:
         return Finding(str(error), otherwise)
+
+
+def _checkout() -> str:
+    """The commit that linstudy itself is at, where it is a checkout of its own."""
+    folder = Path(__file__).parents[1]
+    if not (folder.parent / ".git").exists():
+        return f", installed in {folder}"
+    state = git_state(folder.parent)
+    commit = state.note or f"commit {state.commit or 'unknown'}{', with changes' if state.dirty else ''}"
+    return f", a checkout in {folder.parent}, {commit}"
+
+
+def _packages() -> Finding:
+    versions = {name: _version(name) for name in (*PACKAGES, *PLUGINS)}
+    told = "  ".join(f"{name} {version}" for name, version in versions.items() if version)
+    missing = [name for name in PACKAGES if versions[name] is None]
+    if missing:
+        return Finding(f"not installed: {', '.join(missing)}. Install linstudy again with pip; there are {told}", False)
+    return Finding(told)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _results(workspace: Workspace) -> str:
+    """The version of what is published, which is another one where another linstudy wrote it."""
+    if not workspace.results.exists():
+        return f"{workspace.results} does not exist yet; `linstudy run` makes it, with schema version {SCHEMA_VERSION}"
+    with open_published(workspace.results) as ask:
+        [(version,)] = ask("SELECT schema_version FROM ledger_version").rows
+    if version > SCHEMA_VERSION:
+        raise LinstudyError(
+            f"{workspace.results} has schema version {version}, that of a newer linstudy; this one reads and writes "
+            f"{SCHEMA_VERSION}. Install that one"
+        )
+    older = "" if version == SCHEMA_VERSION else f"; the next `linstudy run` makes it {SCHEMA_VERSION}"
+    return f"{workspace.results} has schema version {version}{older}"
 
 
 def _devices() -> str:
@@ -91,9 +157,13 @@ def _reports(folder: Path) -> Finding:
 
 
 def _neural_tangents() -> str:
-    from linstudy.tangent import load_neural_tangents
+    from linstudy.tangent import NeuralTangentsMissing, load_neural_tangents
 
-    return f"neural-tangents {load_neural_tangents().__version__} is installed"
+    try:
+        module = load_neural_tangents()
+    except NeuralTangentsMissing as error:
+        raise NeuralTangentsMissing(f"{error} {_WITHOUT_NEURAL_TANGENTS}") from None
+    return f"neural-tangents {module.__version__} is installed"
 
 
 def _data(kind: str, folder: Path | None) -> Finding:

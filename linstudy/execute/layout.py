@@ -1,7 +1,7 @@
 """Lines that fit a terminal, cut where it hurts least."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 LEAST_NAME = 12
 GAP = "  "
@@ -36,11 +36,15 @@ def live_line(name: str, text: str, left: str, width: int) -> str:
 
 
 def wrap_words(text: str, width: int) -> str:
-    """Lines broken between words alone; a longer word stays whole."""
+    """Lines broken between words alone, what follows four columns further in; a longer word stays whole."""
     return "\n".join(
-        textwrap.fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+        textwrap.fill(line, width, subsequent_indent=_further_in(line), break_long_words=False, break_on_hyphens=False)
         for line in text.splitlines()
     )
+
+
+def _further_in(line: str) -> str:
+    return " " * (len(line) - len(line.lstrip()) + 4)
 
 
 def _length(parts: Sequence[str]) -> int:
@@ -51,3 +55,16 @@ def _shorten(name: str, width: int) -> str:
     if len(name) <= width:
         return name.ljust(width)
     return f"{name[: width - 3]}..." if width > 3 else ""
+
+
+def in_columns(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """Rows of texts in aligned columns; where they do not fit, a block of lines a row, each named by the first row."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if sum(widths) + len(GAP) * (len(widths) - 1) <= width:
+        for row in rows:
+            yield GAP.join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
+        return
+    head, *others = rows
+    for first, *cells in others:
+        yield first
+        yield from (f"    {name}: {cell}" for name, cell in zip(head[1:], cells, strict=True) if cell)

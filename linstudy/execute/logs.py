@@ -5,6 +5,8 @@ from collections import deque
 from pathlib import Path
 from typing import BinaryIO
 
+from linstudy.store.workspace import Workspace
+
 HEAD_BYTES = 3 * 2**18
 TAIL_BYTES = 2**18
 """Of what an attempt prints, the first 768 KiB and the last 256 KiB are kept."""
@@ -86,11 +88,21 @@ class LogWriter:
 
     def last_words(self) -> str:
         """The end of the current log."""
-        try:
-            text = self._log.path.read_text(encoding="utf-8", errors="replace")
-        except (OSError, ValueError):
-            return ""
-        return "\n".join(line[:300] for line in text.splitlines()[-LAST_LINES:])
+        return "\n".join(read_end(self._log.path, LAST_LINES))
+
+
+def log_file(workspace: Workspace, log: str) -> Path:
+    """The file of an attempt's `log`: in the folder of logs, whatever the record says."""
+    return workspace.logs / Path(log).name
+
+
+def read_end(path: Path, lines: int) -> list[str]:
+    """The last lines of a log, cut to 300 characters each; none where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return []
+    return [line[:300] for line in text.splitlines()[-lines:]]
 
 
 def _end_of_complete(data: bytes) -> int:

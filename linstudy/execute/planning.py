@@ -9,11 +9,12 @@ from linstudy.data.places import HERE, Places
 from linstudy.estimate.text import describe_estimate, describe_total
 from linstudy.execute.forecast import estimate_runs
 from linstudy.execute.sources import missing_sources, sources
-from linstudy.explain import StoredRun, nearest
+from linstudy.explain import Neighbourhood, StoredRun
 from linstudy.history import Stored, is_complete
 from linstudy.plan import Plan, Run, describe, make_plan
 from linstudy.spec.catalogue import StudyFile, find_study
 from linstudy.spec.errors import LinstudyError
+from linstudy.spec.overrides import variant_arguments
 from linstudy.spec.points import Study, load_study
 from linstudy.spec.run import RunSpec, as_training
 from linstudy.spec.train import in_function_space
@@ -58,6 +59,20 @@ def plan_study(
     identify = sources(places)
     study = load_study(file, profile=profile, overrides=overrides, sizes=sizes, outside=missing_sources(identify))
     return study, make_plan(study.points, identify, form)
+
+
+def plan_variant(name: str, variant: str, data_folder: Path | None) -> tuple[Study, Plan]:
+    """As `plan_study`, of a variant of a study as the workspace names it.
+
+    Raises:
+        LinstudyError: If its name is too long to have all in it.
+    """
+    arguments = variant_arguments(variant)
+    if "..." in arguments:
+        raise LinstudyError("the name of the variant is cut, so its --set values are not known")
+    options = [*zip(arguments[::2], arguments[1::2], strict=True)]
+    profile = next((value for option, value in options if option == "--profile"), None)
+    return plan_study(Path(name), profile, [value for option, value in options if option == "--set"], data_folder)
 
 
 def study_places(file: StudyFile, data_folder: Path | None) -> Places:
@@ -183,12 +198,14 @@ def _news(plan: Plan, ask: Ask, known: Collection[str]) -> dict[str, str]:
     new = [run for run_id, run in plan.runs.items() if run_id not in known][:MOST_NEWS]
     if not new or not known:
         return {}
-    stored = [run for run in _stored(ask) if run.run_id in known]  # one that was only planned is none
-    found = {run.run_id: nearest(run, stored) for run in new}
+    stored = [run for run in stored_runs(ask) if run.run_id in known]  # one that was only planned is none
+    near = Neighbourhood(stored)
+    found = {run.run_id: near.nearest(run) for run in new}
     return {run_id: str(neighbour) for run_id, neighbour in found.items() if neighbour is not None}
 
 
-def _stored(ask: Ask) -> Iterator[StoredRun]:
+def stored_runs(ask: Ask) -> Iterator[StoredRun]:
+    """The last 10,000 runs that were published, those registered last first."""
     for run_id, spec, source, roles, needs in ask(_STORED).rows:
         read = StoredRun.read(run_id, spec, source, dict(zip(roles or (), needs or (), strict=True)))
         if read is not None:

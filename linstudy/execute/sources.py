@@ -14,7 +14,7 @@ from linstudy.tasks.source import task_source
 
 Source = str | Mapping[str, str]
 
-_FIELDS = {"data": "path", "model": "factory", "task": "path"}
+FIELDS = {"data": "path", "model": "factory", "task": "path"}
 """The fields in which they name it."""
 
 
@@ -43,6 +43,6 @@ def missing_sources(identify: Identify) -> Outside:
         try:
             identify(part, spec)
         except LinstudyError as error:
-            yield _FIELDS[part], str(error)
+            yield FIELDS[part], str(error)
 
     return missing

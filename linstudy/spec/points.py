@@ -35,6 +35,9 @@ class Study:
     """A validated study: its points in order, and what was said to get them.
 
     `variant` is empty for the file as it stands, else it names the profile and the overrides.
+
+    Attributes:
+        trees: What is written of each point, with its places.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Study:
     text: str
     file: StudyFile
     points: tuple[Point, ...]
+    trees: tuple[Tree, ...]
 
     @property
     def folder(self) -> Path:
@@ -101,9 +105,9 @@ def load_study(
         name: partial(_points, version, reader, sizes, outside if name == asked else nothing_outside)
         for name, version in versions.items()
     }
-    found = _each(points)[asked]
+    found, trees = _each(points)[asked]
     chosen = versions[asked].frame
-    return Study(chosen.study, chosen.title, name_variant(asked, changes), document.text, file, found)
+    return Study(chosen.study, chosen.title, name_variant(asked, changes), document.text, file, found, trees)
 
 
 def _versions(file: Tree, asked: str | None, changes: Sequence[Override]) -> dict[str | None, _Version]:
@@ -197,18 +201,22 @@ def _repeated_seeds(frame: Frame) -> Iterator[Problem]:
         seen.add(seed)
 
 
-def _points(version: _Version, reader: Reader[Point], sizes: Sizes, outside: Outside) -> tuple[Point, ...]:
+def _points(
+    version: _Version, reader: Reader[Point], sizes: Sizes, outside: Outside
+) -> tuple[tuple[Point, ...], tuple[Tree, ...]]:
+    """The points, and what is written of each."""
     candidates = expand(version.tree, version.frame, reader)
     check = _Check(sizes, outside)
     problems = [(check(candidate), candidate.tree) for candidate in candidates]
     if any(found for found, _ in problems):
         raise invalid_runs(problems, len(candidates), version.profile)
     points = tuple(candidate.reading.spec for candidate in candidates if candidate.reading.spec is not None)
+    trees = tuple(candidate.tree for candidate in candidates)
     runs = sum(1 + len(point.probes) for point in points)
     if runs > limits.RUNS:
         message = f"with every point's probes, {runs:,} trainings and probes. Allowed: {limits.RUNS:,}"
         raise invalid(version.tree, Problem(("probes",), message, at_key=True))
-    return points
+    return points, trees
 
 
 class _Check:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from linstudy.spec.document import Position
+from linstudy.spec.document import Position, TreePath
 from linstudy.spec.errors import StudyError, capped
 from linstudy.spec.problems import Problem
 from linstudy.spec.tree import Origin, Tree, display
@@ -24,7 +24,7 @@ class Mistake:
 
     @property
     def place(self) -> str:
-        return f"{self.source}:{self.position[0]}:{self.position[1]}" if self.position else self.source
+        return _place(self.source, self.position)
 
     def text(self, share: str) -> str:
         """The mistake in one line, and `share`, if any, in a second one below the path."""
@@ -64,6 +64,21 @@ def study_error(found: Iterable[Invalid]) -> StudyError:
     if len(ordered) > _MOST:
         lines.append(f"and {len(ordered) - _MOST:,} more mistakes")
     return StudyError("\n".join(lines))
+
+
+def place_of(tree: Tree, path: TreePath) -> str | None:
+    """Where the value at a path of a point was written: `file:line:column`, or the argument that says it.
+
+    None where nobody wrote it: it is a default.
+    """
+    if not tree.has(path):
+        return None
+    origin = tree.origin(path)
+    return _place(origin.document.source, origin.document.position(origin.path, key=origin.at_key))
+
+
+def _place(source: str, position: Position | None) -> str:
+    return f"{source}:{position[0]}:{position[1]}" if position else source
 
 
 def _mistake(problem: Problem, tree: Tree) -> Mistake:

@@ -1,6 +1,6 @@
 """Tables of a workspace as Parquet files, which other workspaces take in and any program reads."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,10 +47,31 @@ class Exported(NamedTuple):
     artifacts: int
 
 
-def export_tables(results: Path, folder: Path, artifacts: ArtifactStore | None = None) -> Exported:
+_CHOSEN = """
+CREATE TEMP TABLE chosen AS
+WITH RECURSIVE needed(run_id) AS (
+    SELECT unnest(?::VARCHAR[]) UNION SELECT needs FROM dependency JOIN needed USING (run_id)
+)
+FROM needed
+"""
+_OF_CHOSEN = "run_id IN (FROM chosen)"
+_PARTS = {
+    **dict.fromkeys(("run", "study_run", "dependency", "attempt", "artifact", "metric", "vector"), _OF_CHOSEN),
+    "study": f"(name, variant) IN (SELECT (study, variant) FROM study_run WHERE {_OF_CHOSEN})",
+    "note": f"subject IN (FROM chosen) OR subject IN (SELECT study FROM study_run WHERE {_OF_CHOSEN})",
+    "code": f"sha256 IN (SELECT unnest(map_values(code::MAP(VARCHAR, VARCHAR))) FROM attempt WHERE {_OF_CHOSEN})",
+}
+"""Of each table, the rows that belong to chosen runs; tables that belong to none are exported whole."""
+
+
+def export_tables(
+    results: Path, folder: Path, artifacts: ArtifactStore | None = None, runs: Collection[str] | None = None
+) -> Exported:
     """Write what is published as one Parquet file a table; an earlier export in the folder is replaced.
 
     Args:
+        runs: The ids of those that are exported, with all that they need, and the studies that name any of them as far
+            as they do. All if None.
         artifacts: Whose files are copied along; none if None. States that a training goes on from never are.
 
     Raises:
@@ -58,23 +79,29 @@ def export_tables(results: Path, folder: Path, artifacts: ArtifactStore | None =
     """
     _check_target(folder)
     with open_tables(results) as connection:
+        if runs is not None:
+            connection.execute(_CHOSEN, [list(runs)])
+        parts = {} if runs is None else _PARTS
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _file(folder, VERSION).unlink(missing_ok=True)  # until all others are there, the folder is no export
-            for table in (*TABLES, VERSION):
+            for table in (*_tables(connection), VERSION):
                 with replacement(_file(folder, table)) as place:
                     order = f"ORDER BY {TABLES[table]}" if table in TABLES else ""
-                    connection.execute(
-                        f"COPY (FROM {table} {order}) TO {path_literal(place)} (FORMAT parquet, COMPRESSION zstd)"
-                    )
-            paths = [path for (path,) in connection.execute("SELECT DISTINCT path FROM artifact").fetchall()]
+                    rows = f"FROM {table} WHERE {parts.get(table, 'true')} {order}"
+                    connection.execute(f"COPY ({rows}) TO {path_literal(place)} (FORMAT parquet, COMPRESSION zstd)")
+            of = parts.get("artifact", "true")
+            paths = [
+                path for (path,) in connection.execute(f"SELECT DISTINCT path FROM artifact WHERE {of}").fetchall()
+            ]
             copied = _copy(paths, artifacts, ArtifactStore(folder / FOLDER)) if artifacts is not None else 0
         except OSError as error:
             raise ExportError(f"{folder} cannot be written ({error.strerror}). Choose another folder") from error
-        [(runs, rows)] = connection.execute(
-            "SELECT (SELECT count(*) FROM run), (SELECT count(*) FROM metric) + (SELECT count(*) FROM vector)"
-        ).fetchall()
-    return Exported(runs, rows, copied)
+        counts = [
+            connection.execute(f"SELECT count(*) FROM {table} WHERE {parts.get(table, 'true')}").fetchall()[0][0]
+            for table in ("run", "metric", "vector")
+        ]
+    return Exported(counts[0], counts[1] + counts[2], copied)
 
 
 @contextmanager
@@ -94,9 +121,8 @@ def attached_export(connection: "duckdb.DuckDBPyConnection", folder: Path) -> It
         try:
             _read(connection, folder, VERSION)
             check_version(connection, folder)
-            for table in TABLES:
-                if table not in SINCE or SINCE[table] <= _schema_version(connection):
-                    _read(connection, folder, table)
+            for table in _tables(connection):
+                _read(connection, folder, table)
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             raise ExportError(f"{folder}: {reason}. Export it anew, or copy it again") from error
@@ -111,9 +137,10 @@ def _read(connection: "duckdb.DuckDBPyConnection", folder: Path, table: str) -> 
     connection.execute(f"CREATE TABLE {table} AS FROM read_parquet({path_literal(_file(folder, table))})")
 
 
-def _schema_version(connection: "duckdb.DuckDBPyConnection") -> int:
-    [(version,)] = connection.execute("SELECT schema_version FROM ledger_version").fetchall()
-    return version
+def _tables(connection: "duckdb.DuckDBPyConnection") -> list[str]:
+    """Those that the default database, or the export that it is to be, has by its schema version."""
+    [(version,)] = connection.execute(f"SELECT schema_version FROM {VERSION}").fetchall()
+    return [table for table in TABLES if SINCE.get(table, 0) <= version]
 
 
 def _file(folder: Path, table: str) -> Path:

@@ -23,7 +23,7 @@ def read_sql(text: str) -> str:
     Raises:
         QueryError: If the file cannot be read.
     """
-    if not text.endswith(".sql"):
+    if not text.lower().endswith(".sql"):
         return text
     try:
         return Path(text).read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ import re
 
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.query import Ask, QueryError
+from linstudy.store.quoting import literal
 
 MOST_NAMED = 5
 """Runs that a message names, where several begin alike."""
@@ -23,6 +24,17 @@ def find_run(ask: Ask, start: str) -> str:
 def find_setting(ask: Ask, start: str) -> str:
     """As `find_run`, the id of a setting."""
     return _find(ask, "setting", "setting_id", start)
+
+
+def may_be_an_id(text: str) -> bool:
+    """Whether a text may be an id, or its beginning."""
+    return _SOME_OF_AN_ID.fullmatch(text) is not None
+
+
+def list_runs(ask: Ask, start: str, most: int) -> list[tuple[str, str]]:
+    """The ids and kinds of the first runs whose id begins so, or of the first of all."""
+    sql = f"SELECT run_id, kind FROM run WHERE starts_with(run_id, {literal(start)}) ORDER BY ALL LIMIT {most}"
+    return [(run_id, kind) for run_id, kind in ask(sql).rows]
 
 
 def find_runs(ask: Ask, condition: str | None) -> list[str]:

@@ -155,16 +155,31 @@ def _see_only(connection: "duckdb.DuckDBPyConnection", path: Path, studies: Sequ
 
 
 def _decoded(columns: list[tuple[Any, ...]], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    coded = [position for position, column in enumerate(columns) if str(column[1]) == "JSON"]
+    coded = [position for position, column in enumerate(columns) if "JSON" in str(column[1])]
     if not coded:
         return rows
+    types = {position: columns[position][1] for position in coded}
     return [
-        tuple(
-            json.loads(value) if position in coded and value is not None else value
-            for position, value in enumerate(row)
-        )
+        tuple(_decode(value, types[position]) if position in types else value for position, value in enumerate(row))
         for row in rows
     ]
+
+
+def _decode(value: Any, type_: Any) -> Any:
+    """A value with the JSON in it read, also within lists, structures and maps."""
+    if value is None:
+        return None
+    if str(type_) == "JSON":
+        return json.loads(value)
+    match type_.id:
+        case "list" | "array":
+            return [_decode(entry, type_.children[0][1]) for entry in value]
+        case "struct":
+            return {name: _decode(value[name], of) for name, of in type_.children}
+        case "map":
+            of = dict(type_.children)["value"]
+            return {key: _decode(entry, of) for key, entry in value.items()}
+    return value
 
 
 def _existing(path: Path) -> Path:

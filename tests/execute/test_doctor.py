@@ -1,7 +1,10 @@
 import errno
 import fcntl
+import importlib.util
+import re
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from linstudy import __version__
@@ -19,6 +22,7 @@ def findings(tmp_path, monkeypatch):
         raise ImportError("neural-tangents is not installed")
 
     monkeypatch.setattr(doctor, "_neural_tangents", absent)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def find(workspace=tmp_path, data_folder=None, reports=tmp_path):
         return [str(finding) for finding in diagnose(workspace, data_folder, reports)]
@@ -32,10 +36,54 @@ def test_each_finding_begins_with_its_verdict():
 
 def test_versions_and_folders_are_told(findings, tmp_path):
     told = findings(data_folder=tmp_path)
-    assert told[0].startswith(f"ok  linstudy {__version__}  jax ")
+    assert told[0].startswith(f"ok  linstudy {__version__}, ")
+    assert told[1].startswith("ok  Python 3.")
+    assert re.match(r"ok  jax \S+  jaxlib \S+  .*  filelock \S+", told[2])
     assert f"ok  the workspace {tmp_path} can be written to, synced and locked" in told
     assert any(line.startswith(f"ok  the data folder is {tmp_path}") for line in told)
     assert f"ok  the reports folder is {tmp_path}" in told
+
+
+def test_a_package_that_is_missing_is_wrong(findings, monkeypatch):
+    monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "no-such-package"))
+    assert findings()[2].startswith(
+        "NO  not installed: no-such-package. Install linstudy again with pip; there are numpy "
+    )
+
+
+def test_what_the_environment_changes_is_told(findings, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--any")
+    [line] = [line for line in findings() if line.startswith("ok  the environment sets ")]
+    assert " XLA_FLAGS=--any" in line
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        (None, "ok  {} does not exist yet; `linstudy run` makes it, with schema version 3"),
+        (3, "ok  {} has schema version 3"),
+        (2, "ok  {} has schema version 2; the next `linstudy run` makes it 3"),
+        (
+            4,
+            "NO  {} has schema version 4, that of a newer linstudy; this one reads and writes 3. Install that one",
+        ),
+    ],
+)
+def test_the_version_of_the_results_is_told(findings, tmp_path, version, words):
+    results = tmp_path / "results.duckdb"
+    if version is not None:
+        with duckdb.connect(str(results)) as connection:
+            connection.execute(
+                f"CREATE TABLE ledger_version AS SELECT 'linstudy' AS program, {version} AS schema_version"
+            )
+    assert words.format(results) in findings()
+
+
+def test_without_neural_tangents_it_is_said_what_is_missing(monkeypatch):
+    monkeypatch.setattr("linstudy.tangent.neural_tangents_adapter.importlib.util.find_spec", lambda name: None)
+    doctor_finds = doctor._check(doctor._neural_tangents, otherwise=None)
+    assert str(doctor_finds).startswith("--  neural-tangents is not installed. Install it with `pip install --no-deps")
+    assert str(doctor_finds).endswith(f" {doctor._WITHOUT_NEURAL_TANGENTS}")
 
 
 def test_what_is_optional_and_absent_is_neither_fine_nor_wrong(findings, tmp_path):

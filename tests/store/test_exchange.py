@@ -132,6 +132,24 @@ def test_the_order_of_places_does_not_matter(places, tmp_path):
     assert [wholes[0].last(run_id) for run_id in ("s", "t", "u")] == [("done",)] * 3
 
 
+def test_some_runs_are_exported_with_what_they_need_and_the_studies_that_name_them(places):
+    one, other = places
+    for run_id, epoch in (("s", 1), ("t", 2), ("u", 3)):
+        finish(other, run_id, other.save(epoch))
+    with Ledger.open(other.workspace) as ledger:
+        ledger.register(StudyRow("b", "", "", "study: b"), RUNS[:1])
+        ledger.register(StudyRow("c", "", "", "study: c"), RUNS[2:])
+    found = export_tables(other.workspace.ledger, other.exported, other.store, ["t"])
+    assert (found.runs, found.rows, found.artifacts) == (2, 6, 2)
+    assert str(one.take(other.exported)) == "2 runs taken, 0 known already, 0 conflicts"
+    assert one.rows("SELECT run_id, count(*) FROM metric GROUP BY ALL ORDER BY ALL") == [("s", 2), ("t", 2)]
+    assert one.rows("SELECT study, run_id FROM study_run WHERE study <> 'a' ORDER BY ALL") == [("b", "s")]
+    assert one.rows("SELECT name FROM study ORDER BY ALL") == [("a",), ("b",)]
+    assert sorted(one.rows("SELECT run_id, epoch FROM artifact")) == [("s", 1), ("t", 2)]
+    assert str(one.merge(other)[0]) == "1 runs taken, 2 known already, 0 conflicts"  # the rest, later
+    assert one.content() == other.content()
+
+
 @pytest.mark.parametrize("ending", [Ending("failed", "odd"), Ending("interrupted"), None])
 def test_what_is_done_there_replaces_what_is_unfinished_here(places, ending):
     one, other = places

@@ -36,6 +36,22 @@ def test_pivot_describe_and_explain_read_too(results):
     assert query(results, "EXPLAIN FROM runs").rows
 
 
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("""'{"a": [1]}'::JSON""", {"a": [1]}),
+        ("""['{"a": 1}'::JSON, NULL]""", [{"a": 1}, None]),
+        ("""array_value('[1]'::JSON, '2'::JSON)""", [[1], 2]),
+        ("""{x: '[1]'::JSON, y: '[1]'}""", {"x": [1], "y": "[1]"}),
+        ("""map(['k'], [{x: ['"t"'::JSON]}])""", {"k": {"x": ["t"]}}),
+        ("NULL::JSON", None),
+        ("{JSON: 1}", {"JSON": 1}),
+    ],
+)
+def test_json_comes_as_what_it_holds_also_within_other_types(results, sql, value):
+    assert query(results, f"SELECT {sql}").rows == [(value,)]
+
+
 PIVOT = "PIVOT (SELECT 1 AS a) ON a USING max(a)"
 ATTACKS = [
     *(
