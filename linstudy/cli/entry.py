@@ -20,7 +20,7 @@ def cli() -> None:
 for command in (
     *(running.run, running.plan, running.watch, running.studies),
     *(results.status, results.query, results.export, results.import_),
-    *(runs.show, runs.log, runs.why, runs.diff),
+    *(runs.show, runs.log, runs.why, runs.diff, runs.code),
     *(notes.note, notes.tag),
     *(reports.figure, reports.report),
     *(keeping.forget, keeping.clean),

@@ -119,3 +119,29 @@ def _run_of(subject: str, workspace: Path) -> str | None:
         return None
     with open_published(Workspace(workspace).results) as ask:
         return find_run(ask, subject)
+
+
+@example("linstudy code a1e594 --out code-of-a1e594")
+@click.command()
+@click.argument("run", metavar="RUN", shell_complete=complete_run)
+@click.option("--out", type=click.Path(path_type=Path), help="New folder to write it into.  [default: only list it]")
+@WORKSPACE
+def code(run: str, out: Path | None, workspace: Path) -> None:
+    """Bring back the code that RUN was made with, as far as its commit does not tell it.
+
+    The changes since that commit, the modules of a user's model that no repository tracked, and the list of packages.
+    """
+    from linstudy.store.code import read_code, write_code
+    from linstudy.store.lookup import find_run
+    from linstudy.store.query import open_published
+    from linstudy.store.workspace import Workspace
+
+    with open_published(Workspace(workspace).results) as ask:
+        found = read_code(ask, find_run(ask, run))
+    for name, text in found.texts.items():
+        click.echo(f"{name}: {'too long to be kept' if text is None else f'{len(text):,} characters'}")
+    if out is not None:
+        write_code(found, out)
+        if found.commit:
+            apply = f" && git apply {(out / 'changes').absolute()}" if found.texts.get("changes") else ""
+            click.echo(f"git checkout {found.commit}{apply}")

@@ -11,6 +11,7 @@ from linstudy.execute.progress import duration
 from linstudy.explain import parts_of_source
 from linstudy.plan import describe_fields
 from linstudy.spec.stored import without_defaults
+from linstudy.store.notes import read_notes
 from linstudy.store.query import Ask, open_published
 from linstudy.store.quoting import literal
 from linstudy.store.workspace import Workspace
@@ -40,7 +41,7 @@ SELECT role, run.run_id, spec, {_STATUS} FROM dependency JOIN run USING (run_id)
 _ATTEMPTS = """
 SELECT
     attempt_id, status, started, date_diff('microsecond', started, finished) / 1e6 AS seconds, host, device, methods,
-    versions, git_commit, dirty, fused_group, fingerprint, notices, error, log
+    versions, git_commit, dirty, fused_group, fingerprint, notices, error, code, log
 FROM attempt WHERE run_id = {run} ORDER BY attempt_id
 """
 _NUMBERS = """
@@ -79,6 +80,8 @@ class _Details:
         yield from self._setting(setting)
         studies = [named(study, variant) for study, variant in self._ask(_STUDIES)]
         yield from (f"{'study':<12}{name}" for name in studies or ["none has it any more"])
+        for note in read_notes(self._ask_sql, [self._run_id]):
+            yield f"{'tag' if note.is_tag else 'note':<12}{note.text}"
         yield from self._others("needs", _NEEDS)
         yield from self._others("needed by", _NEEDED_BY)
         yield from _table("spec", [*_fields(spec), *_contents(source)])
@@ -105,7 +108,7 @@ class _Details:
 
     def _attempts(self) -> Iterator[str]:
         for number, status, started, seconds, host, device, *more in self._ask(_ATTEMPTS):
-            methods, versions, commit, dirty, group, fingerprint, notices, error, log = more
+            methods, versions, commit, dirty, group, fingerprint, notices, error, code, log = more
             took = "" if seconds is None else f", {duration(seconds)}"
             yield f"    {number}: {status}, {started:%Y-%m-%d %H:%M:%S} UTC{took}, on {host or '?'}, {device or '?'}"
             if group:
@@ -116,6 +119,8 @@ class _Details:
                 yield f"        versions: {_pairs(versions, ' ')}"
             if commit:
                 yield f"        commit: {commit}{', with changes' if dirty else ''}"
+            if code:
+                yield f"        kept of its code: {', '.join(code)} (linstudy code {self._run_id} brings it back)"
             if fingerprint:
                 yield f"        data as loaded: {fingerprint[:16]}"
             yield from (f"        warning: {notice}" for notice in notices or ())

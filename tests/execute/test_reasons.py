@@ -160,9 +160,10 @@ def test_changed_modules_files_labels_and_data(bench):
 def test_changed_numerics_are_told_in_words(bench, monkeypatch):
     """Of the spectrum alone: what needs it is new for the same reason."""
     bench.store()
-    monkeypatch.setitem(NUMERICS, "spectrum", NUMERICS["spectrum"] + 1)
-    monkeypatch.setattr("linstudy.execute.reasons.CHANGES", {"spectrum": {6: "they are better", 5: "earlier"}})
-    assert bench.why()[1:] == [f"{ALL}: changed numerics of spectrum: 6 (there 5): they are better"]
+    then, now = NUMERICS["spectrum"], NUMERICS["spectrum"] + 1
+    monkeypatch.setitem(NUMERICS, "spectrum", now)
+    monkeypatch.setattr("linstudy.execute.reasons.CHANGES", {"spectrum": {now: "they are better", then: "earlier"}})
+    assert bench.why()[1:] == [f"{ALL}: changed numerics of spectrum: {now} (there {then}): they are better"]
 
 
 def test_numerics_that_no_id_tells(bench, monkeypatch):
