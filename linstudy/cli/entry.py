@@ -20,7 +20,7 @@ for command in (
     *(running.run, running.plan, running.studies),
     *(results.status, results.query, results.export, results.import_),
     *(reports.figure, reports.report),
-    *(keeping.forget, keeping.clean),
+    *(keeping.forget, keeping.clean, keeping.verify),
     *(about.schema, about.doctor),
 ):
     cli.add_command(command)

@@ -4,7 +4,7 @@ from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.display import Display
 from linstudy.execute.naming import Naming, check_name, file_note
 from linstudy.execute.planning import run_rows, study_row
-from linstudy.execute.provenance import git_state, study_files
+from linstudy.execute.provenance import GitState, git_state, study_files
 from linstudy.execute.records import Records
 from linstudy.execute.summary import Summary
 from linstudy.execute.workers import Workers
@@ -44,20 +44,35 @@ def execute(
         if note := check_name(row, ledger.studies(study.name), workspace, naming):
             display.note(note)
         ledger.register(row, run_rows(plan))
-        records = Records(ledger, workspace, plan, options.scratch)
-        publisher = Publisher(ledger, workspace.results)
-        git = git_state(study.folder, study_files(study))
-        if git.note:
-            display.note(git.note)
-        coordinator = Coordinator(selected or plan, records, workers, publisher, display, options, git)
-        coordinator.publish(force=True)
-        with coordinator.interrupts.collect():
-            try:
-                return coordinator.run()
-            finally:
-                coordinator.close()
-                records.close()
-                coordinator.publish(force=True)
+        return carry_out(
+            plan, ledger, workspace, display, options, workers, git_state(study.folder, study_files(study)), selected
+        )
+
+
+def carry_out(
+    plan: Plan,
+    ledger: Ledger,
+    workspace: Workspace,
+    display: Display,
+    options: Options,
+    workers: Workers,
+    git: GitState,
+    selected: Plan | None = None,
+) -> Summary:
+    """Run what is missing of a plan whose runs are registered, and publish; see `execute`."""
+    records = Records(ledger, workspace, plan, options.scratch)
+    publisher = Publisher(ledger, workspace.results)
+    if git.note:
+        display.note(git.note)
+    coordinator = Coordinator(selected or plan, records, workers, publisher, display, options, git)
+    coordinator.publish(force=True)
+    with coordinator.interrupts.collect():
+        try:
+            return coordinator.run()
+        finally:
+            coordinator.close()
+            records.close()
+            coordinator.publish(force=True)
 
 
 def _open(workspace: Workspace, display: Display) -> Ledger:
