@@ -84,7 +84,12 @@ def choose_done(ask: Ask, condition: str | None, most: int, seed: int) -> list[s
     Raises:
         LinstudyError: If none is done, or the condition is wrong or holds for none.
     """
-    done = find_runs(ask, f"status = 'done' AND (\n{condition or 'true'}\n)")
+    found = find_runs(ask, condition)
+    done = sorted(
+        {run_id for (run_id,) in ask("SELECT run_id FROM runs WHERE status = 'done'").rows}.intersection(found)
+    )
+    if not done:
+        raise LinstudyError(f"--again: none of {count(len(found), 'run')} is done. See how they stand: linstudy status")
     return sorted(random.Random(seed).sample(done, min(most, len(done))))
 
 
@@ -95,7 +100,7 @@ def make_rounds(ask: Ask, chosen: Collection[str], workspace: Workspace) -> list
         LinstudyError: If the spec of one cannot be read by this linstudy.
     """
     plan = stored_plan(ask, chosen)
-    files = dict(ask(_FILES).rows)
+    files = _files(ask)
     groups: dict[tuple[int, Path], list[str]] = {}
     for run_id, depth in _depths(plan, chosen).items():
         groups.setdefault((depth, noted_folder(files.get(run_id), workspace)), []).append(run_id)
@@ -149,9 +154,6 @@ def audit(
             raise KeyboardInterrupt
 
 
-_FILES = """
-SELECT run_id, min(file) FROM study_run JOIN study ON name = study AND study.variant = study_run.variant GROUP BY run_id
-"""
 _RUNS = "SELECT run_id, spec::VARCHAR, source, setting_id FROM run WHERE run_id IN ({ids})"
 
 _MADE = """
@@ -164,6 +166,15 @@ def _sound(stored: Mapping[str, Stored], store: ArtifactStore) -> dict[str, Stor
     """What is stored, without the files that are not there."""
     lost = {own.path for one in stored.values() for own in one.artifacts.values() if not store.file(own.path).is_file()}
     return {run_id: one.without(lost) for run_id, one in stored.items()}
+
+
+def _files(ask: Ask) -> dict[str, str | None]:
+    """The noted file of a study of each run; one that an earlier linstudy published has none."""
+    columns, rows = ask("FROM study")
+    studies = [dict(zip(columns, row, strict=True)) for row in rows]
+    noted = {(study["name"], study["variant"]): study.get("file") for study in studies}
+    points = ask("SELECT run_id, study, variant FROM study_run ORDER BY ALL DESC").rows
+    return {run_id: noted.get((name, variant)) for run_id, name, variant in points}
 
 
 def _in_order(chosen: Collection[str], needs: Mapping[str, Sequence[tuple[str, str]]]) -> dict[str, None]:

@@ -1,5 +1,7 @@
 """Stored runs computed anew and compared: what is found, and from what each is computed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scripted import Notes, ScriptedWorkers
@@ -161,6 +163,18 @@ def test_runs_are_chosen_by_the_seed_among_those_that_are_done(workspace):
     assert [len(one.chosen) for one in choose_rounds(workspace, None, 9, 0)] == [1, 1]
     with pytest.raises(LinstudyError, match="holds for none"):
         choose_rounds(workspace, "seed = 1", 1, 0)
+
+
+def test_the_folder_of_the_study_is_where_paths_begin_if_it_is_known(workspace):
+    assert {one.folder for one in choose_rounds(workspace, None, 2, 0)} == {workspace.root.parent}
+    with Ledger.open(workspace) as ledger:
+        with ledger.write() as connection:
+            connection.execute("ALTER TABLE study DROP COLUMN file")  # as an earlier linstudy published it
+            connection.execute("UPDATE attempt SET status = 'failed' WHERE run_id IN (SELECT needs FROM dependency)")
+        publish(ledger, workspace.results)
+    assert [one.folder for one in choose_rounds(workspace, None, 2, 0)] == [Path()]
+    with pytest.raises(LinstudyError, match="--again: none of 1 run is done"):
+        choose_rounds(workspace, "kind = 'training'", 1, 0)
 
 
 def test_a_spec_of_another_linstudy_is_named(workspace, plan):

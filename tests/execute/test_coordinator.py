@@ -377,7 +377,7 @@ def test_selected_runs_are_made_from_nothing_and_what_they_need_is_not(study):
     assert str(made.run(again={probe})) == "2 runs: 1 done before, 1 done now."
     assert made.rows("SELECT count(*) FROM attempt GROUP BY run_id ORDER BY ALL") == [(1,), (2,)]
     [told] = describe_dependants({training}, made.workspace)
-    assert told == f"1 done, needing what is run anew, and not run anew: probe {probe}"
+    assert told == f"1 done run stays as it is, though what it needs is run anew: probe {probe}"
     assert list(describe_dependants({training, probe}, made.workspace)) == []
     for checkpoint in made.workspace.artifacts.glob("*/*.safetensors"):
         checkpoint.unlink()
