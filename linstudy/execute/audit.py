@@ -154,6 +154,7 @@ def audit(
             raise KeyboardInterrupt
 
 
+_DONE = "SELECT run_id FROM runs WHERE status = 'done'"
 _RUNS = "SELECT run_id, spec::VARCHAR, source, setting_id FROM run WHERE run_id IN ({ids})"
 
 _MADE = """

@@ -50,7 +50,7 @@ def file_note(file: StudyFile, workspace: Workspace) -> str:
 
 def noted_folder(note: str | None, workspace: Workspace) -> Path:
     """Where the relative paths of a study begin whose file was noted; the current folder where that is not known."""
-    folder = Path() if note is None or note.startswith(_SHIPPED) else workspace.root.resolve() / note
+    folder = Path() if note is None or note.startswith(_SHIPPED) else (workspace.root / note).resolve()
     return folder.parent if folder.parent.is_dir() else Path()
 
 
