@@ -203,6 +203,14 @@ def source_of(spec: RunSpec, identify: Identify) -> str:
     return json.dumps(found, sort_keys=True) if found else ""
 
 
+def epochs_read(spec: RunSpec, role: str) -> tuple[int, ...]:
+    """The epochs whose checkpoints a run reads of the one that it needs in a role."""
+    if role == "training":
+        return getattr(spec, "epochs", ())
+    train = getattr(spec, "train", None)
+    return (train.anchor_epoch,) if role == "anchor" and train is not None else ()
+
+
 def run_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:
     """16 hexadecimal digits of SHA-256 over what determines a run's numbers.
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -15,6 +16,7 @@ from linstudy.cli.options import FORMATS
 from linstudy.execute.planning import ABANDONED, plan_study
 from linstudy.facts import Ending, Number, Report
 from linstudy.store import export
+from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.ledger import Ledger
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import publish
@@ -325,6 +327,24 @@ def test_forget_and_clean_say_what_goes_before_anything_does(workspace):
     assert told("forget", *at(workspace))[0] == 2
 
 
+def test_verify_names_what_is_wrong_and_what_to_do(workspace):
+    assert told("verify", *at(workspace)) == (0, ["1 run, 0 artifacts, 0 kB"])
+    store = ArtifactStore(workspace / "artifacts")
+    with Ledger.open(Workspace(workspace)) as ledger:
+        lost = store.save("spectrum", {"eigenvalues": np.ones(100)})
+        ledger.record(Report(ledger.begin("r1", {}), (lost, Ending("done"))))
+        ledger.flush()
+        publish(ledger, workspace / "results.duckdb")
+    assert told("verify", *at(workspace)) == (0, ["1 run, 1 artifact, 1 kB: 1 right"])
+    advice = "What is missing is made again by the same `linstudy run` that made it, of small"
+    store.file(lost.path).write_bytes(b"")
+    lines = [f"damaged     {lost.path}  spectrum r1", "1 run, 1 artifact, 1 kB: 1 damaged"]
+    assert told("verify", *at(workspace)) == (1, [*lines, f"Delete the damaged files. {advice}"])
+    store.delete(lost.path)
+    lines = [f"missing     {lost.path}  spectrum r1", "1 run, 1 artifact, 1 kB: 1 missing"]
+    assert told("verify", *at(workspace)) == (1, [*lines, advice])
+
+
 STUDY_A = "study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\n"
 
 
@@ -348,7 +368,8 @@ def test_runs_of_a_process_that_is_gone_are_told(tmp_path, monkeypatch, capsys, 
 
 
 @pytest.mark.parametrize(
-    "command", [["status"], ["plan", "a.yaml"], ["query", "FROM runs"], ["doctor"], ["clean"], ["forget", "small"]]
+    "command",
+    [["status"], ["plan", "a.yaml"], ["query", "FROM runs"], ["doctor"], ["clean"], ["forget", "small"], ["verify"]],
 )
 def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
     monkeypatch.chdir(workspace)
@@ -367,7 +388,7 @@ def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
     "command",
     [
         *(["plan", "a.yaml"], ["studies"], ["status"], ["watch"], ["query", "SELECT 1"], ["schema"]),
-        *(["show", "r1"], ["clean"], ["forget", "small"]),
+        *(["show", "r1"], ["clean"], ["forget", "small"], ["verify"]),
     ],
 )
 def test_light_commands_start_without_jax_and_scikit_learn(workspace, command):

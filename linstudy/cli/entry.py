@@ -23,7 +23,7 @@ for command in (
     *(runs.show, runs.log, runs.why, runs.diff, runs.code),
     *(notes.note, notes.tag),
     *(reports.figure, reports.report),
-    *(keeping.forget, keeping.clean),
+    *(keeping.forget, keeping.clean, keeping.verify),
     *(about.schema, about.doctor),
 ):
     cli.add_command(command)

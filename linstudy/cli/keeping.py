@@ -1,10 +1,18 @@
 """Commands that take things out of a workspace, or check what it keeps."""
 
+import secrets
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from linstudy.cli.options import SELECTED, WORKSPACE, YES, example
+from linstudy.cli.options import DATA, DEVICE, MEMORY, SCRATCH, SELECTED, WORKERS, WORKSPACE, YES, example
+from linstudy.failures import FAILED
+
+if TYPE_CHECKING:
+    from linstudy.execute.coordinator import Options
+    from linstudy.store.workspace import Workspace
 
 
 @example('linstudy forget kernel_rotation "seeds=[0]" --yes')
@@ -47,3 +55,88 @@ def clean(workspace: Path, yes: bool) -> None:
 
     for line in clean(Workspace(workspace), yes=yes):
         click.echo(line)
+
+
+@example("linstudy verify --again 5 --tolerance 1e-5")
+@click.command()
+@SELECTED
+@WORKSPACE
+@click.option("--again", "count", type=click.IntRange(min=1), help="Compute so many done runs anew, and compare them.")
+@click.option("--seed", type=int, help="Which runs are computed anew.  [default: others each time]")
+@click.option("--tolerance", type=click.FloatRange(min=0), default=0.0, help="Relative.  [default: 0, bit for bit]")
+@DATA
+@WORKERS
+@DEVICE
+@MEMORY
+@SCRATCH
+@click.pass_context
+def verify(
+    context: click.Context,
+    condition: str | None,
+    workspace: Path,
+    count: int | None,
+    seed: int | None,
+    tolerance: float,
+    data_folder: Path | None,
+    workers: int | None,
+    device: str | None,
+    memory: int | None,
+    scratch: Path | None,
+) -> None:
+    """Check every stored file against its hash; with --again N, compute N done runs anew too, and compare.
+
+    Nothing is written into the workspace. Differences are relative: of numbers to the larger of two, of vectors and
+    arrays to the largest entry. The exit status is 1 if anything is wrong or differs by more than the tolerance.
+    """
+    from linstudy.execute.coordinator import Options
+    from linstudy.execute.devices import worker_shares
+    from linstudy.execute.verification import verify_files
+    from linstudy.store.workspace import Workspace
+
+    verification, lines = verify_files(Workspace(workspace), condition)
+    for line in lines:
+        click.echo(line)
+    sound = not verification.wrong
+    if count is not None:
+        shares = worker_shares(workers, device, memory)
+        options = Options(shares, scratch=scratch)
+        sound &= _compute_anew(Workspace(workspace), condition, count, seed, tolerance, data_folder, options)
+    context.exit(0 if sound else FAILED)
+
+
+def _compute_anew(
+    workspace: "Workspace",
+    condition: str | None,
+    count: int,
+    seed: int | None,
+    tolerance: float,
+    data_folder: Path | None,
+    options: "Options",
+) -> bool:
+    """Compute runs anew, and show how they differ; whether all are within the tolerance."""
+    from linstudy.execute.audit import audit, choose_rounds, describe_rounds
+    from linstudy.execute.display import make_display
+    from linstudy.execute.findings import describe_findings
+    from linstudy.execute.local import local_workers
+    from linstudy.execute.terminal import Terminal
+    from linstudy.store.render import render
+
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    rounds = choose_rounds(workspace, condition, count, seed)
+    terminal = Terminal(sys.stdout)
+    terminal.print(describe_rounds(rounds, workspace, data_folder, seed))
+    display, findings = make_display(terminal), []
+    try:
+        for finding in audit(
+            rounds,
+            workspace,
+            display,
+            options,
+            lambda place, folder: local_workers(place, folder, data_folder, options.scratch),
+        ):
+            findings.append(finding)
+    finally:
+        display.close()
+        if findings:
+            render(describe_findings(findings, tolerance), "table")
+    return all(finding.is_within(tolerance) for finding in findings)

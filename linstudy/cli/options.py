@@ -15,6 +15,20 @@ def _note_workspace(context: click.Context, parameter: click.Parameter, value: P
     return value
 
 
+class MemorySize(click.ParamType):
+    """A size such as 12GB, in bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from linstudy.machine import parse_memory
+
+        try:
+            return value if isinstance(value, int) else parse_memory(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 STUDY = click.argument("study", type=click.Path(path_type=Path), shell_complete=complete_study)
 WORKSPACE = click.option(
     "--workspace",
@@ -39,6 +53,20 @@ ONLY = click.option(
     metavar="CONDITION",
     help="Only runs for which this SQL over the columns of `runs` holds, and what they need.",
 )
+WORKERS = click.option(
+    "--workers", type=click.IntRange(min=1), help="Worker processes.  [default: one per accelerator, else one]"
+)
+DEVICE = click.option("--device", help="cpu, gpu or another platform of JAX.  [default: the best there is]")
+MEMORY = click.option(
+    "--memory",
+    type=MemorySize(),
+    help="Memory that all workers together may use, as in 12GB.  [default: what machine, container or queue give]",
+)
+SCRATCH = click.option(
+    "--scratch",
+    type=click.Path(file_okay=False, exists=True, writable=True, path_type=Path),
+    help="Folder for files that exceed memory.  [default: in the workspace]",
+)
 SELECTED = click.option(
     "--only", "condition", metavar="CONDITION", help="Only runs for which this SQL over the columns of `runs` holds."
 )
@@ -61,17 +89,3 @@ def example(text: str) -> Callable[[Any], Any]:
         return command
 
     return add
-
-
-class MemorySize(click.ParamType):
-    """A size such as 12GB, in bytes."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from linstudy.machine import parse_memory
-
-        try:
-            return value if isinstance(value, int) else parse_memory(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from linstudy.cli.options import DATA, ONLY, PROFILE, SET, STUDY, WORKSPACE, MemorySize, example
+from linstudy.cli.options import (
+    DATA,
+    DEVICE,
+    MEMORY,
+    ONLY,
+    PROFILE,
+    SCRATCH,
+    SET,
+    STUDY,
+    WORKERS,
+    WORKSPACE,
+    example,
+)
 from linstudy.failures import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
@@ -22,20 +34,10 @@ if TYPE_CHECKING:
 @ONLY
 @WORKSPACE
 @DATA
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Worker processes.  [default: one per accelerator, else one]"
-)
-@click.option("--device", help="cpu, gpu or another platform of JAX.  [default: the best there is]")
-@click.option(
-    "--memory",
-    type=MemorySize(),
-    help="Memory that all workers together may use, as in 12GB.  [default: what machine, container or queue give]",
-)
-@click.option(
-    "--scratch",
-    type=click.Path(file_okay=False, exists=True, writable=True, path_type=Path),
-    help="Folder for files that exceed memory.  [default: in the workspace]",
-)
+@WORKERS
+@DEVICE
+@MEMORY
+@SCRATCH
 @click.option(
     "--variant", metavar="NAME", help="Keep this STUDY as a variant NAME, beside that of another file of its name."
 )
@@ -102,7 +104,7 @@ def run(
     )
     anew, patience = chosen if again else (), GRACE if grace is None else grace
     options = Options(shares, anew, fuse, patience, scratch)
-    here = local_workers(Workspace(workspace), loaded, data_folder, scratch)
+    here = local_workers(Workspace(workspace), loaded.folder, data_folder, scratch)
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected, naming)
     finally:

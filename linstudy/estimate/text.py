@@ -59,3 +59,8 @@ def rough_size(size: float) -> str:
             number = size / 10**power
             return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"
     return f"{size / 1000:.0f} kB"
+
+
+def count(number: int, what: str) -> str:
+    """`1 run`, `4,012 runs`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -79,7 +79,7 @@ class Coordinator:
     """Executes a plan.
 
     Args:
-        origin: Gives what all attempts record of where and from what they are made; asked once, by the first.
+        made_from: Gives what all attempts record of where and from what they are made; asked once, by the first.
 
     Attributes:
         interrupts: What asks for an end; see `Interrupts.collect`.
@@ -93,7 +93,7 @@ class Coordinator:
         publisher: Publisher,
         display: Display,
         options: Options,
-        origin: Callable[[], Mapping[str, object]] = dict,
+        made_from: Callable[[], Mapping[str, object]] = dict,
     ):
         self.plan, self.records, self.publisher = plan, records, publisher
         self.display, self.options, self._workers = display, options, workers
@@ -103,7 +103,7 @@ class Coordinator:
         diverged = {run_id for run_id in done if records.of(run_id).status == "diverged"}
         key = fusion_key if options.fuse else alone
         self.schedule = Schedule(plan, done, diverged, key=key)
-        self._origin = cache(origin)
+        self._made_from = cache(made_from)
         self.inbox: Inbox = Queue()
         self.hands: dict[Worker, Hand] = {}
         self._stop_at = 0.0
@@ -222,7 +222,7 @@ class Coordinator:
         group = uuid4().hex[:16] if len(runs) > 1 else None
         log = self.records.log_name(runs[0])
         environment = {
-            **self._origin(),
+            **self._made_from(),
             "device": hand.device,
             "fused_group": group,
             "versions": hand.versions,

@@ -1,12 +1,13 @@
 """From a plan to its results: the ledger is opened, the coordinator runs, the results are published."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.display import Display
 from linstudy.execute.naming import Naming, check_name, file_note
 from linstudy.execute.planning import run_rows, study_row
-from linstudy.execute.provenance import code_behind, git_state, host, study_files
+from linstudy.execute.provenance import code_behind, git_state, origin, study_files
 from linstudy.execute.records import Records
 from linstudy.execute.summary import Summary
 from linstudy.execute.workers import Workers
@@ -46,27 +47,40 @@ def execute(
         if note := check_name(row, ledger.studies(study.name), workspace, naming):
             display.note(note)
         ledger.register(row, run_rows(plan))
-        records = Records(ledger, workspace, plan, options.scratch)
-        publisher = Publisher(ledger, workspace.results)
-        origin = partial(_origin, study, ledger, display)
-        coordinator = Coordinator(selected or plan, records, workers, publisher, display, options, origin)
-        coordinator.publish(force=True)
-        with coordinator.interrupts.collect():
-            try:
-                return coordinator.run()
-            finally:
-                coordinator.close()
-                records.close()
-                coordinator.publish(force=True)
+        made_from = partial(_made_from, study, ledger, display)
+        return carry_out(plan, ledger, workspace, display, options, workers, made_from, selected)
 
 
-def _origin(study: Study, ledger: Ledger, display: Display) -> dict[str, object]:
+def carry_out(
+    plan: Plan,
+    ledger: Ledger,
+    workspace: Workspace,
+    display: Display,
+    options: Options,
+    workers: Workers,
+    made_from: Callable[[], Mapping[str, object]] = dict,
+    selected: Plan | None = None,
+) -> Summary:
+    """Run what is missing of a plan whose runs are registered, and publish; see `execute` and `Coordinator`."""
+    records = Records(ledger, workspace, plan, options.scratch)
+    publisher = Publisher(ledger, workspace.results)
+    coordinator = Coordinator(selected or plan, records, workers, publisher, display, options, made_from)
+    coordinator.publish(force=True)
+    with coordinator.interrupts.collect():
+        try:
+            return coordinator.run()
+        finally:
+            coordinator.close()
+            records.close()
+            coordinator.publish(force=True)
+
+
+def _made_from(study: Study, ledger: Ledger, display: Display) -> dict[str, object]:
     """What attempts of a study record of where and from what they are made."""
     git = git_state(study.folder, study_files(study))
     if git.note:
         display.note(git.note)
-    code = ledger.keep_code(code_behind(study))
-    return {"host": host(), "git_commit": git.commit, "dirty": git.dirty, "code": code}
+    return origin(git, ledger.keep_code(code_behind(study)))
 
 
 def _open(workspace: Workspace, display: Display) -> Ledger:

@@ -18,7 +18,6 @@ from linstudy.execute.messages import Command, Sender, receive
 from linstudy.execute.programs import compilation_cache
 from linstudy.execute.worker import Settings
 from linstudy.execute.workers import Inbox, Lost, Share, Worker, Workers
-from linstudy.spec.points import Study
 from linstudy.store.workspace import Workspace
 
 SECONDS_TO_LEAVE = 10
@@ -28,16 +27,17 @@ _CHUNK = 2**16
 
 
 def local_workers(
-    workspace: Workspace, study: Study, data_folder: Path | None, scratch: Path | None = None
+    workspace: Workspace, study_folder: Path, data_folder: Path | None, scratch: Path | None = None
 ) -> "LocalWorkers":
     """Workers that compute for a workspace on this machine.
 
     Args:
+        study_folder: Where the relative paths of its runs begin.
         scratch: Where files go that exceed memory; beside the artifacts if None.
     """
     settings = Settings(
         artifacts=str(workspace.artifacts.absolute()),
-        study_folder=str(study.folder.absolute()),
+        study_folder=str(study_folder.absolute()),
         data_folder=str(data_folder.absolute()) if data_folder else None,
         scratch=str(scratch.absolute()) if scratch else None,
     )

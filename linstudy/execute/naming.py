@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from linstudy.spec.catalogue import StudyFile, shipped_folder
 from linstudy.spec.errors import LinstudyError
@@ -45,6 +46,12 @@ def file_note(file: StudyFile, workspace: Workspace) -> str:
     if file.shipped:
         return _SHIPPED + file.path.name
     return os.path.relpath(file.path.resolve(), workspace.root.resolve())
+
+
+def noted_folder(note: str | None, workspace: Workspace) -> Path:
+    """Where the relative paths of a study begin whose file was noted; the current folder where that is not known."""
+    folder = Path() if note is None or note.startswith(_SHIPPED) else (workspace.root / note).resolve()
+    return folder.parent if folder.parent.is_dir() else Path()
 
 
 def check_name(study: StudyRow, known: Sequence[StudyRow], workspace: Workspace, naming: Naming) -> str | None:

@@ -140,7 +140,8 @@ def describe_dependants(again: Collection[str], workspace: Workspace) -> Iterato
         changed |= new
     if found := [f"{kind} {run_id}" for run_id, (kind, _) in left.items() if run_id in changed]:
         named = ", ".join(found[:MOST_NEWS]) + (", …" if len(found) > MOST_NEWS else "")
-        yield f"{len(found)} done, needing what is run anew, and not run anew: {named}"
+        one, many = "run stays as it is, though what it needs", "runs stay as they are, though what they need"
+        yield f"{len(found)} done {one if len(found) == 1 else many} is run anew: {named}"
 
 
 def describe_plan(plan: Plan, workspace: Workspace, places: Places = HERE) -> Iterator[str]:

@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -80,6 +80,15 @@ def git_state(folder: Path, files: Collection[Path] = ()) -> GitState:
         return GitState()
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no").stdout
     return GitState(commit.stdout.strip(), bool(changes) or not _are_tracked(files, folder))
+
+
+def origin(git: GitState, code: Mapping[str, str | None] | None = None) -> dict[str, object]:
+    """What an attempt records of where and from what it is made.
+
+    Args:
+        code: The SHA-256 of texts that the ledger keeps, by name.
+    """
+    return {"host": host(), "git_commit": git.commit, "dirty": git.dirty, "code": code}
 
 
 def host() -> str:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
-from linstudy.estimate.text import rough_size
+from linstudy.estimate.text import count, rough_size
 from linstudy.store.clean import Cleaning, find_superfluous
 from linstudy.store.forget import Forgetting, Scope, find_forgotten
 from linstudy.store.query import open_published
@@ -63,11 +63,11 @@ def _describe_forgetting(found: Forgetting, scope: Scope) -> Iterator[str]:
         yield f"study {_named(name, variant)}"
     if scope.condition is not None:
         counts = Counter((point.study, point.variant) for point in removal.points)
-        yield from (f"{_count(count, 'run')} of study {_named(*study)}" for study, count in counts.items())
-    states = ", ".join(f"{count} {state}" for state, count in found.states.items())
+        yield from (f"{count(number, 'run')} of study {_named(*study)}" for study, number in counts.items())
+    states = ", ".join(f"{number} {state}" for state, number in found.states.items())
     yield (
-        f"{_count(len(removal.runs), 'run')}{f' ({states})' if states else ''}: "
-        f"{_count(found.attempts, 'attempt')}, {_count(found.rows, 'row')} of numbers and vectors"
+        f"{count(len(removal.runs), 'run')}{f' ({states})' if states else ''}: "
+        f"{count(found.attempts, 'attempt')}, {count(found.rows, 'row')} of numbers and vectors"
     )
     yield from _describe_files(removal.files)
     if found.named:
@@ -78,8 +78,8 @@ def _describe_forgetting(found: Forgetting, scope: Scope) -> Iterator[str]:
 
 
 def _describe_cleaning(found: Cleaning) -> Iterator[str]:
-    if states := ", ".join(f"{count} {state}" for state, count in found.states.items()):
-        yield f"{_count(len(found.removal.runs), 'run')} without a result that no study names: {states}"
+    if states := ", ".join(f"{number} {state}" for state, number in found.states.items()):
+        yield f"{count(len(found.removal.runs), 'run')} without a result that no study names: {states}"
     yield from _describe_files(found.removal.files)
     if found.orphans:
         yield (
@@ -90,7 +90,7 @@ def _describe_cleaning(found: Cleaning) -> Iterator[str]:
 def _describe_files(files: Mapping[str, Collection[File]]) -> Iterator[str]:
     for what, some in files.items():
         if some:
-            yield f"{what}: {_count(len(some), 'file')}, {_size(sum(file.bytes for file in some))}"
+            yield f"{what}: {count(len(some), 'file')}, {_size(sum(file.bytes for file in some))}"
 
 
 def _named(study: str, variant: str) -> str:
@@ -101,13 +101,9 @@ def _stay(number: int) -> str:
     return "1 run stays" if number == 1 else f"{number:,} runs stay"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def _first(names: Collection[str]) -> str:
     return ", ".join(list(names)[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
 
 
-def _size(count: int) -> str:
-    return rough_size(count) if count >= 1000 else f"{count} bytes"
+def _size(size: int) -> str:
+    return rough_size(size) if size >= 1000 else f"{size} bytes"

@@ -136,6 +136,12 @@ class ArtifactStore:
         with replacement(target.file(path)) as place:
             shutil.copyfile(self.file(path), place)
 
+    def link(self, path: str, target: "ArtifactStore") -> None:
+        """Let another store have a stored file, if it is there, without a copy of it."""
+        if self.file(path).is_file() and not target.file(path).exists():
+            target.file(path).parent.mkdir(parents=True, exist_ok=True)
+            target.file(path).symlink_to(self.file(path).resolve())
+
     def file(self, path: str | Path) -> Path:
         """Where an artifact lies, also where the folder is a link of another name."""
         return self._folder.joinpath(*Path(path).parts[1:])

@@ -76,8 +76,11 @@ def remove(workspace: Workspace, find: Callable[[Ask], AnyFound]) -> AnyFound:
     row names, which the next `linstudy clean` finds.
 
     Raises:
-        LinstudyError: If another process writes to the workspace, or nothing can be written.
+        LinstudyError: If there is no workspace, another process writes to it, or nothing can be written.
     """
+    if not workspace.ledger.exists():
+        with open_published(workspace.results):  # says what to do where there is nothing, in place of making it
+            pass
     with workspace.lock():
         with Ledger.open(workspace) as ledger:
             ledger.recover()

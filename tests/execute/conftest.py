@@ -87,8 +87,8 @@ class Threads:
     started: list = field(default_factory=list)
 
     @classmethod
-    def of(cls, workspace, study, data_folder, scratch=None):
-        return cls(Settings(artifacts=str(workspace.artifacts.absolute()), study_folder=str(study.folder.absolute())))
+    def of(cls, workspace, folder, data_folder, scratch=None):
+        return cls(Settings(artifacts=str(workspace.artifacts.absolute()), study_folder=str(folder.absolute())))
 
     def start(self, share, inbox):
         self.started.append(Thread(self.settings, inbox))

@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from scripted import Notes, Scripted, ScriptedWorkers
 
 from linstudy import metrics
 from linstudy.execute import coordinator as coordinator_module
 from linstudy.execute.coordinator import Coordinator, Options
-from linstudy.execute.messages import Garbled, Hello, Interrupt, Start, Stop
+from linstudy.execute.messages import Garbled, Interrupt
 from linstudy.execute.planning import describe_dependants, run_rows
 from linstudy.execute.records import Records
-from linstudy.execute.workers import Lost, Share
+from linstudy.execute.workers import Share
 from linstudy.facts import CHECKPOINT, Artifact, Ending, Number, Progress, Report
 from linstudy.plan import make_plan
 from linstudy.spec.errors import LinstudyError
@@ -23,83 +24,6 @@ from linstudy.store.snapshot import Publisher, publish
 from linstudy.store.workspace import Workspace
 
 EPOCHS = 5
-
-
-class Scripted:
-    """A worker that answers each command by a function of its own; it lives until it is killed or closed."""
-
-    def __init__(self, workers, share, inbox):
-        self.workers, self.share, self.inbox = workers, share, inbox
-        self.starts, self.is_gone = [], False
-        self.say(Hello("abacus: wood", {"jax": "1"}))
-
-    def say(self, *events):
-        for event in events:
-            self.inbox.put((self, event))
-
-    def send(self, command):
-        if isinstance(command, Start):
-            self.starts.append(command)
-            self.workers.answer(self, command)
-        elif isinstance(command, Stop):
-            self.workers.stop(self)
-
-    def kill(self):
-        self.leave("killed")
-
-    def close(self):
-        self.leave("closed")
-
-    def leave(self, reason, last_words=""):
-        if not self.is_gone:
-            self.is_gone = True
-            self.workers.left.append(reason)
-            self.say(Lost(reason, last_words))
-
-
-@dataclass
-class ScriptedWorkers:
-    """Where they start; `answer` and `stop` say what they do."""
-
-    answer: object = None
-    stop: object = lambda worker: None
-    started: list = field(default_factory=list)
-    left: list = field(default_factory=list)
-
-    def start(self, share, inbox):
-        self.started.append(Scripted(self, share, inbox))
-        return self.started[-1]
-
-
-@dataclass
-class Notes:
-    """A display that keeps what it is told."""
-
-    lines: list = field(default_factory=list)
-
-    def begin(self, total, left):
-        pass
-
-    def started(self, runs):
-        self.lines.append(("started", len(runs)))
-
-    def progressed(self, run, fraction, text):
-        pass
-
-    def finished(self, run, outcome, error, seconds, blocked=()):
-        self.lines.append((outcome, error))
-
-    def postponed(self, run, error):
-        self.lines.append(("postponed", error))
-
-    def parted(self, run, error):
-        self.lines.append(("parted", error))
-
-    def note(self, text):
-        self.lines.append(("note", text))
-
-    def close(self):
-        pass
 
 
 @dataclass
@@ -450,7 +374,7 @@ def test_selected_runs_are_made_from_nothing_and_what_they_need_is_not(study):
     assert str(made.run(again={probe})) == "2 runs: 1 done before, 1 done now."
     assert made.rows("SELECT count(*) FROM attempt GROUP BY run_id ORDER BY ALL") == [(1,), (2,)]
     [told] = describe_dependants({training}, made.workspace)
-    assert told == f"1 done, needing what is run anew, and not run anew: probe {probe}"
+    assert told == f"1 done run stays as it is, though what it needs is run anew: probe {probe}"
     assert list(describe_dependants({training, probe}, made.workspace)) == []
     for checkpoint in made.workspace.artifacts.glob("*/*.safetensors"):
         checkpoint.unlink()

@@ -135,6 +135,12 @@ def test_what_is_not_there_cannot_be_forgotten(kept, scope, message):
         forgetting(kept, *scope)
 
 
+def test_where_there_is_no_workspace_none_is_made(tmp_path):
+    with pytest.raises(LinstudyError, match="run a study here first"):
+        clean(Workspace(tmp_path / "typo"))
+    assert not (tmp_path / "typo").exists()
+
+
 def test_what_others_need_is_followed_to_the_end():
     chain = [("d", "c"), ("c", "b"), ("b", "a")]
     assert needed_by_others("abc", chain) == {"c": "d", "b": "c", "a": "b"}
