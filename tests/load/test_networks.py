@@ -25,7 +25,7 @@ def one(ws, condition, kind="training"):
 
 
 def logits(network, inputs):
-    return np.asarray(jax.vmap(network)(jnp.asarray(inputs)))
+    return np.asarray(jax.jit(jax.vmap(network))(jnp.asarray(inputs)))
 
 
 def stored(run, name, split, epoch):
@@ -88,7 +88,8 @@ def test_a_network_can_be_trained_on_with_its_statistics(ws):
     run = one(ws, NORMED)
     (model, state), frozen = run.stateful_network(), run.network()
     inputs = jnp.asarray(run.data().train_inputs)
-    _, later = jax.vmap(model, in_axes=(0, None), out_axes=(0, None), axis_name=BATCH_AXIS)(inputs, state)
+    train = jax.vmap(model, in_axes=(0, None), out_axes=(0, None), axis_name=BATCH_AXIS)
+    _, later = jax.jit(train)(inputs, state)
     assert logits(freeze(model, later), inputs)[0] != frozen(inputs[0])
     # frozen: a sample's logit is that of the batch, and what ran since then changed nothing
     np.testing.assert_allclose(logits(frozen, inputs)[0], frozen(inputs[0]), rtol=1e-6)
@@ -96,10 +97,15 @@ def test_a_network_can_be_trained_on_with_its_statistics(ws):
 
 
 def dense(network):
-    """θ0, and the logit of one input as a function of flat parameters, whose derivative JAX takes whole."""
+    """Flat θ0, and the logit of one input as a function of flat parameters."""
     parameters, static = split(network)
     flat, unravel = ravel_pytree(parameters)
     return flat, lambda at, x: merge(unravel(at), static)(x)
+
+
+def features(call, start, inputs):
+    """∇θ f of each input, dense."""
+    return np.asarray(jax.jit(jax.vmap(jax.jacrev(call), (None, 0)))(start, jnp.asarray(inputs)), float)
 
 
 def moved(linear, step):
@@ -113,27 +119,28 @@ def moved(linear, step):
     ("condition", "at", "centred"), [(NETWORK, None, False), (NETWORK, 2, True), (NORMED, 3, False)]
 )
 def test_a_linearization_is_value_and_dense_derivative_at_its_anchor(ws, condition, at, centred):
-    run = one(ws, condition)
-    start, call = dense(run.network(at or 0))
+    run, inputs = one(ws, condition), one(ws, condition).data().test_inputs
+    network, linear = run.network(at or 0), run.linearization(at, centred=centred)
+    start, call = dense(network)
     step = 0.1 * jax.random.normal(jax.random.key(1), start.shape)
-    linear = moved(run.linearization(at, centred=centred), step)
-    for x in jnp.asarray(run.data().test_inputs[:3]):
-        expected = jax.jacrev(call)(start, x) @ step + (0 if centred else call(start, x))
-        np.testing.assert_allclose(linear(x), expected, rtol=1e-4, atol=1e-5)
-        assert abs(linear(x) - run.linearization(at, centred=centred)(x)) > 1e-3
+    value = 0 if centred else logits(network, inputs)
+    expected = value + features(call, start, inputs) @ np.asarray(step)
+    np.testing.assert_allclose(logits(moved(linear, step), inputs), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(logits(linear, inputs), np.broadcast_to(value, len(inputs)), rtol=1e-5, atol=1e-6)
+    assert np.abs(expected - value).max() > 0.1
 
 
 @pytest.mark.parametrize(("condition", "anchor", "centred"), [(LINEAR, 0, False), (ANCHORED, 2, True)])
 def test_a_trained_linearization_is_that_of_the_network_at_its_anchor(ws, condition, anchor, centred):
     """Its oracle is another run: the network's training, whose checkpoint or initialization is the anchor."""
-    run = one(ws, condition)
-    start, call = dense(one(ws, NETWORK).network(anchor))
-    step = ravel_pytree(split(run.network())[0])[0] - start
-    assert jnp.linalg.norm(step) > 0.01
-    for x in jnp.asarray(run.data().test_inputs[:3]):
-        value = 0 if centred else call(start, x)
-        np.testing.assert_allclose(run.linearization()(x), value, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(run.network()(x), jax.jacrev(call)(start, x) @ step + value, rtol=1e-4, atol=1e-5)
+    run, network = one(ws, condition), one(ws, NETWORK).network(anchor)
+    inputs, (start, call) = run.data().test_inputs, dense(network)
+    step = np.asarray(ravel_pytree(split(run.network())[0])[0] - start)
+    value = np.zeros(len(inputs)) if centred else logits(network, inputs)
+    expected = value + features(call, start, inputs) @ step
+    np.testing.assert_allclose(logits(run.linearization(), inputs), value, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(logits(run.network(), inputs), expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(expected - value).max() > 0.01
 
 
 @pytest.mark.parametrize("options", [{"at": 3}, {"centred": True}])
@@ -153,8 +160,8 @@ def test_a_spectrum_diagonalizes_the_dense_gram_of_the_data(ws):
     run = one(ws, NETWORK)
     found, data = run.spectrum(), run.data()
     start, call = dense(run.network(0))
-    features = np.asarray(jax.vmap(jax.jacrev(call), (None, 0))(start, jnp.asarray(data.inputs)), np.float64)
-    turned = found.eigenvectors @ (features @ features.T) @ found.eigenvectors.T
+    turned = found.eigenvectors @ features(call, start, data.inputs)
+    turned = turned @ turned.T
     assert len(found.eigenvalues) == len(data.inputs) == 72
     np.testing.assert_allclose(turned, np.diag(found.eigenvalues), atol=1e-4 * found.eigenvalues[0])
     np.testing.assert_array_equal(np.where(found.eigenvectors[2] >= 0, 1, -1), data.labels)
@@ -179,7 +186,8 @@ def test_nads_are_the_singular_vectors_of_the_dense_mixed_derivative(ws):
     found = run.nads()
     with jax.enable_x64(True):
         start, call = dense(one(ws, "model_kind = 'import'", "nads").network())
-        mixed = jax.jacfwd(jax.jacrev(call), argnums=1)(start, jnp.zeros((1, 3, 3))).reshape(len(start), 9)
+        derivative = jax.jit(jax.jacfwd(jax.jacrev(call), argnums=1))
+        mixed = derivative(start, jnp.zeros((1, 3, 3))).reshape(len(start), 9)
         _, singular_values, directions = np.linalg.svd(np.asarray(mixed))
     np.testing.assert_allclose(found.singular_values, singular_values[:9], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(abs(directions[0] @ found.directions[0]), 1)

@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import jax.numpy as jnp
@@ -260,6 +261,21 @@ def test_the_data_folder_is_an_argument_or_of_the_environment(run_study, tmp_pat
     np.testing.assert_array_equal(one(linstudy.open(root, data=run_study.folder), NETWORK).data().inputs, expected)
     monkeypatch.setenv("LINSTUDY_DATA", str(run_study.folder))
     np.testing.assert_array_equal(one(linstudy.open(root), NETWORK).data().inputs, expected)
+
+
+def test_the_example_of_the_readme_runs(run_study, monkeypatch, capsys):
+    monkeypatch.chdir(run_study.folder)
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    [code] = [
+        part.split("```")[0] for part in readme.split("```python\n")[1:] if "linstudy.open(" in part.split("```")[0]
+    ]
+    found = {}
+    exec(compile(code.replace("status = 'done'", "data_kind = 'npz'"), "README.md", "exec"), found)
+    accuracy = "name = 'accuracy' AND split = 'test' AND epoch = 3"
+    [(stored,)] = found["run"].metrics.filter(accuracy).select("value").fetchall()
+    *_, epochs, distance = capsys.readouterr().out.splitlines()
+    assert float(epochs.split()[-1]) == pytest.approx(stored)
+    assert float(distance) > 0
 
 
 LIGHT = """
