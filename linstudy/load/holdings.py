@@ -10,6 +10,7 @@ from linstudy.facts import Artifact
 from linstudy.history import Stored, artifacts_by_role, fingerprints_by_role
 from linstudy.resources import Resources
 from linstudy.runs.job import Arrays, Job
+from linstudy.spec.overrides import variant_arguments
 from linstudy.spec.run import RunSpec
 from linstudy.store.artifacts import ArtifactError, ArtifactStore
 from linstudy.store.query import OpenResults
@@ -55,10 +56,10 @@ class Holdings:
     def command(self, run_id: str) -> str:
         """What makes a run, and what it needs, again."""
         sql = f"SELECT study, variant FROM study_run WHERE run_id = {literal(run_id)} ORDER BY ALL LIMIT 1"
-        names = [(study, variant) for study, variant in self.results.ask(sql).rows] or [("STUDY", "")]
-        [(study, variant)] = names
-        made = f"linstudy run {study} --workspace {shlex.quote(str(self.workspace.root))}"
-        return f"{made} (the variant {variant})" if variant else made
+        [(study, variant)] = self.results.ask(sql).rows or [("STUDY", "")]
+        return shlex.join(
+            ["linstudy", "run", study, *variant_arguments(variant), "--workspace", str(self.workspace.root)]
+        )
 
     @cached_property
     def _stored(self) -> dict[str, Stored]:

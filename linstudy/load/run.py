@@ -115,7 +115,8 @@ class RecordedRun:
 
         Its norms have the running statistics of that epoch, frozen, as in a probe. `jax.vmap(network)` takes many
         inputs. Of a run that trained a linearization this is the linearization with trained parameters; of a probe,
-        the network of its training; of a spectrum or of NADs, the initialization.
+        the network of its training; of a spectrum or of NADs, the initialization. On accelerators, the products of
+        the run are had inside of `jax.default_matmul_precision("highest")`.
 
         Args:
             epoch: One of `epochs`; the last of the training if None. Epoch 0, unless it is stored, is made again from
@@ -227,8 +228,8 @@ class RecordedRun:
         if epoch not in self.epochs:
             raise LinstudyError(
                 f"its network after epoch {epoch} is not stored (the run is {self.status}). "
-                f"Epochs that are: {', '.join(map(str, self.epochs))}. Another is kept once a probe of the study names "
-                f"it, as in at: [{epoch}]: {self._job.command}"
+                f"Epochs that are: {', '.join(map(str, self.epochs))}. The last epoch is stored at the end, and others "
+                f"that a probe of the study names, as in at: [{epoch}]. To make it: {self._job.command}"
             )
 
     @contextmanager

@@ -40,5 +40,5 @@ class Samples:
         return np.concatenate([self.train_labels, self.test_labels])
 
     def __repr__(self) -> str:
-        train, *shape = self.train_inputs.shape
-        return f"{train} training and {len(self.test_inputs)} test samples of shape {tuple(shape)}, {self.inputs.dtype}"
+        train, test = self.train_inputs, self.test_inputs
+        return f"{len(train)} training and {len(test)} test samples of shape {train.shape[1:]}, {train.dtype}"

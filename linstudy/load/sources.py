@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from linstudy.execute.sources import changed_sources, sources
 from linstudy.load.holdings import Holdings
-from linstudy.models.source import model_source
+from linstudy.models.source import model_source, own_files
 from linstudy.plan import run_identity
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.model import Model
@@ -74,7 +74,9 @@ def mark_imported(model: Model, holdings: Holdings) -> None:
 
 
 def _imported(model: Model, holdings: Holdings) -> Iterator[tuple[str, str]]:
-    """The modules behind a model that this process has imported, and a hash of what their files hold now."""
+    """The user's modules behind a model that this process has imported, and a hash of what their files hold now."""
+    files = {str(file) for file in own_files(model)}
     for name, content in model_source(model, holdings.places).items():
-        if getattr(sys.modules.get(name), "__spec__", None) is not None:
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        if spec is not None and spec.origin in files:
             yield name, content

@@ -31,14 +31,13 @@ class OpenWorkspace:
     @classmethod
     def open(cls, path: Location, data: Location | None, study_folder: Location, accept_changes: bool) -> Self:
         """See `linstudy.open`."""
-        workspace = Workspace(Path(path).expanduser().absolute())
+        workspace = Workspace(_absolute(path))
         if not workspace.results.is_file():
             raise LinstudyError(
                 f"{workspace.root} is no workspace: there is no results.duckdb in it. Name the folder of one, "
                 "which `linstudy run STUDY --workspace FOLDER` makes"
             )
-        folders = (_folder("study_folder", study_folder), None if data is None else _folder("data", data))
-        places = Places(*folders, named="in the study folder")
+        places = Places(_absolute(study_folder), None if data is None else _absolute(data), "in the study folder")
         places.extend_import_path()
         return cls(Holdings(workspace, OpenResults(workspace.results), places, accept_changes))
 
@@ -87,8 +86,6 @@ class OpenWorkspace:
         return f"{self.root}: {count} runs, {done} of them done"
 
 
-def _folder(name: str, given: Location) -> Path:
-    folder = Path(given).expanduser()
-    if not folder.is_dir():
-        raise LinstudyError(f"{name}: there is no folder {folder}. Correct the path, or leave it out")
-    return folder.absolute()
+def _absolute(path: Location) -> Path:
+    """A path that stays what it is when the current folder changes."""
+    return Path(path).expanduser().absolute()

@@ -3,6 +3,7 @@
 import gc
 import importlib
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -244,8 +245,12 @@ def test_what_cannot_be_opened_is_explained(run_study, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LinstudyError, match=rf"{tmp_path} is no workspace: there is no results.duckdb in it"):
         linstudy.open()
-    with pytest.raises(LinstudyError, match="study_folder: there is no folder nowhere"):
-        run_study.open(study_folder="nowhere")
+    changed = tmp_path / "results.duckdb"
+    shutil.copyfile(run_study.workspace.results, changed)
+    with duckdb.connect(changed) as connection:
+        connection.execute("UPDATE ledger_version SET schema_version = 2")
+    with pytest.raises(LinstudyError, match=r"was published by another version of linstudy\. Publish it anew"):
+        linstudy.open()
     elsewhere = one(linstudy.open(run_study.workspace.root), NETWORK)
     with pytest.raises(LinstudyError) as caught:
         elsewhere.data()
