@@ -25,12 +25,12 @@ def samples_of(job: Job, holdings: Holdings) -> Samples:
     Raises:
         LinstudyError: If the arrays of its data are others now, unless that is accepted.
     """
-    made = KINDS[job.spec.kind].samples
+    load = KINDS[job.spec.kind].samples
     try:
-        return made(job, job.spec)
+        return load(job, job.spec)
     except DataChanged as error:
         settle(holdings, str(error))
-        return made(replace(job, fingerprints={}), job.spec)
+        return load(replace(job, fingerprints={}), job.spec)
 
 
 def last_epoch(job: Job) -> int:

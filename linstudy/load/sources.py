@@ -41,7 +41,7 @@ def check_numerics(holdings: Holdings, run_id: str, spec: RunSpec, source: str, 
         settle(holdings, "made by another version of linstudy, whose numbers can differ")
 
 
-def settle(holdings: Holdings, told: str) -> None:
+def settle(holdings: Holdings, message: str) -> None:
     """Refuse what is not what was run; where it is accepted, warn of it.
 
     Raises:
@@ -49,8 +49,8 @@ def settle(holdings: Holdings, told: str) -> None:
     """
     if not holdings.accept_changes:
         path = str(holdings.workspace.root)
-        raise LinstudyError(f"{told}. To take what is there now: linstudy.open({path!r}, accept_changes=True)")
-    warnings.warn(f"{told}. What is there now is taken", stacklevel=2)
+        raise LinstudyError(f"{message}. To take what is there now: linstudy.open({path!r}, accept_changes=True)")
+    warnings.warn(f"{message}. What is there now is taken", stacklevel=2)
 
 
 def check_imported(model: Model, holdings: Holdings) -> None:

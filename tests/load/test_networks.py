@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+from linstudy.load.kinds import KINDS
 from linstudy.models.layers import BATCH_AXIS
+from linstudy.runs.job import Job
 from linstudy.spec.errors import LinstudyError
+from linstudy.spec.run import SpectrumRun
 from linstudy.tangent import freeze, merge, split
 
 pytestmark = pytest.mark.product_settings
@@ -195,3 +198,10 @@ def test_nads_are_the_singular_vectors_of_the_dense_mixed_derivative(ws):
         one(ws, "model_kind = 'import'", "nads").data()
     with pytest.raises(LinstudyError, match=r"training .*: it is no run nads, and needs none"):
         one(ws, NETWORK).nads()
+
+
+def test_a_spectrum_of_infinitely_wide_networks_has_no_network():
+    parts = {"data": {"kind": "digits"}, "model": {"kind": "mlp"}, "spectrum": {"kernel": "infinite_width"}}
+    spec = SpectrumRun.model_validate({"kind": "spectrum", **parts, "seed": None})
+    with pytest.raises(LinstudyError, match="it has no network: its kernel is that of infinitely wide ones"):
+        KINDS["spectrum"].start(Job(spec), spec)
