@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from linstudy.plan import NUMERICS, Plan, Run, numerics_of
+from linstudy.plan import NUMERICS, Plan, Run, numerics_of, read_source
 from linstudy.spec.base import Spec
 from linstudy.spec.run import RunSpec
 
@@ -180,11 +180,8 @@ def _sources(source: str) -> Iterator[tuple[str, str]]:
 
 def parts_of_source(source: str) -> dict[str, Any]:
     """The identities in the text of `Run.source` by the parts of the run; those of a user's model are by file."""
-    try:
-        parts = json.loads(source)
-    except ValueError:  # nothing, or the text of an earlier version
-        return {"source": source} if source else {}
-    return parts if isinstance(parts, dict) else {}
+    earlier = {"source": source} if source else {}  # the text of an earlier version
+    return read_source(source) or earlier
 
 
 def value_text(value: Any) -> str:

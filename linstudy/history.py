@@ -60,6 +60,20 @@ class Stored:
         return replace(self, told=None if self.told is None else min(self.told, kept))
 
 
+def artifacts_by_role(stored: Mapping[str, Stored]) -> dict[tuple[str, str, int | None], Artifact]:
+    """What some runs have left, by the role of each for another one, name and epoch.
+
+    Args:
+        stored: What is stored of each, by role; "self" is that other one.
+    """
+    return {(role, *key): own for role, its in stored.items() for key, own in its.artifacts.items()}
+
+
+def fingerprints_by_role(stored: Mapping[str, Stored]) -> dict[str, str]:
+    """Those of the arrays that some runs had loaded, where they had loaded any."""
+    return {role: its.fingerprint for role, its in stored.items() if its.fingerprint is not None}
+
+
 @dataclass(frozen=True)
 class Leg:
     """A part of the way: from the state of an epoch (None: the beginning) on, to the last of those to be made.

@@ -38,6 +38,9 @@ Identify = Callable[[str, Spec], str | Mapping[str, str]]
 """What identifies the content behind a spec, given the part of the run (data, model or task) that it describes: one
 text, or one for each of several files."""
 
+PARTS = ("data", "model", "task")
+"""The parts of a run that can name something outside the study."""
+
 FormOf = Callable[[Data], DataForm]
 
 
@@ -197,7 +200,7 @@ class _Planner:
 
 def source_of(spec: RunSpec, identify: Identify) -> str:
     """What lies behind each part of a run that names something outside the study, as JSON; empty if none does."""
-    parts = {name: getattr(spec, name, None) for name in ("data", "model", "task")}
+    parts = {name: getattr(spec, name, None) for name in PARTS}
     found = {name: identify(name, part) for name, part in parts.items() if part is not None}
     found = {name: identity for name, identity in found.items() if identity}
     return json.dumps(found, sort_keys=True) if found else ""
@@ -209,6 +212,15 @@ def epochs_read(spec: RunSpec, role: str) -> tuple[int, ...]:
         return getattr(spec, "epochs", ())
     train = getattr(spec, "train", None)
     return (train.anchor_epoch,) if role == "anchor" and train is not None else ()
+
+
+def read_source(source: str) -> dict[str, Any]:
+    """What `source_of` found behind each part; nothing of a source that an earlier version wrote."""
+    try:
+        parts = json.loads(source)
+    except ValueError:
+        return {}
+    return parts if isinstance(parts, dict) else {}
 
 
 def run_identity(spec: RunSpec, needs: Iterable[str], source: str) -> str:

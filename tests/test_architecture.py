@@ -3,6 +3,8 @@
 import ast
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -23,7 +25,7 @@ MODULES = {path.relative_to(PACKAGE.parent).with_suffix("").as_posix(): path for
 LEVELS = [
     {"__main__"},
     {"cli"},
-    {"failures"},
+    {"failures", "load"},
     {"report", "execute"},
     {"runs"},
     {"probes"},
@@ -38,6 +40,9 @@ LEVELS = [
     {"tangent", "spec", "metrics", "machine", "__init__"},
 ]
 """The rooms from the top; those on one level do not import one another."""
+
+DOOR = PACKAGE / "__init__.py"
+"""Of the lowest room, for its version; what it opens, it imports when it is asked to."""
 
 
 def room(path):
@@ -83,7 +88,13 @@ def test_every_room_has_its_level():
 def test_imports_point_downward(path):
     own = room(path)
     wrong = {name for name in imported_rooms(path) if name != own and level(name) <= level(own)}
-    assert wrong == set()
+    assert wrong == ({"load"} if path == DOOR else set())
+
+
+def test_the_package_alone_imports_no_room():
+    code = "import sys, linstudy; print(*(name for name in sys.modules if name.startswith('linstudy')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["linstudy"]
 
 
 @each_file
@@ -253,6 +264,7 @@ def test_a_rooms_table_lists_the_kinds_that_can_be_written(module, table, words)
         ("linstudy.models.infinite_width", "INFINITE_WIDTH", kinds(Model)),
         ("linstudy.data.glance", "GLANCES", kinds(Data)),
         ("linstudy.runs.kinds", "TOGETHER", kinds(RunSpec)),
+        ("linstudy.load.kinds", "KINDS", kinds(RunSpec)),
     ],
 )
 def test_a_table_of_some_kinds_has_no_others(module, table, words):

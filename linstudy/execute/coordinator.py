@@ -17,7 +17,7 @@ from linstudy.execute.signals import Interrupts
 from linstudy.execute.summary import Summary
 from linstudy.execute.workers import Inbox, Lost, Share, Worker, Workers
 from linstudy.facts import CHECKPOINT, Ending, Progress, Report
-from linstudy.history import is_complete, resumption
+from linstudy.history import artifacts_by_role, fingerprints_by_role, is_complete, resumption
 from linstudy.plan import Plan, Run, fusion_key
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.snapshot import Publisher
@@ -246,13 +246,12 @@ class Coordinator:
         stored = {role: self.records.of(run_id) for role, run_id in roles}
         references = tuple(
             ArtifactReference(role, own.name, own.epoch, own.path, own.sha256)
-            for role, its in stored.items()
-            for own in its.artifacts.values()
+            for (role, *_), own in artifacts_by_role(stored).items()
         )
         how = resumption(run, stored["self"])
-        fingerprints = {role: its.fingerprint for role, its in stored.items() if its.fingerprint is not None}
         spec = run.spec.model_dump(mode="json")
-        return Assignment(attempt.number, run.run_id, spec, run.source, how.kept, how.legs, references, fingerprints)
+        loaded = fingerprints_by_role(stored)
+        return Assignment(attempt.number, run.run_id, spec, run.source, how.kept, how.legs, references, loaded)
 
     @singledispatchmethod
     def _receive(self, event: object, hand: Hand) -> None:

@@ -17,11 +17,10 @@ from linstudy.execute.channel import Channel
 from linstudy.execute.logs import mark
 from linstudy.execute.memory import Programs
 from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Sender
-from linstudy.execute.sources import sources
+from linstudy.execute.sources import changed_sources, sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
 from linstudy.machine import available_memory, available_threads
-from linstudy.plan import source_of
 from linstudy.resources import Resources
 from linstudy.runs.job import Arrays, Job, Stopped
 from linstudy.runs.kinds import KINDS, TOGETHER
@@ -122,10 +121,11 @@ def _check_sources(assignments: Sequence[Assignment], settings: Settings) -> Non
     """
     identify = sources(settings.places)
     for assignment in assignments:
-        if assignment.source and source_of(_spec(assignment), identify) != assignment.source:
+        changed = assignment.source and changed_sources(_spec(assignment), assignment.source, identify)
+        if changed:
             raise LinstudyError(
-                "the model's code, the data or the labels changed after this run was planned. "
-                "Give the same command again: it makes a run of what is there now"
+                "the model's code, the data or the labels changed after this run was planned "
+                f"({', '.join(changed)}). Give the same command again: it makes a run of what is there now"
             )
 
 

@@ -19,6 +19,10 @@ ArtifactKey = tuple[str, str, int | None]
 """Role of the run ("self" for this one), name of the artifact, its epoch."""
 
 
+class DataChanged(LinstudyError):
+    """The arrays of a run's data are not those that it, or a run that it needs, had loaded."""
+
+
 class Stopped(Exception):
     """A run was asked to stop, and did so at a point from where it can go on."""
 
@@ -50,6 +54,7 @@ class Job:
         resources: The memory of the worker, where what exceeds it goes, and what is kept between runs.
         tell: Reports what happens.
         stop: Whether the run should stop at its next safe point.
+        command: What makes the runs of its study.
     """
 
     spec: RunSpec
@@ -63,6 +68,7 @@ class Job:
     tell: Tell = lambda *facts: None
     store: Store = _nowhere
     stop: Callable[[], bool] = lambda: False
+    command: str = "linstudy run STUDY"
 
     def save(self, name: str, arrays: Arrays, epoch: int | None = None, *, replaces: int | None = None) -> Artifact:
         """Store arrays that this run, or others, will read. Nobody knows of them until the artifact is told.
@@ -82,7 +88,7 @@ class Job:
             return self.artifacts[(role, name, epoch)]()
         except KeyError:
             what = name if epoch is None else f"{name} of epoch {epoch}"
-            raise LinstudyError(f"{role}: {what} is missing. Make it again: linstudy run STUDY") from None
+            raise LinstudyError(f"{role}: {what} is missing. Make it again: {self.command}") from None
 
     def needed(self, role: str) -> Arrays:
         """The one artifact of a role that is named like the role itself: `spectrum`, `nads`."""
@@ -92,7 +98,7 @@ class Job:
         """The data of the run; kept, since the next run of a study mostly has the same.
 
         Raises:
-            LinstudyError: If its arrays are not those that the runs it needs had loaded.
+            DataChanged: If its arrays are not those that the runs it needs had loaded.
         """
         spec: Any = self.spec.data
         assert spec is not None, "NADs at the origin have no data"
@@ -101,10 +107,10 @@ class Job:
         for role, known in self.fingerprints.items():
             if known != data.fingerprint:
                 whose = "an earlier attempt at this run" if role == "self" else f"the {role} that this run needs"
-                raise LinstudyError(
+                raise DataChanged(
                     f"the arrays of the data are not those of {whose}: fingerprint {data.fingerprint[:16]} now, "
                     f"{known[:16]} then. Something that reads them has changed, such as the version of Pillow. "
-                    "Make all of it again: linstudy run STUDY --again"
+                    f"Make all of it again: {self.command} --again"
                 )
         self.tell(Fingerprint(data.fingerprint))
         return data

@@ -12,7 +12,6 @@ from linstudy.runs.job import Arrays, Job
 from linstudy.spec.run import ProbeRun, TrainingRun
 from linstudy.spec.train import Train
 from linstudy.tangent import freeze, linearize, merge, split
-from linstudy.tasks.labelled import Labelled
 from linstudy.train.checkpoint import from_arrays, ordinary
 from linstudy.train.learner import TrainingState
 from linstudy.train.network import initial_state
@@ -26,28 +25,29 @@ def initial_network(job: Job, input_shape: tuple[int, ...]) -> tuple[Any, Any]:
     return model, statistics
 
 
-def starting_point(job: Job, spec: TrainingRun | ProbeRun, data: Labelled) -> tuple[eqx.Module, Any]:
+def starting_point(job: Job, spec: TrainingRun | ProbeRun, input_shape: tuple[int, ...]) -> tuple[eqx.Module, Any]:
     """What the training of a spec starts from: the network, or a linearization of it."""
-    model, statistics = initial_network(job, data.train_inputs.shape[1:])
+    model, statistics = initial_network(job, input_shape)
     how = spec.train.linearize
     if how is None:
         return model, statistics
-    anchor, anchor_statistics = _anchor(job, spec.train, model, statistics, data)
+    anchor, anchor_statistics = _anchor(job, spec.train, model, statistics)
     chosen = statistics if how.batch_norm == "initial" else anchor_statistics
     return Stateless(linearize(freeze(anchor, chosen), centred=how.centred)), None
 
 
-def _anchor(job: Job, train: Train, model: Any, statistics: Any, data: Labelled) -> tuple[Any, Any]:
+def _anchor(job: Job, train: Train, model: Any, statistics: Any) -> tuple[Any, Any]:
     if train.anchor_epoch is None:
         return model, statistics
     network = train.model_copy(update={"linearize": None})
-    state = stored_state(job.load("anchor", CHECKPOINT, train.anchor_epoch), model, statistics, network, data)
+    state = stored_state(job.load("anchor", CHECKPOINT, train.anchor_epoch), model, statistics, network)
     return with_state(model, state)
 
 
-def stored_state(arrays: Arrays, model: Any, statistics: Any, train: Train, data: Labelled) -> TrainingState:
+def stored_state(arrays: Arrays, model: Any, statistics: Any, train: Train) -> TrainingState:
     """A checkpoint of the training of a model, as a state."""
-    template = jax.eval_shape(lambda: initial_state(model, statistics, train, len(data.train_inputs)))
+    # the samples count the steps of the learning rate's schedule, and no array of a state depends on them
+    template = jax.eval_shape(lambda: initial_state(model, statistics, train, samples=1))
     return from_arrays(template, ordinary(arrays))
 
 

@@ -25,10 +25,10 @@ def run(job: Job) -> None:
     chosen = measuring_precision(spec.train.precision)
     with precision(chosen):
         data = label_data(job, chosen)
-        model, statistics = starting_point(job, spec, data)
+        model, statistics = starting_point(job, spec, data.train_inputs.shape[1:])
         for position, epoch in enumerate(epochs):
             arrays = job.load("training", CHECKPOINT, epoch)
-            state = stored_state(arrays, model, statistics, spec.train, data)
+            state = stored_state(arrays, model, statistics, spec.train)
             share = [(position + part) / len(epochs) for part in (0, 1)]
             report = progress_of(job, f"epoch {epoch}", *share)
             network = freeze(*with_state(model, state))

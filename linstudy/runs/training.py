@@ -136,7 +136,7 @@ def _prepare(job: Job, leg: Leg, shared: _SharedInputs) -> _Stretch:
         rolling = leg.start if ("self", RESUME, leg.start) in job.artifacts else None
         start = job.load("self", CHECKPOINT if rolling is None else RESUME, leg.start)
     data = label_data(job, spec.train.precision)
-    model, statistics = starting_point(job, spec, data)
+    model, statistics = starting_point(job, spec, data.train_inputs.shape[1:])
     inputs, course = shared.of(data), Course(data, spec.train, spec.seed)
     limit = default_budget(job.resources.span)
     spans = in_function_space(spec.train, len(data.train_labels), len(data.test_labels), limit)

@@ -45,13 +45,22 @@ def find_runs(ask: Ask, condition: str | None) -> list[str]:
         LinstudyError: If it holds for none.
     """
     try:
-        found = ask(f"SELECT run_id FROM runs WHERE (\n{condition or 'true'}\n) ORDER BY ALL").rows
+        found = matching_runs(ask, condition)
     except QueryError as error:
         raise QueryError(f"--only: {error}") from error
     if not found and condition is not None:
         [(count,)] = ask("SELECT count(*) FROM runs").rows
         raise LinstudyError(f"--only: the condition holds for none of the {count:,} runs of the workspace")
-    return [run_id for (run_id,) in found]
+    return found
+
+
+def matching_runs(ask: Ask, condition: str | None) -> list[str]:
+    """As `find_runs`, with its errors as they are; none is no mistake.
+
+    Raises:
+        QueryError: If the condition is wrong.
+    """
+    return [run_id for (run_id,) in ask(f"SELECT run_id FROM runs WHERE (\n{condition or 'true'}\n) ORDER BY ALL").rows]
 
 
 def _find(ask: Ask, what: str, column: str, start: str) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, final
 
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.quoting import literal, path_literal
 
 if TYPE_CHECKING:
     import duckdb
+
+    Relation = duckdb.DuckDBPyRelation
 
 
 class QueryError(LinstudyError):
@@ -64,6 +66,43 @@ def open_studies(path: Path, studies: Sequence[str]) -> Iterator[Ask]:
     with open_tables(path) as connection:
         _see_only(connection, path, studies)
         yield reader(connection)
+
+
+@final
+class OpenResults:
+    """A published file as it was when it was opened, whatever takes its place; open for as long as this is in use.
+
+    Attributes:
+        ask: Runs reading statements, as `query`.
+
+    Raises:
+        QueryError: As `query`; if another version of linstudy published the file.
+    """
+
+    def __init__(self, path: Path):
+        import duckdb
+
+        try:
+            self._connection = _attached(path)
+            _check_version(self._connection, path)
+            self.ask = reader(self._connection)
+        except duckdb.Error as error:
+            raise QueryError(str(error)) from error
+
+    def relation(self, sql: str) -> "Relation":
+        """What one reading statement gives, computed when it is asked for; it keeps the file open.
+
+        Raises:
+            QueryError: As `query`.
+        """
+        import duckdb
+
+        try:
+            relation = self._connection.sql(_statement(self._connection, sql))
+            _reject_time_zones(relation.description)
+        except duckdb.Error as error:
+            raise QueryError(str(error)) from error
+        return relation
 
 
 def data_version(path: Path) -> str:
@@ -126,21 +165,33 @@ def open_tables(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
     import duckdb
 
     try:
-        with duckdb.connect(":memory:", config={"python_enable_replacements": "false"}) as connection:
-            connection.execute(f"ATTACH {path_literal(_existing(path))} AS results (READ_ONLY)")
-            connection.execute("USE results")
+        with _attached(path) as connection:
             yield connection
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
 
 
-def _see_only(connection: "duckdb.DuckDBPyConnection", path: Path, studies: Sequence[str]) -> None:
-    """Make the default database one in memory: the rows of some studies, and all views of these."""
+def _attached(path: Path) -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+    connection.execute(f"ATTACH {path_literal(_existing(path))} AS results (READ_ONLY)")
+    connection.execute("USE results")
+    return connection
+
+
+def _check_version(connection: "duckdb.DuckDBPyConnection", path: Path) -> None:
     from linstudy.store.database import SCHEMA_VERSION
-    from linstudy.store.views import create_views
 
     if connection.execute("FROM ledger_version").fetchall()[0][1] != SCHEMA_VERSION:
         raise QueryError(f"{path} was published by another version of linstudy. Publish it anew: linstudy run STUDY")
+
+
+def _see_only(connection: "duckdb.DuckDBPyConnection", path: Path, studies: Sequence[str]) -> None:
+    """Make the default database one in memory: the rows of some studies, and all views of these."""
+    from linstudy.store.views import create_views
+
+    _check_version(connection, path)
     names = ", ".join(map(literal, studies))
     runs = f"run_id IN (SELECT run_id FROM results.study_run WHERE study IN ({names}))"
     connection.execute("USE memory")

@@ -1,10 +1,14 @@
+import json
+
 import pytest
+from pydantic import TypeAdapter
 
 from linstudy.data.places import Places
-from linstudy.execute.sources import sources
+from linstudy.execute.sources import changed_sources, sources
 from linstudy.spec.data import DigitsData, GaussianData
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.model import ImportModel, MlpModel
+from linstudy.spec.run import RunSpec
 from linstudy.spec.task import ColumnTask, RandomLabelsTask
 
 
@@ -53,3 +57,24 @@ def test_a_content_is_looked_at_once(folders, places):
     assert identify("task", spec) == before
     with pytest.raises(LinstudyError, match='there is no "labels.txt" beside the study file'):
         sources(places)("task", spec)
+
+
+SPECTRUM = {"kind": "spectrum", "data": {"kind": "digits"}, "spectrum": {}, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("then", "changed"),
+    [
+        ({"data": "digits-sklearn-1", "model": {"own_": "a", "own_.part": "b"}}, []),
+        ({"data": "digits-sklearn-0", "model": {"own_": "a", "own_.part": "c"}}, ["data", "model own_.part"]),
+        ({"data": "digits-sklearn-1", "model": {"own_": "a", "gone": "b"}}, ["model gone", "model own_.part"]),
+        ({"data": "digits-sklearn-1"}, ["model"]),
+        ("the text of an earlier version", ["data", "model"]),
+    ],
+)
+def test_what_changed_is_named_by_part_and_file(then, changed):
+    spec = TypeAdapter(RunSpec).validate_python({**SPECTRUM, "model": {"kind": "import", "factory": "own_:make"}})
+    now = {"data": "digits-sklearn-1", "model": {"own_": "a", "own_.part": "b"}}
+    source = then if isinstance(then, str) else json.dumps(then)
+    assert changed_sources(spec, source, lambda part, _: now[part]) == changed
+    assert changed_sources(spec, source, lambda part, _: now[part], parts=["task"]) == []
