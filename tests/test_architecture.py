@@ -24,6 +24,7 @@ LEVELS = [
     {"__main__"},
     {"cli"},
     {"failures"},
+    {"page"},
     {"report", "execute"},
     {"runs"},
     {"probes"},

@@ -19,7 +19,7 @@ def cli() -> None:
 for command in (
     *(running.run, running.plan, running.studies),
     *(results.status, results.query, results.export, results.import_),
-    *(reports.figure, reports.report),
+    *(reports.figure, reports.report, reports.page),
     *(about.schema, about.doctor),
 ):
     cli.add_command(command)
