@@ -63,6 +63,15 @@ class Browser:
         self._ask("Page.navigate", url=f"{path.resolve().as_uri()}#{fragment}")
         self.until("document.readyState === 'complete' && location.protocol === 'file:'")
 
+    def go(self, fragment):
+        """Give the page another fragment, and wait until it has heard of it."""
+        self.run(
+            f"""new Promise((heard) => {{
+                addEventListener("hashchange", heard, {{ once: true }});
+                location.hash = {json.dumps(f"{fragment}&again={next(self._numbers)}")};
+            }})"""
+        )
+
     def run(self, expression):
         """What an expression gives; a promise is waited for."""
         told = self._ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)

@@ -81,7 +81,7 @@ def read_series(ask: Ask, source: Source, places: dict[str, int], which: str, mo
 
     Returns:
         Of each metric its distinct lists of x, and columns with an entry for each series: the run, the epoch (-1 for
-        none), how many points it has with those that are left out, the number of its list of x, and its values. Lists
+        none), how many points its setting has with those left out, the number of its list of x, and its values. Lists
         of numbers are texts with spaces between them; there is nothing where a number was not finite.
     """
     found = []

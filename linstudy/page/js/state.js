@@ -11,7 +11,6 @@ const DEFAULTS = {
   run: "",
 };
 const FILTER = "where.";
-const ID_DIGITS = 10;
 
 const state = new Map();
 
@@ -45,15 +44,15 @@ function readFragment() {
   return at;
 }
 
-/** The runs that are ticked, by the first digits of their ids. */
-function tickedRuns() {
-  const starts = new Set(get("ticked").split(",").filter(Boolean));
-  return starts.size ? everyRun.filter((run) => starts.has(runIds[run].slice(0, ID_DIGITS))) : [];
-}
+const ticks = () => get("ticked").split(",").filter(Boolean);
+
+/** The runs that are ticked. */
+const tickedRuns = () =>
+  ticks()
+    .filter((id) => places.has(id))
+    .map((id) => places.get(id));
 
 function tick(run, isTicked) {
-  const starts = new Set(get("ticked").split(",").filter(Boolean));
-  if (isTicked) starts.add(runIds[run].slice(0, ID_DIGITS));
-  else starts.delete(runIds[run].slice(0, ID_DIGITS));
-  change({ ticked: [...starts].join(",") });
+  const others = ticks().filter((id) => id !== runIds[run]);
+  change({ ticked: [...others, ...(isTicked ? [runIds[run]] : [])].join(",") });
 }
