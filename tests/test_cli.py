@@ -324,7 +324,9 @@ def test_runs_of_a_process_that_is_gone_are_told(tmp_path, monkeypatch, capsys, 
     assert capsys.readouterr().out.splitlines()[-1] == ABANDONED
 
 
-@pytest.mark.parametrize("command", [["status"], ["plan", "a.yaml"], ["query", "FROM runs"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [["status"], ["plan", "a.yaml"], ["query", "FROM runs"], ["doctor"], ["page", "--out", os.devnull]]
+)
 def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
     monkeypatch.chdir(workspace)
     Path("a.yaml").write_text(STUDY_A)
@@ -338,7 +340,10 @@ def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
         assert content() == before
 
 
-@pytest.mark.parametrize("command", [["plan", "a.yaml"], ["studies"], ["status"], ["query", "SELECT 1"], ["schema"]])
+@pytest.mark.parametrize(
+    "command",
+    [["plan", "a.yaml"], ["studies"], ["status"], ["query", "SELECT 1"], ["schema"], ["page", "--out", os.devnull]],
+)
 def test_light_commands_start_without_jax_and_scikit_learn(workspace, command):
     (workspace / "a.yaml").write_text("study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\n")
     done = linstudy(*command, cwd=workspace, env={"PYTHONPROFILEIMPORTTIME": "1"})

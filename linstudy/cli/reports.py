@@ -70,11 +70,11 @@ def page(workspace: Path, condition: str | None, every: float | None, out: Path 
 
     It is one file that needs no other, no server and no network.
     """
-    from linstudy.page.writing import keep_writing, write_page
+    from linstudy.page.writing import PAGE, keep_writing, write_page
     from linstudy.store.workspace import Workspace
 
     place = Workspace(workspace)
-    file = out or workspace / "page.html"
+    file = out or workspace / PAGE
     lines = keep_writing(place, file, condition, every) if every else [write_page(place, file, condition)]
     for line in lines:
         click.echo(line)

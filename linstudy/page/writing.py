@@ -10,9 +10,11 @@ from pathlib import Path
 from string import Template
 
 from linstudy.page.contents import Contents, read_contents
-from linstudy.spec.errors import LinstudyError
-from linstudy.store.files import replacement
+from linstudy.store.files import output
 from linstudy.store.workspace import Workspace
+
+PAGE = "page.html"
+"""In a workspace, unless another file is named."""
 
 PROGRAM = ("data", "sql", "elements", "state", "filters", "table", "run", "chart", "charts", "main")
 """The page's own JavaScript, one file after the other."""
@@ -31,12 +33,10 @@ def write_page(workspace: Workspace, out: Path, condition: str | None = None, ev
     Raises:
         LinstudyError: As `read_contents`; if the file cannot be written.
     """
-    _check(out)
-    contents = read_contents(workspace, condition)
-    text = render({**contents, "every": every})
-    with replacement(out.resolve()) as place:
-        place.write_text(text, encoding="utf-8")
-    return f"{out}: {contents['runs']:,} runs, {len(text.encode()) / 1e6:.1f} MB{_thinned(contents)}"
+    with output(out, PAGE) as stream:
+        contents = read_contents(workspace, condition)
+        size = stream.write(render({**contents, "every": every}).encode())
+    return f"{out}: {contents['runs']:,} runs, {size / 1e6:.1f} MB{_thinned(contents)}"
 
 
 def keep_writing(workspace: Workspace, out: Path, condition: str | None, every: float) -> Iterator[str]:
@@ -95,13 +95,6 @@ def _library() -> str:
     from vl_convert import javascript_bundle
 
     return javascript_bundle("window.vegaEmbed = vegaEmbed;")
-
-
-def _check(out: Path) -> None:
-    if out.is_dir():
-        raise LinstudyError(f"--out {out} is a folder. Name a file in it: {out / 'page.html'}")
-    if not out.resolve().parent.is_dir():
-        raise LinstudyError(f"--out {out}: there is no folder {out.parent}. Make it first: mkdir -p {out.parent}")
 
 
 def _thinned(contents: Contents) -> str:

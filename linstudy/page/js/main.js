@@ -38,12 +38,11 @@ function renderStudies() {
     return element(
       "tr",
       {},
-      element("td", {}, name),
-      element("td", {}, study.title),
+      element("td", {}, name, element("small", {}, study.title)),
       element("td", { className: "number" }, `${done} of ${study.runs.length}`),
     );
   };
-  const head = ["study", "title", "done"].map((text) => element("th", { scope: "col" }, text));
+  const head = ["study", "done"].map((text) => element("th", { scope: "col" }, text));
   const table = element(
     "table",
     {},
