@@ -86,6 +86,12 @@ class Browser:
             assert time.monotonic() < deadline, f"never: {expression}"
             time.sleep(0.02)
 
+    def point(self, x, y):
+        """Move the mouse there, by a way."""
+        self._ask("Page.bringToFront")
+        for step in (3, 0):
+            self._ask("Input.dispatchMouseEvent", type="mouseMoved", x=x + step, y=y)
+
     def screenshot(self, path, full=False):
         told = self._ask("Page.captureScreenshot", format="png", captureBeyondViewport=full)
         path.write_bytes(base64.b64decode(told["data"]))

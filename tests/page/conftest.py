@@ -24,7 +24,7 @@ def training(seed, index, epochs=EPOCHS):
     spec = {
         "kind": "training",
         "data": {"kind": "digits", "seed": 0, "train": 2**60 + 1},
-        "model": {"kind": "import", "factory": EVIL, "arguments": {EVIL: EVIL, "width": 8}},
+        "model": {"kind": "import", "factory": f"{EVIL}{index}", "arguments": {EVIL: EVIL, "width": 8}},
         "task": {"kind": "eigenfunction", "index": index},
         "train": {"epochs": epochs, "linearize": None},
         "seed": seed,

@@ -222,10 +222,23 @@ def test_names_are_text_in_all_that_is_shown(page, browser):
         page, words(kind="training", show="run_id,model_factory,model_arguments,error", last__field="model_factory")
     )
     browser.until(DRAWN)
-    assert EVIL in shown(browser, "model_factory")
+    assert f"{EVIL}77" in shown(browser, "model_factory")
     assert EVIL in browser.run("document.getElementById('studies').textContent")
     assert EVIL in browser.run("document.getElementById('choose-study').textContent")
     browser.run("document.querySelector('#studies').open = true")
+    browser.run("last.plot.scrollIntoView({behavior: 'instant'})")
+    browser.point(
+        *browser.run(
+            """(() => {
+                const canvas = last.plot.querySelector("canvas").getBoundingClientRect();
+                const [[x, y], row, padding] = [last.view.origin(), last.rows[0], last.view.padding()];
+                const across = last.view.scale("x")(row.x) + last.view.scale("x").bandwidth() / 2;
+                const up = last.view.scale("y")(row.y);
+                return [canvas.x + padding.left + x + across, canvas.y + padding.top + y + up];
+            })()"""
+        )
+    )
+    browser.until("document.getElementById('vg-tooltip-element')?.textContent.includes('onerror')")
     assert_unharmed(browser)
 
 

@@ -150,9 +150,9 @@ function colouring(rows, title, isNumber, width) {
 
 /** Drag and Shift with the wheel move and zoom; a double click undoes it. A finger scrolls the page. */
 const zooming = () =>
-  matchMedia("(hover: hover)").matches
-    ? { params: [{ name: "zoom", bind: "scales", select: { type: "interval", zoom: "wheel![event.shiftKey]" } }] }
-    : {};
+  matchMedia("(pointer: coarse)").matches
+    ? {}
+    : { params: [{ name: "zoom", bind: "scales", select: { type: "interval", zoom: "wheel![event.shiftKey]" } }] };
 
 /** What a logarithmic axis can show, and in words what it cannot. */
 function visible(rows, [logX, logY]) {

@@ -173,7 +173,7 @@ function lineSpec(rows, [xTitle, yTitle], [logX, logY], isMean, by, width) {
     Math.max(0, ...[...grouped(rows, (row) => row.line).values()].map((line) => line.length)) <= MOST_SHORT;
   const hover = rows.length <= MOST_HOVERED || isShort;
   const points = {
-    mark: { type: "point", filled: true, size: 30, opacity: isShort ? 1 : 0 },
+    mark: { type: "point", filled: true, size: isShort ? 40 : 150, opacity: isShort ? 1 : 0 },
     encoding: { tooltip: tooltip(xTitle, isMean) },
   };
   const area = {
