@@ -4,7 +4,7 @@ import shutil
 from urllib.parse import urlencode
 
 import pytest
-from page.conftest import EVIL, MANY, training
+from hostile import EVIL, MANY, training
 
 from linstudy.page import series, writing
 from linstudy.page.writing import write_page

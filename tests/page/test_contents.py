@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from page.conftest import EVIL, MANY, training
+from hostile import EVIL, MANY, training
 
 from linstudy.page import contents
 from linstudy.page.contents import encode, read_contents

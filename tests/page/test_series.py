@@ -1,7 +1,7 @@
 """Thinning, beside a slow reading of the rule."""
 
 import pytest
-from page.conftest import EPOCHS
+from hostile import EPOCHS
 
 from linstudy.page import series
 from linstudy.page.series import CURVES, POINTS, SPECTRA, choose_points, read_series

@@ -117,9 +117,12 @@ function pickEpoch(chart, group, runs) {
 }
 
 function countNote(runs, left, isMean) {
-  if (!isMean) return `${count(runs.length, "run", "runs")}.`;
-  const done = `${count(distinct(runs.map((run) => settings[run])).length, "setting", "settings")}, ${count(runs.length, "run", "runs")} that ${runs.length === 1 ? "is" : "are"} done`;
-  return left ? `${done}; ${left} of the others not drawn, as no mean is taken of what is not done.` : `${done}.`;
+  const drawn = count(runs.length, "run", "runs");
+  if (!isMean) return `${drawn}.`;
+  const settled = `${count(distinct(runs.map((run) => settings[run])).length, "setting", "settings")}, ${drawn}`;
+  return left
+    ? `${settled}; ${left} more not drawn: means are of runs that are done and did not diverge.`
+    : `${settled}.`;
 }
 
 const thinned = (series) =>
@@ -218,7 +221,7 @@ function drawLast(chart, chosen) {
   );
   const by = chart.pick("colour", [NONE, ...fields], fields.find((name) => name === "model_kind") ?? NONE);
   const scales = scalesOf(chart, "linear").map((isLog, place) => isLog && (place === 1 || Boolean(x?.number)));
-  if (!y) return empty("None of these runs has a number.");
+  if (!x || !y) return empty("None of these runs has a number.");
   if (!able.length) return empty("None of these runs is done: draw each run to see them.");
   const runs = able.filter(hasValue(x));
   const rows = lastRows(runs, x, y, by, isMean);

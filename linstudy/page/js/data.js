@@ -35,6 +35,9 @@ const specColumns = [...columns.values()].filter(
 
 const metricColumns = [...columns.values()].filter((column) => column.view === "final");
 
+/** Of each metric its unit and its meaning. */
+const metrics = new Map(Object.entries(page.metrics));
+
 function specOf(run) {
   const parts = page.specs.map((part) => [part.part, partCells(part)[run]]);
   return Object.fromEntries(parts.filter(([, value]) => value !== null));

@@ -131,7 +131,7 @@ function renderHead(shownNow) {
 }
 
 function headCell(column) {
-  const [, meaning] = page.metrics[column.name.replace(/^(train|test|train_running)_/, "")] ?? [];
+  const [, meaning] = metrics.get(column.name.replace(/^(train_running|train|test)_/, "")) ?? [];
   const button = element("button", {
     type: "button",
     value: column.name,
