@@ -56,6 +56,7 @@ def read_contents(workspace: Workspace, condition: str | None = None) -> Content
             "most": most,
             "digits": DIGITS,
             "thinning": thinning(),
+            "sources": {"curves": vars(CURVES), "spectra": vars(SPECTRA)},
             "runs": len(run_ids),
             "columns": [*_runs_columns(ask, which), *_final_columns(ask, which)],
             "specs": _specs(ask, which),

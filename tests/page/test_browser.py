@@ -193,7 +193,7 @@ def test_a_link_shows_the_same_again(page, browser):
 def test_points_that_a_logarithm_does_not_have_are_counted(page, browser):
     browser.open(page, words(where__task_index="77", curves__metric="loss|train", curves__x="log", curves__y="log"))
     browser.until(DRAWN)
-    assert "2 points at 0 or below are not on a logarithmic axis" in browser.run("curves.note.textContent")
+    assert "2 points at 0 or below not on a logarithmic axis" in browser.run("curves.note.textContent")
     assert browser.wrongs() == []
 
 

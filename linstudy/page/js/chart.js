@@ -9,9 +9,12 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 class Chart {
-  /** `draw` is given a `selection()` and gives {rows, kept, spec, sql, notes}, `kept` being the rows that can be seen; the `choices` are [key, text]. */
+  /**
+   * `choices` are [key, text]. `draw` is given a `selection()` and gives {rows, kept, spec, sql, notes}, `kept` being the
+   * rows that can be seen.
+   */
   constructor(id, title, choices, draw) {
-    Object.assign(this, { id, draw, view: null, drawn: "", turn: 0 });
+    Object.assign(this, { id, draw, view: null, drawn: "", turn: 0, waiting: Promise.resolve() });
     this.section = element("section", { id });
     this.link = element("a", { className: "share", title: "this chart, with all that is chosen" }, "link");
     this.controls = element("div", { className: "controls" });
@@ -51,14 +54,13 @@ class Chart {
     this.drawn = now;
     this.view?.finalize();
     this.view = null;
-    if (kept.length) {
-      this.embed(kept, spec, ++this.turn).catch(
-        (error) => (this.note.textContent = `This cannot be drawn: ${error.message}`),
-      );
-    }
+    const turn = ++this.turn;
+    if (kept.length) this.waiting = this.waiting.then(() => this.embed(kept, spec, turn));
   }
 
+  /** One after the other, and of those that wait the last alone. */
   async embed(rows, spec, turn) {
+    if (turn !== this.turn) return;
     const options = {
       mode: "vega-lite",
       renderer: "canvas",
@@ -70,9 +72,13 @@ class Chart {
       config: look(),
     };
     const base = { width: "container", height: HEIGHT, autosize: { type: "fit-x", contains: "padding" } };
-    const { view } = await vegaEmbed(this.plot, { ...base, ...spec, data: { name: "rows", values: rows } }, options);
-    if (turn === this.turn) this.view = view;
-    else view.finalize();
+    try {
+      const { view } = await vegaEmbed(this.plot, { ...base, ...spec, data: { name: "rows", values: rows } }, options);
+      if (turn === this.turn) this.view = view;
+      else view.finalize();
+    } catch (error) {
+      this.note.textContent = `This cannot be drawn: ${error.message}`;
+    }
   }
 }
 
@@ -154,14 +160,17 @@ const zooming = () =>
     ? {}
     : { params: [{ name: "zoom", bind: "scales", select: { type: "interval", zoom: "wheel![event.shiftKey]" } }] };
 
-/** What a logarithmic axis can show, and in words what it cannot. */
+/** What a logarithmic axis can show: its lines have gaps where it cannot; and in words how often that is. */
 function visible(rows, [logX, logY]) {
-  const isVisible = (row) => (!logX || row.x > 0) && (!logY || row.y > 0);
-  const kept = rows.filter(isVisible).map((row) => (logY && row.low <= 0 ? { ...row, low: row.y } : row));
-  const lost = rows.length - kept.length;
+  const isLow = (row) => (logX && row.x <= 0) || (logY && row.y !== null && row.y <= 0);
+  const lost = rows.filter(isLow).length;
+  const kept = rows
+    .filter((row) => !logX || row.x > 0)
+    .map((row) => (isLow(row) ? { ...row, y: null, low: null, high: null } : row))
+    .map((row) => (logY && row.low <= 0 ? { ...row, low: row.y } : row));
   return {
     kept,
-    notes: lost ? [`${lost.toLocaleString("en")} points at 0 or below are not on a logarithmic axis.`] : [],
+    notes: lost ? [`${count(lost, "point", "points")} at 0 or below not on a logarithmic axis.`] : [],
   };
 }
 

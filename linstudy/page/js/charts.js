@@ -9,9 +9,6 @@ const SETTING = "setting";
 const NONE = "none";
 const MOST_SHORT = 20;
 
-const CURVES = { view: "curves", x: "epoch", atEpoch: "NULL", which: ["epoch IS NOT NULL"], hasEpoch: false };
-const SPECTRA = { view: "spectra", x: "j", atEpoch: "epoch", which: [], hasEpoch: true };
-
 const curves = new Chart(
   "curves",
   "Curves",
@@ -22,7 +19,7 @@ const curves = new Chart(
     ["x", "epochs"],
     ["y", "values"],
   ],
-  (chosen) => drawLines(curves, page.curves, CURVES, chosen),
+  (chosen) => drawLines(curves, page.curves, page.sources.curves, chosen),
 );
 const spectra = new Chart(
   "spectra",
@@ -35,7 +32,7 @@ const spectra = new Chart(
     ["x", "j"],
     ["y", "values"],
   ],
-  (chosen) => drawLines(spectra, page.spectra, SPECTRA, chosen),
+  (chosen) => drawLines(spectra, page.spectra, page.sources.spectra, chosen),
 );
 const last = new Chart(
   "last",
@@ -54,7 +51,6 @@ const charts = [curves, spectra, last];
 
 const empty = (note) => ({ rows: [], kept: [], spec: {}, sql: "", notes: [note] });
 const scalesOf = (chart, usual) => ["x", "y"].map((name) => chart.pick(name, SCALES, usual) === "log");
-const count = (number, one, many) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 
 /** Fields of the spec that tell some runs apart. */
 const fieldsOf = (runs) =>
@@ -74,14 +70,15 @@ function usualColour(runs) {
 function drawLines(chart, groups, source, chosen) {
   const here = groups.filter((group) => chosen.runs.some((run) => hasSeries(group, run)));
   const options = here.map((group) => [keyOf(group), wordsOf(group)]);
-  const key = chart.pick("metric", options, source.hasEpoch ? "eigenvalues" : "loss|train");
+  const key = chart.pick("metric", options, hasEpoch(source) ? "eigenvalues" : "loss|train");
   const isMean = chart.pick("how", HOW, "mean") === "mean";
-  const scales = scalesOf(chart, source.hasEpoch ? "log" : "linear");
+  const scales = scalesOf(chart, hasEpoch(source) ? "log" : "linear");
   const group = here.find((one) => keyOf(one) === key);
   const having = group ? chosen.runs.filter((run) => hasSeries(group, run)) : [];
   const able = isMean ? having.filter(isSettled) : having;
-  const by = chart.pick("colour", [SETTING, ...fieldsOf(able)], usualColour(able));
-  const at = source.hasEpoch ? pickEpoch(chart, group, able) : null;
+  const fields = fieldsOf(able).filter((name) => !isMean || name !== "seed");
+  const by = chart.pick("colour", [SETTING, ...fields], usualColour(able));
+  const at = hasEpoch(source) ? pickEpoch(chart, group, able) : null;
   if (!group) return empty("None of these runs has any.");
   if (!able.length) return empty("None of these runs is done: draw each run to see them.");
   const {
@@ -97,7 +94,7 @@ function drawLines(chart, groups, source, chosen) {
   return {
     rows,
     kept,
-    spec: lineSpec(kept, [source.x, wordsOf(group)], scales, isMean, by, chart.plot.clientWidth),
+    spec: lineSpec(kept, [source.x, wordsOf(group)], scales, isMean, by, chart.section.clientWidth),
     sql: pointsSQL({ source, group, at, conditions, isThinned, isMean }),
     notes: [
       countNote(runs, having.length - able.length, isMean),
@@ -126,7 +123,7 @@ function countNote(runs, left, isMean) {
 }
 
 const thinned = (series) =>
-  `Thinned: at most ${page.most} of up to ${Math.max(...series.map((one) => one.points)).toLocaleString("en")} points a line, ` +
+  `Thinned: at most ${page.most} of up to ${largest(series.map((one) => one.points)).toLocaleString("en")} points a line, ` +
   "the least and the largest of each interval; the SQL thins in the same way.";
 
 /** A row for each point: its line, the line's name and colour, x, y, and for a mean its range and seeds. */
@@ -172,8 +169,7 @@ function lineSpec(rows, [xTitle, yTitle], [logX, logY], isMean, by, width) {
     color: colouring(rows, column ? by : null, column?.number, width),
     detail: { field: "line" },
   };
-  const isShort =
-    Math.max(0, ...[...grouped(rows, (row) => row.line).values()].map((line) => line.length)) <= MOST_SHORT;
+  const isShort = largest([...grouped(rows, (row) => row.line).values()].map((line) => line.length)) <= MOST_SHORT;
   const hover = rows.length <= MOST_HOVERED || isShort;
   const points = {
     mark: { type: "point", filled: true, size: isShort ? 40 : 150, opacity: isShort ? 1 : 0 },
@@ -230,7 +226,7 @@ function drawLast(chart, chosen) {
   return {
     rows,
     kept,
-    spec: lastSpec(kept, x, y, scales, isMean, by, chart.plot.clientWidth),
+    spec: lastSpec(kept, x, y, scales, isMean, by, chart.section.clientWidth),
     sql: lastSQL(x, y, by, isMean, [...chosen.conditions, ...(isMean ? SETTLED : [])]),
     notes: [
       countNote(runs, having.length - able.length, isMean),

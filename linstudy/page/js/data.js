@@ -71,6 +71,9 @@ function grouped(items, keyOf) {
 
 const distinct = (values) => [...new Set(values)];
 
+/** Of many numbers, more than a call has room for arguments. */
+const largest = (values) => values.reduce((most, value) => Math.max(most, value), 0);
+
 const numbers = (text) => text.split(" ").map((word) => (word === "" ? null : Number(word)));
 
 /** The places of the series of a metric, by run. */

@@ -14,7 +14,7 @@ function render() {
 function renderAbout() {
   const statuses = grouped(everyRun, statusOf);
   const counts = [...statuses].map(([status, runs]) => `${runs.length.toLocaleString("en")} ${status}`);
-  const longest = Math.max(0, ...[...page.curves, ...page.spectra].flatMap((group) => group.points));
+  const longest = largest([...page.curves, ...page.spectra].map((group) => largest(group.points)));
   const room =
     longest > page.most
       ? `Curves and spectra of over ${page.most} points (the longest has ${longest.toLocaleString("en")}) are thinned to as many`

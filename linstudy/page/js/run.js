@@ -90,7 +90,9 @@ function linksTo(pairs) {
 }
 
 function attemptsOf(run) {
-  const found = rowsOf(page.attempts).filter((attempt) => attempt.run === run);
+  const found = rowsOf(page.attempts)
+    .filter((attempt) => attempt.run === run)
+    .sort((a, b) => (a.started < b.started ? 1 : -1));
   return found.length ? element("div", {}, ...found.map(attemptOf)) : null;
 }
 

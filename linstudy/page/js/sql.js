@@ -13,6 +13,9 @@ const asText = (column) =>
 
 const idsSQL = (runs) => `run_id IN ${listSQL(runs.map((run) => runIds[run]))}`;
 
+/** Whether the points of one run and metric may belong to several epochs. */
+const hasEpoch = (source) => source.at_epoch !== "NULL";
+
 /** Which points of a metric: conditions on `curves` and `spectra`. */
 const metricSQL = (group) => ["name", "label", "split"].map((part) => `${part} = ${textSQL(group[part])}`);
 
@@ -23,9 +26,9 @@ const metricSQL = (group) => ["name", "label", "split"].map((part) => `${part} =
  */
 function pointsSQL({ source, group, at, conditions, isThinned, isMean }) {
   const atEpoch = at === null ? [] : [at < 0 ? "epoch IS NULL" : `epoch = ${at}`];
-  const of = [...metricSQL(group), ...source.which, ...atEpoch];
+  const of = [...metricSQL(group), ...(source.which === "true" ? [] : [source.which]), ...atEpoch];
   const key = isMean ? "setting" : "run_id";
-  const epoch = source.epoch ? ["epoch"] : [];
+  const epoch = hasEpoch(source) ? ["epoch"] : [];
   const numbers = isMean
     ? ["avg(value) AS mean", "min(value) AS least", "max(value) AS largest", "count(value) AS seeds"]
     : ["value"];
@@ -42,7 +45,7 @@ function pointsSQL({ source, group, at, conditions, isThinned, isMean }) {
       ...ends,
     ].join("\n");
   }
-  const words = { view: source.view, x: source.x, at_epoch: source.atEpoch, which: of.join(" AND "), most: page.most };
+  const words = { view: source.view, x: source.x, at_epoch: source.at_epoch, which: of.join(" AND "), most: page.most };
   const thinning = page.thinning.replace(/\{(\w+)\}/g, (_, word) => words[word]);
   const shown = [key, ...epoch.map(() => "nullif(at_epoch, -1) AS epoch"), `x AS ${source.x}`, ...numbers];
   return [

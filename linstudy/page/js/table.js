@@ -39,7 +39,7 @@ function entropy(column, runs) {
 
 function renderTable(filtered) {
   const shownNow = shownColumns();
-  renderControls(filtered);
+  renderControls();
   renderHead(shownNow);
   const order = sorted(filtered);
   const from = Math.min(Math.max(1, Number(get("from")) || 1), Math.max(1, order.length));
@@ -51,7 +51,7 @@ function renderTable(filtered) {
   showSQL(table.querySelector("details.sql"), tableSQL(shownNow));
 }
 
-function renderControls(filtered) {
+function renderControls() {
   const place = table.querySelector(".controls");
   if (!place.firstChild) {
     const select = (key, text) =>
