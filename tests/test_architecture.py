@@ -26,6 +26,7 @@ LEVELS = [
     {"__main__"},
     {"cli"},
     {"failures", "load"},
+    {"page"},
     {"report", "execute"},
     {"runs"},
     {"probes"},

@@ -369,7 +369,10 @@ def test_runs_of_a_process_that_is_gone_are_told(tmp_path, monkeypatch, capsys, 
 
 @pytest.mark.parametrize(
     "command",
-    [["status"], ["plan", "a.yaml"], ["query", "FROM runs"], ["doctor"], ["clean"], ["forget", "small"], ["verify"]],
+    [
+        *(["status"], ["plan", "a.yaml"], ["query", "FROM runs"], ["doctor"], ["clean"], ["forget", "small"]),
+        *(["verify"], ["page", "--out", os.devnull]),
+    ],
 )
 def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
     monkeypatch.chdir(workspace)
@@ -388,7 +391,7 @@ def test_looking_leaves_a_workspace_as_it_was(workspace, monkeypatch, command):
     "command",
     [
         *(["plan", "a.yaml"], ["studies"], ["status"], ["watch"], ["query", "SELECT 1"], ["schema"]),
-        *(["show", "r1"], ["clean"], ["forget", "small"], ["verify"]),
+        *(["show", "r1"], ["clean"], ["forget", "small"], ["verify"], ["page", "--out", os.devnull]),
     ],
 )
 def test_light_commands_start_without_jax_and_scikit_learn(workspace, command):

@@ -22,7 +22,7 @@ for command in (
     *(results.status, results.query, results.export, results.import_),
     *(runs.show, runs.log, runs.why, runs.diff, runs.code),
     *(notes.note, notes.tag),
-    *(reports.figure, reports.report),
+    *(reports.figure, reports.report, reports.page),
     *(keeping.forget, keeping.clean, keeping.verify),
     *(about.schema, about.doctor),
 ):

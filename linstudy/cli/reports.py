@@ -48,3 +48,34 @@ def report(folders: tuple[Path, ...], workspace: Path, reports: Path | None, out
         lines = write_report(path, reports or reports_folder(), out or workspace / "report", names)
     for line in lines:
         click.echo(line)
+
+
+@example("linstudy page --only \"model_kind = 'lenet'\" --out lenet.html")
+@click.command()
+@WORKSPACE
+@click.option(
+    "--only",
+    "condition",
+    metavar="CONDITION",
+    help="Only runs for which this SQL over the columns of `runs` holds.",
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Write it anew while a study runs; an open page loads itself anew.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="File to write.  [default: page.html in the workspace]")
+def page(workspace: Path, condition: str | None, every: float | None, out: Path | None) -> None:
+    """Write one page to browse the runs with: a table, curves, spectra and last numbers, each with its SQL.
+
+    It is one file that needs no other, no server and no network.
+    """
+    from linstudy.page.writing import PAGE, keep_writing, write_page
+    from linstudy.store.workspace import Workspace
+
+    place = Workspace(workspace)
+    file = out or workspace / PAGE
+    lines = keep_writing(place, file, condition, every) if every else [write_page(place, file, condition)]
+    for line in lines:
+        click.echo(line)

@@ -1,13 +1,11 @@
 """A query's answer, on the terminal or in a file."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO
 
-from linstudy.store.files import replacement
+from linstudy.store.files import output
 from linstudy.store.query import QueryError, export_parquet, query
 from linstudy.store.render import FORMATS as TEXT_FORMATS
 from linstudy.store.render import render
@@ -54,9 +52,10 @@ def export(results: Path, sql: str, format: str, out: Path | None) -> None:
     """Write the answer to standard output, or to a file, which is replaced whole or stays as it was.
 
     Raises:
-        QueryError: If the SQL is wrong, or the file cannot be written.
+        QueryError: If the SQL is wrong.
+        LinstudyError: If the file cannot be written.
     """
-    with nullcontext(sys.stdout.buffer) if out is None else _open(out) as stream:
+    with nullcontext(sys.stdout.buffer) if out is None else output(out, "result.csv") as stream:
         if format == PARQUET:
             export_parquet(results, sql, stream)
         elif out is None:
@@ -64,20 +63,3 @@ def export(results: Path, sql: str, format: str, out: Path | None) -> None:
         else:
             with TextIOWrapper(stream, encoding="utf-8", write_through=True) as text:
                 render(query(results, sql), format, text)
-
-
-@contextmanager
-def _open(out: Path) -> Iterator[BinaryIO]:
-    """A stream whose content `out` has at the end, if all goes well."""
-    if out.is_dir():
-        raise QueryError(f"--out {out} is a folder. Name a file in it: {out / 'result.csv'}")
-    if not out.parent.is_dir():
-        raise QueryError(f"--out {out}: there is no folder {out.parent}. Make it first: mkdir -p {out.parent}")
-    is_special = out.exists() and not out.is_file()  # a pipe or a device is written to, never replaced
-    with nullcontext(out) if is_special else replacement(out.resolve()) as place:
-        try:
-            stream = place.open("wb")
-        except OSError as error:
-            raise QueryError(f"--out {out} cannot be written ({error.strerror})") from error
-        with stream:
-            yield stream

@@ -3,8 +3,9 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from linstudy.spec.errors import LinstudyError
 
@@ -35,6 +36,30 @@ def replacement(final: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def output(out: Path, name: str) -> Iterator[BinaryIO]:
+    """A stream whose content the file that `--out` names has at the end, if all goes well.
+
+    Args:
+        name: Of a file, for who has named a folder.
+
+    Raises:
+        LinstudyError: If it cannot be written.
+    """
+    if out.is_dir():
+        raise LinstudyError(f"--out {out} is a folder. Name a file in it: {out / name}")
+    if not out.parent.is_dir():
+        raise LinstudyError(f"--out {out}: there is no folder {out.parent}. Make it first: mkdir -p {out.parent}")
+    is_special = out.exists() and not out.is_file()  # a pipe or a device is written to, never replaced
+    with nullcontext(out) if is_special else replacement(out.resolve()) as place:
+        try:
+            stream = place.open("wb")
+        except OSError as error:
+            raise LinstudyError(f"--out {out} cannot be written ({error.strerror})") from error
+        with stream:
+            yield stream
 
 
 def _sync(path: Path) -> None:

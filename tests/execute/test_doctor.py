@@ -10,6 +10,7 @@ import pytest
 from linstudy import __version__
 from linstudy.execute import doctor
 from linstudy.execute.doctor import Finding, diagnose
+from linstudy.store.database import SCHEMA_VERSION as NOW
 
 
 @pytest.fixture
@@ -60,12 +61,13 @@ def test_what_the_environment_changes_is_told(findings, monkeypatch):
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        (None, "ok  {} does not exist yet; `linstudy run` makes it, with schema version 3"),
-        (3, "ok  {} has schema version 3"),
-        (2, "ok  {} has schema version 2; the next `linstudy run` makes it 3"),
+        (None, f"ok  {{}} does not exist yet; `linstudy run` makes it, with schema version {NOW}"),
+        (NOW, f"ok  {{}} has schema version {NOW}"),
+        (NOW - 1, f"ok  {{}} has schema version {NOW - 1}; the next `linstudy run` makes it {NOW}"),
         (
-            4,
-            "NO  {} has schema version 4, that of a newer linstudy; this one reads and writes 3. Install that one",
+            NOW + 1,
+            f"NO  {{}} has schema version {NOW + 1}, that of a newer linstudy; this one reads and writes {NOW}. "
+            "Install that one",
         ),
     ],
 )

@@ -16,7 +16,7 @@ from linstudy.store.rows import StudyRow
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
 
-pytestmark = pytest.mark.product_settings
+pytestmark = [pytest.mark.product_settings, pytest.mark.usefixtures("without_pdf")]
 
 ROOT = Path(__file__).parents[2]
 FEW = "data={kind: digits, train: 120, test: 40}"

@@ -6,6 +6,7 @@ import threading
 import duckdb
 import pytest
 
+from linstudy.spec.errors import LinstudyError
 from linstudy.store.export import choose_format, export, read_sql
 from linstudy.store.query import QueryError
 from linstudy.store.quoting import path_literal
@@ -93,14 +94,14 @@ def test_a_place_that_cannot_be_written_is_told(results, tmp_path, monkeypatch):
         (tmp_path / "folder.csv", "is a folder. Name a file in it"),
         (tmp_path / f"{'x' * 250}.csv", r"cannot be written \(File name too long\)"),
     ]:
-        with pytest.raises(QueryError, match=words):
+        with pytest.raises(LinstudyError, match=words):
             export(results, SQL, "csv", out)
 
 
 def test_a_read_only_folder_is_told(results):
     from pathlib import Path
 
-    with pytest.raises(QueryError, match="cannot be written"):
+    with pytest.raises(LinstudyError, match="cannot be written"):
         export(results, SQL, "csv", Path("/proc/a.csv"))
 
 
