@@ -22,15 +22,11 @@ class Browser:
         switches = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run"]
         switches += [f"--user-data-dir={folder}", "--disable-background-networking", "--disable-component-update"]
 
-        def connect():  # Chromium reads from 3 and writes to 4; the ends may have these numbers already
-            ends = [os.dup(os.dup(os.dup(end_in))), os.dup(os.dup(os.dup(end_out)))]
-            os.dup2(ends[0], 3)
-            os.dup2(ends[1], 4)
-
+        # Chromium reads from 3 and writes to 4. A `preexec_fn` would fork this process, which JAX gave threads.
+        connect = f'exec "$@" 3</dev/fd/{end_in} 4>/dev/fd/{end_out}'
         self._process = subprocess.Popen(
-            [CHROMIUM, *switches, "about:blank"],
-            preexec_fn=connect,
-            close_fds=False,
+            ["sh", "-c", connect, "sh", CHROMIUM, *switches, "about:blank"],
+            pass_fds=(end_in, end_out),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
