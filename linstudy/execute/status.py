@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from linstudy.execute.excerpt import excerpt
 from linstudy.execute.planning import ABANDONED
+from linstudy.store.notes import read_notes
 from linstudy.store.query import Ask, open_published
 from linstudy.store.workspace import Workspace
 
@@ -45,9 +46,10 @@ def describe_studies(workspace: Workspace) -> Iterator[str]:
 
 
 def describe_failures(workspace: Workspace) -> Iterator[str]:
-    """What failed, with tracebacks."""
+    """What failed, with tracebacks; that nothing did, where it is so."""
     with open_published(workspace.results) as ask:
-        yield from _in_sections(ask, workspace, with_traceback=True)
+        lines = list(_in_sections(ask, workspace, with_traceback=True))
+    yield from lines or ["nothing failed"]
 
 
 def _describe_counts(ask: Ask, workspace: Workspace) -> Iterator[str]:
@@ -57,6 +59,8 @@ def _describe_counts(ask: Ask, workspace: Workspace) -> Iterator[str]:
         by_study.setdefault((study, variant), []).append(f"{count} {status}")
     for (study, variant), statuses in by_study.items():
         yield f"{study}{f' [{variant}]' if variant else ''}: {', '.join(statuses)}"
+    for note in read_notes(ask, {study for study, _ in by_study}):
+        yield f"{'tag' if note.is_tag else 'note':<12}{note.subject}: {note.text}"
     if any(status == "running" for _, _, status, _ in counts) and workspace.holder() is None:
         yield ABANDONED
 
