@@ -24,6 +24,8 @@ from linstudy.execute import local
 from linstudy.execute.messages import Start, Stop
 from linstudy.execute.worker import Settings
 from linstudy.execute.workers import Lost
+from linstudy.plan import make_plan
+from linstudy.spec.study import Point
 from linstudy.store.artifacts import ArtifactStore
 
 STUDY = """
@@ -203,3 +205,11 @@ def finished(finished_study, tmp_path):
     """A copy of a bench whose study has been run."""
     shutil.copytree(finished_study.folder, tmp_path, dirs_exist_ok=True)
     return Bench(tmp_path)
+
+
+@pytest.fixture
+def runs():
+    """Three runs that differ in their seed alone."""
+    parts = {"data": {"kind": "digits"}, "model": {"kind": "mlp"}, "task": {"kind": "binary_classes"}}
+    points = [Point.model_validate({**parts, "train": {}, "seed": seed}, strict=False) for seed in range(3)]
+    return list(make_plan(points, lambda part, spec: "").runs.values())

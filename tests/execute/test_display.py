@@ -9,17 +9,8 @@ from linstudy.execute.display import Display, make_display
 from linstudy.execute.progress import Pace
 from linstudy.execute.screen import LiveScreen, PlainScreen
 from linstudy.execute.terminal import Terminal
-from linstudy.plan import make_plan
-from linstudy.spec.study import Point
 
 ERROR = "the worker process was killed by SIGKILL"
-
-
-@pytest.fixture
-def runs():
-    parts = {"data": {"kind": "digits"}, "model": {"kind": "mlp"}, "task": {"kind": "binary_classes"}}
-    points = [Point.model_validate({**parts, "train": {}, "seed": seed}, strict=False) for seed in range(3)]
-    return list(make_plan(points, lambda part, spec: "").runs.values())
 
 
 @pytest.fixture

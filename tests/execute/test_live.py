@@ -10,8 +10,6 @@ from linstudy.execute import live, progress
 from linstudy.execute.display import Display
 from linstudy.execute.live import Live, LiveFile, describe_live
 from linstudy.execute.progress import Count
-from linstudy.plan import make_plan
-from linstudy.spec.study import Point
 from linstudy.store.workspace import Workspace
 
 
@@ -22,13 +20,6 @@ def clock(monkeypatch):
     for module in (progress, live):
         monkeypatch.setattr(module.time, "monotonic", lambda: now.seconds)
     return now
-
-
-@pytest.fixture
-def runs():
-    parts = {"data": {"kind": "digits"}, "model": {"kind": "mlp"}, "task": {"kind": "binary_classes"}}
-    points = [Point.model_validate({**parts, "train": {}, "seed": seed}, strict=False) for seed in range(3)]
-    return list(make_plan(points, lambda part, spec: "").runs.values())
 
 
 @pytest.fixture
