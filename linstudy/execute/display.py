@@ -43,6 +43,7 @@ class Display:
         """A worker was given these runs at once."""
         group = Group(runs)
         self._groups.update(dict.fromkeys((run.run_id for run in runs), group))
+        self._count.start(group)
         for screen in self._screens:
             screen.add(group, runs)
 
@@ -50,7 +51,6 @@ class Display:
         """A run is so far, from 0 to 1; another stage of it may begin at 0 again."""
         group = self._groups[run.run_id]
         group.progress(run, fraction, text)
-        self._count.progress(run.run_id, fraction)
         for screen in self._screens:
             screen.update(group, run)
 
@@ -88,6 +88,7 @@ class Display:
     def _remove(self, run: Run) -> Group:
         group = self._groups.pop(run.run_id)
         if group.end(run):
+            self._count.leave(group)
             for screen in self._screens:
                 screen.remove(group)
         return group

@@ -103,12 +103,12 @@ def test_a_long_error_is_cut(plain, terminal, runs):
 
 def test_time_left_after_resuming_counts_from_there(clock):
     pace = Pace()
-    assert pace.left(160 / 200) == ""
+    assert pace.left(160 / 200) is None
     clock.seconds = 1.0
-    assert pace.left(161 / 200) == "39 s left"
+    assert pace.left(161 / 200) == pytest.approx(39)
     clock.seconds = 20.0
-    assert pace.left(180 / 200) == "20 s left"
-    assert pace.left(1.0) == ""
+    assert pace.left(180 / 200) == pytest.approx(20)
+    assert pace.left(1.0) is None
 
 
 def test_time_left_of_the_next_stage_has_nothing_of_the_one_before(clock):
@@ -116,9 +116,9 @@ def test_time_left_of_the_next_stage_has_nothing_of_the_one_before(clock):
     for fraction in (0.0, 0.5, 1.0):
         clock.seconds = 100 * fraction
         pace.left(fraction)
-    assert pace.left(0.0) == ""
+    assert pace.left(0.0) is None
     clock.seconds += 1.0
-    assert pace.left(0.25) == "3.0 s left"
+    assert pace.left(0.25) == 3.0
 
 
 class Tty(io.StringIO):
@@ -146,7 +146,7 @@ def test_live_lines_fit_the_terminal(runs, monkeypatch, width):
     lines = shown(stream)
     assert max(map(len, lines)) <= width
     assert any(line.rstrip().endswith("test 0.930") or "test 0.930  " in line for line in lines)
-    assert "3 of 5 runs" in [line.strip() for line in lines]
+    assert any(line.startswith("3 of 5 runs") for line in lines)
     assert runs[0].run_id in " ".join(lines), "an id is never split"
 
 

@@ -9,7 +9,7 @@ import pytest
 from linstudy.execute import live, progress
 from linstudy.execute.display import Display
 from linstudy.execute.live import Live, LiveFile, describe_live
-from linstudy.execute.progress import Count
+from linstudy.execute.progress import Count, Group
 from linstudy.store.workspace import Workspace
 
 
@@ -29,27 +29,42 @@ def workspace(tmp_path):
     return workspace
 
 
-def test_time_left_begins_with_the_estimates_and_follows_what_runs_take(clock):
-    count = Count(4, "abc", {"a": 100.0, "b": 100.0, "c": 100.0})
+def test_time_left_begins_with_the_estimates_and_follows_what_runs_take(runs, clock):
+    first, second, third = runs
+    count = Count(4, [run.run_id for run in runs], {run.run_id: 100.0 for run in runs})
     assert (str(count), count.time_left) == ("1 of 4 runs", "about 5 min left")
-    clock.seconds += 400  # four times as long as was estimated
-    count.end("a")
+    group = Group([first])
+    count.start(group)
+    clock.seconds += 60
+    assert count.time_left == "about 4 min left", "40 s of the first one"
+    clock.seconds += 340  # four times as long as was estimated
+    group.end(first)
+    count.leave(group)
+    count.end(first.run_id)
+    count.end(first.run_id)
     # (400 + 30) / (100 + 30) times the 200 s of what is left
     assert (str(count), count.time_left) == ("2 of 4 runs", "about 11 min left")
-    count.progress("b", 0.5)
-    count.progress("b", 0.1)  # the next stage of it
-    assert count.time_left == "about 6 min left"
-    count.end("b")
-    count.end("b")
-    count.end("c")
-    assert (str(count), count.time_left) == ("4 of 4 runs", "")
+    group = Group([second])
+    count.start(group)
+    for fraction in (0.0, 1.0, 0.0):  # a first stage, and the beginning of the next one
+        group.progress(second, fraction, "")
+    clock.seconds += 10
+    group.progress(second, 0.1, "")
+    assert count.time_left == "about 7 min left", "90 s, as it says itself, and 331 s"
 
 
-def test_several_workers_share_what_is_left_and_unknown_times_are_told(clock):
-    estimates = {"a": 300.0, "b": 300.0}
-    assert Count(3, "abc", estimates, workers=2).time_left == "about 5 min left, and 1 of unknown time"
-    assert Count(1, "a", estimates, workers=8).time_left == "about 5 min left", "one run is made by one worker"
-    assert Count(3, "abc").time_left == ""
+def test_several_workers_share_what_is_left_and_unknown_times_are_told(runs, clock):
+    ids = [run.run_id for run in runs]
+    estimates = dict.fromkeys(ids[:2], 300.0)
+    assert Count(3, ids, estimates, workers=2).time_left == "about 5 min left, and 1 of unknown time"
+    assert Count(1, ids[:1], estimates, workers=8).time_left == "about 5 min left", "one run is made by one worker"
+    count = Count(3, ids)
+    assert count.time_left == ""
+    count.start(group := Group(runs[:1]))
+    for second in (0, 10):
+        clock.seconds += second
+        group.progress(runs[0], 0.5 * second / 10, "")
+    assert count.time_left == "about 10 s left, and 2 of unknown time"
 
 
 def test_runs_that_are_blocked_are_no_longer_waited_for(runs, clock):
