@@ -71,5 +71,26 @@ def complete_run_or_study(context: click.Context, begun: str) -> Iterable[Comple
     return [*complete_study(context, nobody, begun), *complete_run(context, nobody, begun)]
 
 
+@_silent
+def complete_stored_study(context: click.Context, begun: str) -> Iterable[CompletionItem]:
+    """The names of the studies of a workspace."""
+    return _beginning(begun, dict.fromkeys(name for name, _ in _stored_studies(context)))
+
+
+@_silent
+def complete_variant(context: click.Context, begun: str) -> Iterable[CompletionItem]:
+    """The variants of the study that was named before."""
+    study = context.params.get("study") or context.args[0]
+    return _beginning(begun, [variant for name, variant in _stored_studies(context) if name == study])
+
+
+def _stored_studies(context: click.Context) -> list[tuple[str, str]]:
+    from linstudy.store.query import open_published
+    from linstudy.store.workspace import Workspace
+
+    with open_published(Workspace(Path(context.params.get("workspace") or ".")).results) as ask:
+        return [(name, variant) for name, variant in ask("SELECT name, variant FROM study ORDER BY ALL").rows]
+
+
 def _beginning(begun: str, names: Iterable[str]) -> list[CompletionItem]:
     return [CompletionItem(name) for name in names if name.startswith(begun)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from linstudy.cli.completion import complete_stored_study, complete_variant
 from linstudy.cli.options import DATA, DEVICE, MEMORY, SCRATCH, SELECTED, WORKERS, WORKSPACE, YES, example
 from linstudy.failures import FAILED
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 @example('linstudy forget kernel_rotation "seeds=[0]" --yes')
 @click.command()
-@click.argument("study", required=False)
-@click.argument("variant", required=False)
+@click.argument("study", required=False, shell_complete=complete_stored_study)
+@click.argument("variant", required=False, shell_complete=complete_variant)
 @SELECTED
 @WORKSPACE
 @YES

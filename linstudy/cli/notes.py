@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from linstudy.cli.completion import complete_run_or_study
 from linstudy.cli.options import WORKSPACE, example
 
 REMOVE = click.option("--remove", is_flag=True, help="Take it away again.")
@@ -11,7 +12,7 @@ REMOVE = click.option("--remove", is_flag=True, help="Take it away again.")
 
 @example('linstudy note a1e594 "the seed that got stuck"')
 @click.command()
-@click.argument("subject", metavar="RUN|STUDY")
+@click.argument("subject", metavar="RUN|STUDY", shell_complete=complete_run_or_study)
 @click.argument("text", required=False)
 @REMOVE
 @WORKSPACE
@@ -26,22 +27,29 @@ def note(subject: str, text: str | None, remove: bool, workspace: Path) -> None:
 
     place = Workspace(workspace)
     if text is not None:
-        write_notes(place, subject, [text], are_tags=False, remove=remove)
+        named = write_notes(place, subject, [text], are_tags=False, remove=remove)
+        click.echo(f"{named}: {'the note is removed' if remove else 'noted'}")
         return
     with open_published(place.results) as ask:
         for found in read_notes(ask, [find_subject(ask, subject)]):
-            click.echo(f"#{found.text}" if found.is_tag else found.text)
+            click.echo(f"{'tag' if found.is_tag else 'note':<12}{found.text}")
 
 
 @example("linstudy tag a1e594 good figure-2")
 @click.command()
-@click.argument("subject", metavar="RUN|STUDY")
-@click.argument("tags", nargs=-1, required=True, metavar="TAG…")
+@click.argument("subject", metavar="RUN|STUDY", shell_complete=complete_run_or_study)
+@click.argument("tags", nargs=-1, metavar="TAG…")
 @REMOVE
 @WORKSPACE
 def tag(subject: str, tags: tuple[str, ...], remove: bool, workspace: Path) -> None:
-    """Tag a run or a study. `--only "list_contains(tags, 'good')"` selects by the tags of runs."""
-    from linstudy.store.notes import write_notes
+    """Tag a run or a study, or print its tags. `--only "list_contains(tags, 'good')"` selects by the tags of runs."""
+    from linstudy.store.notes import find_subject, read_notes, write_notes
+    from linstudy.store.query import open_published
     from linstudy.store.workspace import Workspace
 
-    write_notes(Workspace(workspace), subject, tags, are_tags=True, remove=remove)
+    place = Workspace(workspace)
+    if tags:
+        subject = write_notes(place, subject, tags, are_tags=True, remove=remove)
+    with open_published(place.results) as ask:
+        own = [note.text for note in read_notes(ask, [find_subject(ask, subject)]) if note.is_tag]
+    click.echo(f"{subject}: {', '.join(own) or 'no tags'}")

@@ -50,8 +50,10 @@ def log(run: str, following: bool, attempt: int | None, workspace: Path) -> None
         found = find_log(find_run(ask, run), place, attempt)
     if not following and not found.path.is_file():
         click.echo(f"attempt {found.attempt} of run {found.run_id} printed nothing, or its log is gone", err=True)
+    piece = b"\n"
     for piece in follow_log(found, place) if following else read_log(found):
         click.echo(piece, nl=False)
+    click.echo(nl=not piece.endswith(b"\n"))
 
 
 @example("linstudy why kernel_rotation")

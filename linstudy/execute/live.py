@@ -119,7 +119,9 @@ def describe_live(workspace: Workspace, width: int) -> Iterator[str]:
     """What runs in a workspace now, in lines of at most `width` columns; that nothing does, where it is so."""
     holder, live = workspace.holder(), Live.read(workspace.live)
     if holder is None:
-        yield "nothing runs in this workspace" + ("; a study that did has ended without a word" if live else "")
+        yield "nothing runs in this workspace"
+        if live is not None:
+            yield f"the process that ran {live.study} is gone, as if it was killed. The same `linstudy run` goes on"
         return
     if live is None:
         yield f"{holder} is at work in this workspace, and has told nothing yet"

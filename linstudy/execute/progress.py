@@ -56,7 +56,7 @@ class Group:
         self.parted = False
         self.began = time.monotonic()
         self._pace = Pace()
-        self._fractions = {run.run_id: 0.0 for run in runs}
+        self._fractions: dict[str, float | None] = {run.run_id: None for run in runs}
 
     @property
     def left(self) -> str:
@@ -72,7 +72,9 @@ class Group:
         """Note how far one of its runs is."""
         self._fractions[run.run_id] = fraction
         self.text = text
-        self.seconds_left = self._pace.left(sum(self._fractions.values()) / len(self._fractions))
+        # of those that have spoken: each may go on from where an earlier attempt has left it
+        known = [fraction for fraction in self._fractions.values() if fraction is not None]
+        self.seconds_left = self._pace.left(sum(known) / len(known))
 
     def end(self, run: Run) -> bool:
         """Forget a run that has ended; whether it was the last one."""

@@ -70,6 +70,8 @@ def _describe_forgetting(found: Forgetting, scope: Scope) -> Iterator[str]:
         f"{count(found.attempts, 'attempt')}, {count(found.rows, 'row')} of numbers and vectors"
     )
     yield from _describe_files(removal.files)
+    if found.notes:
+        yield f"{count(found.notes, 'note')} and tags" if found.notes > 1 else "1 note or tag"
     if found.named:
         yield f"{_stay(len(found.named))}, named by another study or variant: {_first(found.named)}"
     if found.needed:

@@ -74,9 +74,11 @@ def _describe_notices(ask: Ask) -> Iterator[str]:
 def _in_sections(ask: Ask, workspace: Workspace, with_traceback: bool) -> Iterator[str]:
     """Those of the studies first, then those that only history has."""
     found = [Failure(*row) for row in ask(_FAILURES).rows]
+    if with_traceback:
+        found = [failure for failure in found if failure.status != "interrupted"]  # by somebody, not by a mistake
     yield from (_line(failure, workspace, with_traceback) for failure in found if failure.in_study)
     if past := [failure for failure in found if not failure.in_study]:
-        yield "of runs that no study has any more:"
+        yield "of runs that no study has any more (`linstudy clean` takes them out):"
         yield from (_line(failure, workspace, with_traceback) for failure in past)
 
 

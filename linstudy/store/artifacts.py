@@ -75,6 +75,13 @@ class ArtifactStore:
         with contextlib.suppress(OSError):
             self.file(path).unlink()
 
+    def keep_only(self, paths: Collection[str]) -> None:
+        """Remove the stored files that none of some paths names."""
+        kept = {self.file(path) for path in paths}
+        for file in self._folder.glob("??/*.safetensors"):
+            if file not in kept:
+                file.unlink(missing_ok=True)
+
     def sweep(self, named: Collection[str], unfinished: Collection[str]) -> None:
         """Remove what killed processes left: files that were never complete, and states that nobody goes on from.
 

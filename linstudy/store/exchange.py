@@ -94,7 +94,9 @@ def export_tables(
             paths = [
                 path for (path,) in connection.execute(f"SELECT DISTINCT path FROM artifact WHERE {of}").fetchall()
             ]
-            copied = _copy(paths, artifacts, ArtifactStore(folder / FOLDER)) if artifacts is not None else 0
+            target = ArtifactStore(folder / FOLDER)
+            target.keep_only(paths if artifacts is not None else ())
+            copied = _copy(paths, artifacts, target) if artifacts is not None else 0
         except OSError as error:
             raise ExportError(f"{folder} cannot be written ({error.strerror}). Choose another folder") from error
         counts = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.vocabulary import nearest
 from linstudy.store.lookup import find_runs
+from linstudy.store.notes import read_notes
 from linstudy.store.query import Ask
 from linstudy.store.quoting import literal
 from linstudy.store.removal import Point, Removal, files_of, needed_by_others, read_dependencies
@@ -39,6 +40,7 @@ class Forgetting:
     Attributes:
         states: How many of the runs that go are done, failed, …
         attempts, rows: Of the runs that go; `rows` are numbers and vectors.
+        notes: That go with runs and studies, tags included.
         named: Runs that stay, since another study names them.
         needed: Runs that stay, since another one needs them, each with that one.
     """
@@ -49,6 +51,7 @@ class Forgetting:
     rows: int
     named: Collection[str]
     needed: Mapping[str, str]
+    notes: int = 0
 
 
 def find_forgotten(ask: Ask, scope: Scope, workspace: Workspace) -> Forgetting:
@@ -77,7 +80,9 @@ def find_forgotten(ask: Ask, scope: Scope, workspace: Workspace) -> Forgetting:
         runs=sorted(gone),
         files=files_of(ask, gone, workspace),
     )
-    return Forgetting(removal, *_count(ask, gone), sorted(named), needed)
+    left = {name for name, variant in _studies(ask) if (name, variant) not in removal.studies}
+    notes = read_notes(ask, gone | {name for name, _ in removal.studies} - left)
+    return Forgetting(removal, *_count(ask, gone), sorted(named), needed, len(notes))
 
 
 def _choose(ask: Ask, scope: Scope, points: Collection[Point]) -> set[str]:

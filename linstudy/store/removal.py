@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -174,6 +175,8 @@ def present(files: Iterable[Path]) -> list[File]:
 
 def _delete_file(file: Path) -> None:
     file.unlink(missing_ok=True)
+    with suppress(OSError):  # it has other files
+        file.parent.rmdir()
 
 
 def _delete(

@@ -132,7 +132,8 @@ def test_a_file_that_cannot_be_read_is_none(workspace, content):
 def test_a_process_that_was_killed_and_one_that_is_silent_are_told_apart(workspace):
     workspace.live.write_text(json.dumps({"study": "old", "written": time.time() - 100}))
     assert list(describe_live(workspace, 80)) == [
-        "nothing runs in this workspace; a study that did has ended without a word"
+        "nothing runs in this workspace",
+        "the process that ran old is gone, as if it was killed. The same `linstudy run` goes on",
     ]
     with workspace.lock():
         assert "heard of 1 min 40 s ago" in next(describe_live(workspace, 200))
