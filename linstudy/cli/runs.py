@@ -133,6 +133,8 @@ def code(run: str, out: Path | None, workspace: Path) -> None:
 
     The changes since that commit, the modules of a user's model that no repository tracked, and the list of packages.
     """
+    from shlex import quote
+
     from linstudy.store.code import read_code, write_code
     from linstudy.store.lookup import find_run
     from linstudy.store.query import open_published
@@ -141,9 +143,9 @@ def code(run: str, out: Path | None, workspace: Path) -> None:
     with open_published(Workspace(workspace).results) as ask:
         found = read_code(ask, find_run(ask, run))
     for name, text in found.texts.items():
-        click.echo(f"{name}: {'too long to be kept' if text is None else f'{len(text):,} characters'}")
+        click.echo(f"{name}: {'not kept: too long, or no UTF-8' if text is None else f'{len(text):,} characters'}")
     if out is not None:
         write_code(found, out)
         if found.commit:
-            apply = f" && git apply {(out / 'changes').absolute()}" if found.texts.get("changes") else ""
-            click.echo(f"git checkout {found.commit}{apply}")
+            apply = f' && git -C "$(git rev-parse --show-toplevel)" apply {quote(str((out / "changes").absolute()))}'
+            click.echo(f"git checkout {quote(found.commit)}{apply if found.texts.get('changes') else ''}")

@@ -171,12 +171,10 @@ def _sound(stored: Mapping[str, Stored], store: ArtifactStore) -> dict[str, Stor
 
 
 def _files(ask: Ask) -> dict[str, str | None]:
-    """The noted file of a study of each run; one that an earlier linstudy published has none."""
-    columns, rows = ask("FROM study")
-    studies = [dict(zip(columns, row, strict=True)) for row in rows]
-    noted = {(study["name"], study["variant"]): study.get("file") for study in studies}
-    points = ask("SELECT run_id, study, variant FROM study_run ORDER BY ALL DESC").rows
-    return {run_id: noted.get((name, variant)) for run_id, name, variant in points}
+    """The noted file of a study of each run, of one whose file is known if there is one."""
+    of_studies = "(SELECT name AS study, variant, file FROM study)"
+    noted = f"SELECT run_id, arg_min(file, (study, variant)) FROM study_run JOIN {of_studies} USING (study, variant)"
+    return dict(ask(f"{noted} GROUP BY run_id").rows)
 
 
 def _in_order(chosen: Collection[str], needs: Mapping[str, Sequence[tuple[str, str]]]) -> dict[str, None]:

@@ -15,9 +15,8 @@ from linstudy.data.places import cache_folder
 from linstudy.data.published import PUBLISHED
 from linstudy.execute.provenance import git_state
 from linstudy.machine import available_memory, available_threads
-from linstudy.spec.errors import LinstudyError
 from linstudy.store.database import SCHEMA_VERSION
-from linstudy.store.query import open_published
+from linstudy.store.query import schema_version
 from linstudy.store.workspace import Workspace
 
 PACKAGES = (
@@ -105,13 +104,7 @@ def _results(workspace: Workspace) -> str:
     """The version of what is published, which is another one where another linstudy wrote it."""
     if not workspace.results.exists():
         return f"{workspace.results} does not exist yet; `linstudy run` makes it, with schema version {SCHEMA_VERSION}"
-    with open_published(workspace.results) as ask:
-        [(version,)] = ask("SELECT schema_version FROM ledger_version").rows
-    if version > SCHEMA_VERSION:
-        raise LinstudyError(
-            f"{workspace.results} has schema version {version}, that of a newer linstudy; this one reads and writes "
-            f"{SCHEMA_VERSION}. Install that one"
-        )
+    version = schema_version(workspace.results)
     older = "" if version == SCHEMA_VERSION else f"; the next `linstudy run` makes it {SCHEMA_VERSION}"
     return f"{workspace.results} has schema version {version}{older}"
 

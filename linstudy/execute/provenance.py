@@ -54,15 +54,15 @@ def code_behind(study: Study) -> dict[str, str | None]:
     """What a commit does not tell of the code that runs, by name: nothing else is looked at, so no secrets are.
 
     The changes in the user's own modules and in linstudy since the commits that they are at; the modules that no
-    repository tracks; the installed packages. None for a text of more than `MOST_CHARACTERS`.
+    repository tracks; the installed packages. None for a text of more than `MOST_CHARACTERS`, or that is no UTF-8.
     """
     package = Path(linstudy.__file__).parent
     texts = {
         **_changes(study.folder, own_modules(study), "changes"),
-        **(_changes(package, _sources(package), "changes in linstudy") if _is_checkout(package) else {}),
+        **(_changes(package.parent, _sources(package), "changes in linstudy") if _is_checkout(package) else {}),
         PACKAGES: "".join(f"{line}\n" for line in _packages(package)),
     }
-    return {name: text if len(text) <= MOST_CHARACTERS else None for name, text in texts.items()}
+    return {name: text if text is None or len(text) <= MOST_CHARACTERS else None for name, text in texts.items()}
 
 
 def git_state(folder: Path, files: Collection[Path] = ()) -> GitState:
@@ -78,8 +78,9 @@ def git_state(folder: Path, files: Collection[Path] = ()) -> GitState:
         return GitState(note=f"no git commit is recorded: {' '.join(commit.stderr.split())}")
     if commit.returncode != 0:
         return GitState()
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no").stdout
-    return GitState(commit.stdout.strip(), bool(changes) or not _are_tracked(files, folder))
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    is_clean = changes.returncode == 0 and not changes.stdout and _are_tracked(files, folder)
+    return GitState(commit.stdout.strip(), not is_clean)
 
 
 def origin(git: GitState, code: Mapping[str, str | None] | None = None) -> dict[str, object]:
@@ -96,21 +97,56 @@ def host() -> str:
     return platform.node()
 
 
-def _changes(folder: Path, files: Collection[Path], name: str) -> dict[str, str]:
+def _changes(folder: Path, files: Collection[Path], name: str) -> dict[str, str | None]:
     """The difference of those files from their commit that a folder's repository tracks, and the others whole."""
     tracked = [file for file in files if _are_tracked([file], folder)]
-    others = {_name(file, folder): _text(file) for file in files if file not in tracked}
-    difference = _git(folder, "diff", "HEAD", "--", *map(str, tracked)).stdout if tracked else ""
-    return {**({name: difference} if difference else {}), **others}
+    patch = _patch(folder, tracked) if tracked else b""
+    if patch is None:
+        patch, tracked = b"", []
+    others = {_name(file, folder): _read(file) for file in files if file not in tracked}
+    return {**({name: _text(patch)} if patch else {}), **others}
 
 
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace")
+_PLAIN = ("-c", "core.quotePath=true", "-c", "diff.relative=false")
+_PATCH = (
+    "--binary",
+    "--unified=3",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+)
+"""What makes a difference one that `git apply` takes, whatever a user's configuration says."""
+
+
+def _patch(folder: Path, files: Collection[Path]) -> bytes | None:
+    """The difference of tracked files from their commit; None where there is no commit yet, or git fails."""
+    names = [str(file.resolve()) for file in files]
+    found = _run(folder, *_PLAIN, "diff", *_PATCH, "HEAD", "--", *names)
+    return found.stdout if found.returncode == 0 else None
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return _text(file.read_bytes())
+    except OSError:
+        return None
+
+
+def _text(content: bytes) -> str | None:
+    """What is kept of a text: all of it, with the ends of its lines, or nothing."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _name(file: Path, folder: Path) -> str:
     """A file as it is named from a folder that it is in; else its whole path."""
-    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+    pairs = ((file.absolute(), folder.absolute()), (file.resolve(), folder.resolve()))
+    found = next((one.relative_to(other) for one, other in pairs if one.is_relative_to(other)), file)
+    return str(found).encode(errors="backslashreplace").decode()
 
 
 def _sources(package: Path) -> list[Path]:
@@ -141,17 +177,15 @@ def _are_tracked(files: Collection[Path], folder: Path) -> bool:
 
 
 def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    done = _run(folder, *arguments)
+    out, error = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, error)
+
+
+def _run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
     command = ["git", "--literal-pathspecs", *arguments]
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_DIFF_OPTS": "", "LC_ALL": "C"}
     try:
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TIMEOUT,
-        )
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(command, 1, "", str(error))
+        return subprocess.CompletedProcess(command, 1, b"", str(error).encode(errors="replace"))

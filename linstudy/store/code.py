@@ -38,15 +38,28 @@ def write_code(code: Code, folder: Path) -> list[Path]:
     """Write each text into a file of its name in a folder, whatever the name is, and give the files.
 
     Raises:
-        LinstudyError: If the folder holds something already.
+        LinstudyError: If the folder holds something already, or a file cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise LinstudyError(f"{folder} holds something already. Choose a new folder")
     files = []
     for name, text in code.texts.items():
         if text is not None:
-            parts = [part for part in Path(name).parts if part not in ("..", Path(name).anchor)]
-            files.append(folder.joinpath(*parts))
-            files[-1].parent.mkdir(parents=True, exist_ok=True)
-            files[-1].write_text(text, encoding="utf-8")
+            files.append(folder.joinpath(*_parts(name)))
+            _write(files[-1], text)
     return files
+
+
+def _parts(name: str) -> list[str]:
+    """The parts of a file's name below a folder."""
+    parts = [part for part in Path(name).parts if part not in ("..", Path(name).anchor)]
+    return [part.replace("\0", "") for part in parts] or ["nameless"]
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise LinstudyError(f"{file} cannot be written ({error.strerror}). Choose another folder with --out") from error

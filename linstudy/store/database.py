@@ -190,8 +190,8 @@ def _open(file: Path, named: Path | None = None) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def check_version(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """See that the default database is one that this linstudy reads.
+def check_version(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
+    """See that the default database is one that this linstudy reads, and give its schema version.
 
     Raises:
         LedgerError: If it is not, naming `file` as where it came from.
@@ -209,6 +209,7 @@ def check_version(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
             f"{file} has schema version {version}; this linstudy reads and writes version {SCHEMA_VERSION}. "
             "Install the linstudy that wrote it, or choose another folder with --workspace"
         )
+    return version
 
 
 def upgrade(connection: duckdb.DuckDBPyConnection) -> None:

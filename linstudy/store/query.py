@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, final
 
 from linstudy.spec.errors import LinstudyError
-from linstudy.store.quoting import literal, path_literal
+from linstudy.store.quoting import identifier, literal, path_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,6 +37,7 @@ def query(path: Path, sql: str) -> Result:
 
     Raises:
         QueryError: With DuckDB's message, if the SQL is wrong, writes, or reaches outside of the file.
+        LedgerError: If a newer linstudy published the file, or another program wrote it.
     """
     with open_published(path) as ask:
         return ask(sql)
@@ -61,10 +62,10 @@ def open_studies(path: Path, studies: Sequence[str]) -> Iterator[Ask]:
         studies: Their names.
 
     Raises:
-        QueryError: As `query`; if another version of linstudy published the file.
+        QueryError: As `query`.
     """
     with open_tables(path) as connection:
-        _see_only(connection, path, studies)
+        _see_only(connection, studies)
         yield reader(connection)
 
 
@@ -76,7 +77,7 @@ class OpenResults:
         ask: Runs reading statements, as `query`.
 
     Raises:
-        QueryError: As `query`; if another version of linstudy published the file.
+        QueryError: As `query`.
     """
 
     def __init__(self, path: Path):
@@ -84,7 +85,6 @@ class OpenResults:
 
         try:
             self._connection = _attached(path)
-            _check_version(self._connection, path)
             self.ask = reader(self._connection)
         except duckdb.Error as error:
             raise QueryError(str(error)) from error
@@ -103,6 +103,25 @@ class OpenResults:
         except duckdb.Error as error:
             raise QueryError(str(error)) from error
         return relation
+
+
+def schema_version(path: Path) -> int:
+    """That of the linstudy which published a file.
+
+    Raises:
+        LinstudyError: As `query`.
+    """
+    import duckdb
+
+    from linstudy.store.database import check_version
+
+    try:
+        with duckdb.connect(":memory:") as connection:
+            connection.execute(f"ATTACH {path_literal(_existing(path))} AS results (READ_ONLY)")
+            connection.execute("USE results")
+            return check_version(connection, path)
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from error
 
 
 def data_version(path: Path) -> str:
@@ -174,24 +193,38 @@ def open_tables(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
 def _attached(path: Path) -> "duckdb.DuckDBPyConnection":
     import duckdb
 
+    from linstudy.store.database import SCHEMA_VERSION, check_version
+
     connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
     connection.execute(f"ATTACH {path_literal(_existing(path))} AS results (READ_ONLY)")
     connection.execute("USE results")
+    if check_version(connection, path) < SCHEMA_VERSION:
+        _bring_up_to_date(connection, path)
     return connection
 
 
-def _check_version(connection: "duckdb.DuckDBPyConnection", path: Path) -> None:
-    from linstudy.store.database import SCHEMA_VERSION
+def _bring_up_to_date(connection: "duckdb.DuckDBPyConnection", path: Path) -> None:
+    """Let `results` be what the next `linstudy run` would make of a file, in memory: nothing is written."""
+    from linstudy.store.database import upgrade
+    from linstudy.store.views import create_views
 
-    if connection.execute("FROM ledger_version").fetchall()[0][1] != SCHEMA_VERSION:
-        raise QueryError(f"{path} was published by another version of linstudy. Publish it anew: linstudy run STUDY")
+    connection.execute("USE memory")
+    connection.execute("DETACH results")
+    connection.execute(f"ATTACH {path_literal(path)} AS earlier (READ_ONLY)")
+    connection.execute("ATTACH ':memory:' AS results")
+    connection.execute("USE results")
+    tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'earlier'").fetchall()
+    for (table,) in tables:
+        connection.execute(f"CREATE TABLE {identifier(table)} AS FROM earlier.{identifier(table)}")
+    connection.execute("DETACH earlier")
+    upgrade(connection)
+    create_views(connection)
 
 
-def _see_only(connection: "duckdb.DuckDBPyConnection", path: Path, studies: Sequence[str]) -> None:
+def _see_only(connection: "duckdb.DuckDBPyConnection", studies: Sequence[str]) -> None:
     """Make the default database one in memory: the rows of some studies, and all views of these."""
     from linstudy.store.views import create_views
 
-    _check_version(connection, path)
     names = ", ".join(map(literal, studies))
     runs = f"run_id IN (SELECT run_id FROM results.study_run WHERE study IN ({names}))"
     connection.execute("USE memory")

@@ -66,8 +66,8 @@ def test_what_the_environment_changes_is_told(findings, monkeypatch):
         (NOW - 1, f"ok  {{}} has schema version {NOW - 1}; the next `linstudy run` makes it {NOW}"),
         (
             NOW + 1,
-            f"NO  {{}} has schema version {NOW + 1}, that of a newer linstudy; this one reads and writes {NOW}. "
-            "Install that one",
+            f"NO  {{}} has schema version {NOW + 1}; this linstudy reads and writes version {NOW}. "
+            "Install the linstudy that wrote it, or choose another folder with --workspace",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +96,8 @@ def own(repository):
 
 
 def kept(folder, monkeypatch):
+    """What is kept, as if linstudy were installed: its own changes are those of whoever runs the tests."""
+    monkeypatch.setattr(provenance, "_is_checkout", lambda package: False)
     monkeypatch.setattr("sys.path", list(__import__("sys").path))
     return code_behind(plan_study(folder / "study.yaml", None, (), None)[0])
 
@@ -107,16 +110,60 @@ def test_modules_that_git_does_not_track_are_kept_whole_and_others_by_their_chan
     (own / "secret.py").write_text("TOKEN = 'hunter3'\n")
     found = kept(own, monkeypatch)
     assert "-    raise NotImplementedError\n+    raise RuntimeError\n" in found["changes"]
-    assert not any("hunter" in text for text in found.values()), "it is not imported"
+    assert not any("hunter" in (text or "") for text in found.values()), "it is not imported"
 
 
-def test_the_changes_that_are_kept_bring_the_code_back(own, monkeypatch):
+CONFIGURATION = {
+    "plain": {},
+    "prefixes": {"diff.noprefix": "true", "color.ui": "always", "diff.external": "true", "diff.context": "0"},
+    "relative": {"diff.relative": "true", "diff.mnemonicPrefix": "true"},
+}
+
+
+@pytest.mark.parametrize("settings", CONFIGURATION.values(), ids=CONFIGURATION)
+@pytest.mark.parametrize("below", [".", "below"])
+def test_the_changes_that_are_kept_bring_the_code_back(own, monkeypatch, settings, below):
+    """Also of lines that end as in Windows, and of a file that git takes for a binary one."""
+    folder = own / below
+    folder.mkdir(exist_ok=True)
+    for name, text in {"own_net.py": MODEL, "helper.py": "SCALE = 1\r\n"}.items():
+        (folder / name).write_bytes(text.encode())
+    (folder / "study.yaml").write_text((own / "study.yaml").read_text())
+    (own / ".gitattributes").write_text("own_net.py binary\n")
+    git(own, "add", ".")
+    git(own, "commit", "-m", "Below")
+    changed = {"own_net.py": MODEL.replace("NotImplemented", "Runtime").encode(), "helper.py": b"SCALE = 2\r\n"}
+    for name, content in changed.items():
+        (folder / name).write_bytes(content)
+    for name, value in settings.items():
+        git(own, "config", name, value)
+    found = kept(folder, monkeypatch)
+    assert found.keys() == {"changes", "packages"}
+    git(own, "checkout", ".")
+    subprocess.run(["git", "apply"], input=found["changes"].encode(), cwd=own, check=True)
+    assert {name: (folder / name).read_bytes() for name in changed} == changed
+
+
+def test_without_a_commit_all_modules_are_kept_whole(own, monkeypatch):
+    git(own, "add", ".")
+    git(own, "update-ref", "-d", "HEAD")
+    assert kept(own, monkeypatch).keys() == {"own_net.py", "helper.py", "packages"}
+
+
+def test_changes_are_kept_where_the_folder_is_a_link(own, tmp_path, monkeypatch):
     (own / "own_net.py").write_text(MODEL.replace("NotImplementedError", "RuntimeError"))
-    changes = kept(own, monkeypatch)["changes"]
-    changed = (own / "own_net.py").read_text()
-    git(own, "checkout", "own_net.py")
-    subprocess.run(["git", "apply"], input=changes, text=True, cwd=own, check=True)
-    assert (own / "own_net.py").read_text() == changed
+    (tmp_path / "link").symlink_to(own)
+    assert kept(tmp_path / "link", monkeypatch).keys() == {"changes", "helper.py", "packages"}
+
+
+def test_a_study_in_the_current_folder_names_its_modules_so(own, monkeypatch):
+    monkeypatch.chdir(own)
+    assert "helper.py" in kept(Path(), monkeypatch)
+
+
+def test_what_is_no_utf_8_is_named_alone(own, monkeypatch):
+    (own / "helper.py").write_bytes(b"# -*- coding: latin-1 -*-\nSCALE = 1  # \xe9\n")
+    assert kept(own, monkeypatch)["helper.py"] is None
 
 
 def test_a_long_module_is_named_alone_and_packages_are_listed(own, monkeypatch):

@@ -248,8 +248,8 @@ def test_what_cannot_be_opened_is_explained(run_study, tmp_path, monkeypatch):
     changed = tmp_path / "results.duckdb"
     shutil.copyfile(run_study.workspace.results, changed)
     with duckdb.connect(changed) as connection:
-        connection.execute("UPDATE ledger_version SET schema_version = 2")
-    with pytest.raises(LinstudyError, match=r"was published by another version of linstudy\. Publish it anew"):
+        connection.execute("UPDATE ledger_version SET schema_version = 99")
+    with pytest.raises(LinstudyError, match=r"has schema version 99; .*\. Install the linstudy that wrote it"):
         linstudy.open()
     elsewhere = one(linstudy.open(run_study.workspace.root), NETWORK)
     with pytest.raises(LinstudyError) as caught:

@@ -18,7 +18,7 @@ from linstudy.report.question import open_results, question_files, read_question
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.points import load_study
 from linstudy.store.ledger import Ledger
-from linstudy.store.query import QueryError, open_studies
+from linstudy.store.query import open_studies
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
@@ -289,10 +289,10 @@ def test_runs_of_an_earlier_linstudy_are_not_pooled(made):
         claim(made.publish(), "07_as_printed")
 
 
-def test_a_file_of_another_version_is_named(two_seeds):
+def test_a_file_of_a_newer_version_is_named(two_seeds):
     with duckdb.connect(str(two_seeds)) as connection:
-        connection.execute("UPDATE ledger_version SET schema_version = 2")
-    with pytest.raises(QueryError, match="published by another version of linstudy"):
+        connection.execute("UPDATE ledger_version SET schema_version = 99")
+    with pytest.raises(LinstudyError, match="has schema version 99; .* Install the linstudy that wrote it"):
         claim(two_seeds, "07_as_printed")
 
 

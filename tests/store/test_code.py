@@ -1,7 +1,7 @@
 import pytest
 
 from linstudy.spec.errors import LinstudyError
-from linstudy.store.code import read_code, write_code
+from linstudy.store.code import Code, read_code, write_code
 from linstudy.store.query import open_published
 from linstudy.store.snapshot import publish
 
@@ -9,7 +9,9 @@ TEXTS = {
     "changes": "-old\n+new\n",
     "nets/helper.py": "SCALE = 1\n",
     "../../escape.py": "x",
-    "/etc/own.py": "y",
+    "/etc/own.py": "y\r\n",
+    "/": "z",
+    "nul\0.py": "n",
     "long": None,
 }
 
@@ -28,7 +30,7 @@ def ask(ledger, study, runs, workspace):
 
 def test_texts_are_kept_once_and_come_back(ask):
     assert read_code(ask, "t") == ("c0ffee", TEXTS)
-    assert ask("SELECT count(*) FROM code").rows == [(4,)]
+    assert ask("SELECT count(*) FROM code").rows == [(6,)]
     with pytest.raises(LinstudyError, match="nothing was kept of the code of run s"):
         read_code(ask, "s")
 
@@ -41,7 +43,16 @@ def test_no_name_leads_out_of_the_folder(ask, tmp_path):
         "nets/helper.py",
         "escape.py",
         "etc/own.py",
+        "nameless",
+        "nul.py",
     ]
     assert (folder / "changes").read_text() == TEXTS["changes"]
+    assert (folder / "etc/own.py").read_bytes() == b"y\r\n"
     with pytest.raises(LinstudyError, match="holds something already"):
         write_code(read_code(ask, "t"), folder)
+
+
+@pytest.mark.parametrize("texts", [{"a": "x", "a/b": "y"}, {"a": "x", "../a": "y"}, {"n" * 300: "x"}])
+def test_names_that_are_no_files_beside_each_other_are_told(tmp_path, texts):
+    with pytest.raises(LinstudyError, match=r"cannot be written \(.*\)\. Choose another folder with --out"):
+        write_code(Code(None, texts), tmp_path / "back")

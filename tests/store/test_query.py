@@ -5,7 +5,15 @@ import sys
 import duckdb
 import pytest
 
-from linstudy.store.query import QueryError, Result, export_parquet, open_published, open_studies, query
+from linstudy.store.query import (
+    QueryError,
+    Result,
+    export_parquet,
+    open_published,
+    open_studies,
+    query,
+    schema_version,
+)
 from linstudy.store.quoting import literal
 from linstudy.store.snapshot import publish
 
@@ -50,6 +58,32 @@ def test_pivot_describe_and_explain_read_too(results):
 )
 def test_json_comes_as_what_it_holds_also_within_other_types(results, sql, value):
     assert query(results, f"SELECT {sql}").rows == [(value,)]
+
+
+VERSION_3 = (
+    "DROP VIEW runs",
+    "ALTER TABLE study DROP COLUMN file",
+    "ALTER TABLE attempt DROP COLUMN code",
+    "DROP TABLE code",
+    "DROP TABLE note",
+    "UPDATE ledger_version SET schema_version = 3",
+)
+"""What makes a published file one of the third schema version."""
+
+
+def test_results_of_an_earlier_schema_are_read_as_those_of_today(results):
+    expected = query(results, "SELECT * EXCLUDE (started, seconds) FROM curves")
+    with duckdb.connect(str(results)) as connection:
+        for statement in VERSION_3:
+            connection.execute(statement)
+    before, content = schema_version(results), results.read_bytes()
+    assert query(results, "SELECT * EXCLUDE (started, seconds) FROM curves") == expected
+    assert (
+        query(results, "SELECT file, (SELECT count(*) FROM note), tags FROM study, runs").rows == [(None, 0, None)] * 2
+    )
+    with open_studies(results, ["rotation"]) as ask:
+        assert ask("SELECT count(*) FROM averages").rows == [(1,)]
+    assert (before, results.read_bytes()) == (3, content)
 
 
 PIVOT = "PIVOT (SELECT 1 AS a) ON a USING max(a)"
