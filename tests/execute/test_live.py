@@ -137,3 +137,15 @@ def test_a_process_that_was_killed_and_one_that_is_silent_are_told_apart(workspa
     ]
     with workspace.lock():
         assert "heard of 1 min 40 s ago" in next(describe_live(workspace, 200))
+
+
+def test_what_a_group_goes_on_from_has_taken_no_time(runs, clock):
+    """Its runs tell one after another where an earlier attempt has left them."""
+    group = Group(runs)
+    for run in runs:
+        group.progress(run, 0.5, "")
+        assert group.seconds_left is None
+    clock.seconds += 10
+    for run in runs:
+        group.progress(run, 0.6, "")
+    assert group.seconds_left == pytest.approx(40)

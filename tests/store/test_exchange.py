@@ -324,3 +324,12 @@ def test_where_a_study_was_read_is_known_there_alone(tmp_path):
     one.merge(other)
     assert other.rows("SELECT file FROM study") == [("a.yaml",)]
     assert one.rows("SELECT file FROM study WHERE name = 'a'") == [(None,)]
+
+
+def test_an_export_over_another_has_none_of_its_files(places):
+    one, _ = places
+    one.tell("t", one.save(), Ending("done"))
+    folder = one.export()
+    assert list(folder.glob("artifacts/*/*.safetensors"))
+    one.export(artifacts=False)
+    assert list(folder.glob("artifacts/*/*.safetensors")) == []

@@ -16,6 +16,7 @@ from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.clean import DAYS_OF_LOGS, LOGS, OF_RUNS, PROGRAMS, STATES, UNNAMED, find_superfluous
 from linstudy.store.forget import Scope, find_forgotten
 from linstudy.store.ledger import Ledger
+from linstudy.store.notes import write_notes
 from linstudy.store.query import open_published, query
 from linstudy.store.removal import needed_by_others, remove
 from linstudy.store.rows import StudyRow
@@ -261,3 +262,11 @@ def test_the_ledger_gives_its_room_back(workspace, runs):
     before = workspace.ledger.stat().st_size
     forget(workspace, "one")
     assert workspace.ledger.stat().st_size < before - numbers.nbytes / 2
+
+
+def test_notes_go_with_what_they_are_about_and_are_counted(kept):
+    for subject in ("one", "two", ID["b"]):
+        write_notes(kept, subject, ["by hand"], are_tags=False, remove=False)
+    assert forgetting(kept, "one").notes == 2
+    forget(kept, "one")
+    assert query(kept.results, "SELECT subject FROM note").rows == [("two",)]
