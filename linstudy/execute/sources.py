@@ -5,6 +5,7 @@ from typing import Any
 
 from linstudy.data.identity import source_identity
 from linstudy.data.places import Places
+from linstudy.models.factory import factory_mistakes
 from linstudy.models.source import model_source
 from linstudy.plan import PARTS, Identify, read_source
 from linstudy.spec.base import Spec
@@ -56,12 +57,15 @@ def _changes(name: str, now: Source, then: Source) -> Iterator[str]:
 
 
 def missing_sources(identify: Identify) -> Outside:
-    """What `load_study` asks of the world outside a study: whether all is there that it names."""
+    """What `load_study` asks of the world outside a study: whether all that it names is there, and fits it."""
 
     def missing(part: str, spec: Spec) -> Iterator[tuple[str, str]]:
         try:
             identify(part, spec)
         except LinstudyError as error:
             yield FIELDS[part], str(error)
+            return
+        if part == "model":
+            yield from factory_mistakes(spec)  # pyright: ignore[reportArgumentType]
 
     return missing
