@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from pydantic import TypeAdapter, ValidationError
+
 from linstudy.execute.layout import picture, wrap_words
 from linstudy.execute.progress import Count, Group, duration
 from linstudy.execute.screen import Screen
@@ -43,8 +45,8 @@ class Live:
     def read(cls, path: Path) -> Self | None:
         """What the file says; None if there is none, or it is another version's."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except (OSError, ValidationError):
             return None
 
 

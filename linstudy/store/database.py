@@ -199,7 +199,7 @@ def check_version(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
     own = "WHERE database_name = current_database()"
     tables = connection.execute(f"SELECT table_name FROM duckdb_tables() {own}").fetchall()
     written = ("ledger_version",) in tables and connection.execute("FROM ledger_version").fetchone()
-    if not written or written[0] != PROGRAM:
+    if not written or written[0] != PROGRAM or not isinstance(written[1], int) or written[1] < 1:
         raise LedgerError(
             f"{file} is a DuckDB database that linstudy did not write. "
             "Move it elsewhere, or choose another folder with --workspace"

@@ -1,6 +1,6 @@
 """Tables of a workspace as Parquet files, which other workspaces take in and any program reads."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +11,7 @@ from linstudy.store.database import check_version, upgrade
 from linstudy.store.files import replacement
 from linstudy.store.query import open_tables
 from linstudy.store.quoting import path_literal
+from linstudy.store.views import create_views
 
 if TYPE_CHECKING:
     import duckdb
@@ -120,19 +121,60 @@ def attached_export(connection: "duckdb.DuckDBPyConnection", folder: Path) -> It
     connection.execute("ATTACH ':memory:' AS incoming")
     try:
         connection.execute("USE incoming")
-        try:
-            _read(connection, folder, VERSION)
-            check_version(connection, folder)
-            for table in _tables(connection):
-                _read(connection, folder, table)
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise ExportError(f"{folder}: {reason}. Export it anew, or copy it again") from error
+        _read(connection, folder, VERSION)
+        check_version(connection, folder)
+        for table in _tables(connection):
+            _read(connection, folder, table)
         upgrade(connection)
+        _check_rows(connection, folder)
+        create_views(connection)  # what cannot be shown is not taken in
         yield
+    except duckdb.Error as error:  # also where its rows are none of a ledger, whose transaction is rolled back
+        reason = str(error).splitlines()[0]
+        raise ExportError(f"{folder}: {reason}. Export it anew, or copy it again") from error
     finally:
         connection.execute("USE memory")
         connection.execute("DETACH incoming")
+
+
+_PARTS_OF_SPEC = ("data", "model", "task", "probe")
+_IS_PART = """
+    coalesce(json_type(spec, '$.{name}'), 'NULL') = 'NULL' OR json_type(spec, '$.{name}.kind') = 'VARCHAR'
+"""
+_OF_A_RUN = "run_id IN (SELECT run_id FROM run)"
+_OBJECTS_OF_ATTEMPT = ("versions", "methods", "code")
+
+
+def _all(condition: str, names: Sequence[str]) -> str:
+    return " AND ".join(f"({condition.format(name=name)})" for name in names)
+
+
+_SOUND = {
+    "run": f"""
+        json_type(spec) = 'OBJECT' AND spec ->> '$.kind' = kind AND
+        coalesce(json_type(spec, '$.seed'), 'NULL') IN ('UBIGINT', 'BIGINT', 'NULL') AND
+        {_all(_IS_PART, _PARTS_OF_SPEC)}
+    """,
+    "attempt": f"""
+        {_all("coalesce(json_type({name}), 'NULL') IN ('OBJECT', 'NULL')", _OBJECTS_OF_ATTEMPT)}
+        AND list_has_all(['VARCHAR', 'NULL'], coalesce(json_type(code, '$.*'), [])) AND {_OF_A_RUN}
+    """,
+    "code": "sha256 = sha256(content)",
+    **dict.fromkeys(("study_run", "metric", "vector", "artifact"), _OF_A_RUN),
+    "dependency": f"{_OF_A_RUN} AND needs IN (SELECT run_id FROM run) AND run_id <> needs",
+}
+"""What is true of the rows that a linstudy wrote, beyond what tables check."""
+
+
+def _check_rows(connection: "duckdb.DuckDBPyConnection", folder: Path) -> None:
+    for table, condition in _SOUND.items():
+        odd = f"SELECT count(*) FROM {table} WHERE ({condition}) IS NOT TRUE"
+        [(count,)] = connection.execute(odd).fetchall()
+        if count:
+            raise ExportError(
+                f"{folder}: {count:,} rows of {table}.parquet are none that linstudy writes. "
+                "Export it anew, or copy it again"
+            )
 
 
 def _read(connection: "duckdb.DuckDBPyConnection", folder: Path, table: str) -> None:

@@ -123,7 +123,16 @@ def test_a_study_that_must_wait_leaves_the_file_of_the_one_that_runs(workspace):
     assert Live.read(workspace.live) == Live("first", 0.0)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"of": "another version"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", '{"of": "another version"}'),
+        *(
+            json.dumps({"study": "s", "written": 0, **odd})
+            for odd in ({"workers": ["a"]}, {"lines": [1]}, {"count": 2})
+        ),
+    ],
+)
 def test_a_file_that_cannot_be_read_is_none(workspace, content):
     workspace.live.write_text(content)
     assert Live.read(workspace.live) is None

@@ -307,6 +307,36 @@ def test_an_export_of_another_version(places, version, message):
         assert one.rows("SELECT setting_id FROM run WHERE run_id = 't'") == [("of t",)], "as here"
 
 
+ODD_ROWS = {
+    "run": ["'[1]' AS spec", '\'{"kind": {"a": 1}}\' AS spec', "'{bad' AS spec", "'nobody' AS run_id"],
+    "attempt": ["'[1]' AS code", '\'{"a": {"b": 1}}\' AS code', "'3' AS versions", "'odd' AS status", "3 AS notices"],
+    "code": ["'other' AS content"],
+    "dependency": ["run_id AS needs"],
+    "metric": ["'nan'::DOUBLE AS value"],
+    "ledger_version": ["0 AS schema_version", "'x' AS schema_version"],
+}
+
+
+def test_rows_that_no_linstudy_writes_are_refused(places):
+    """Taken in, they would spoil every later publishing, `forget` or `show` of the workspace."""
+    one, other = places
+    with Ledger.open(other.workspace) as ledger:
+        ledger.begin("t", {"code": ledger.keep_code({"changes": "+ a"})})
+        ledger.flush()
+    finish(other)
+    folder, before = other.export(), one.content()
+    with Ledger.open(one.workspace) as ledger, duckdb.connect() as connection:
+        for table, odd in ((table, odd) for table, several in ODD_ROWS.items() for odd in several):
+            file = folder / f"{table}.parquet"
+            content = file.read_bytes()
+            connection.execute(f"CREATE OR REPLACE TABLE odd AS SELECT * REPLACE ({odd}) FROM '{file}'")
+            connection.execute(f"COPY odd TO '{file}'")
+            with pytest.raises(LinstudyError, match=r"Export it anew|did not write"):
+                merge(ledger, folder, one.store)
+            file.write_bytes(content)
+    assert one.content() == before
+
+
 def test_exports_together_are_read_like_a_workspace(places):
     one, other = places
     finish(one, "t")
