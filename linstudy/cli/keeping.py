@@ -9,6 +9,7 @@ import click
 
 from linstudy.cli.completion import complete_stored_study, complete_variant
 from linstudy.cli.options import DATA, DEVICE, MEMORY, SCRATCH, SELECTED, WORKERS, WORKSPACE, YES, example
+from linstudy.cli.output import print_lines
 from linstudy.failures import FAILED
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ def forget(study: str | None, variant: str | None, condition: str | None, worksp
 
     if study is None and condition is None:
         raise click.UsageError('Name a STUDY, or select runs with --only "…".')
-    for line in forget(Workspace(workspace), Scope(study, variant, condition), yes=yes):
-        click.echo(line)
+    print_lines(forget(Workspace(workspace), Scope(study, variant, condition), yes=yes))
 
 
 @example("linstudy clean --yes")
@@ -54,8 +54,7 @@ def clean(workspace: Path, yes: bool) -> None:
     from linstudy.execute.removals import clean
     from linstudy.store.workspace import Workspace
 
-    for line in clean(Workspace(workspace), yes=yes):
-        click.echo(line)
+    print_lines(clean(Workspace(workspace), yes=yes))
 
 
 @example("linstudy verify --again 5 --tolerance 1e-5")

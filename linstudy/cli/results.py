@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from linstudy.cli.options import FORMATS, WORKSPACE, example
+from linstudy.cli.output import print_lines
 from linstudy.failures import FAILED
 
 
@@ -19,8 +20,7 @@ def status(workspace: Path, failed: bool) -> None:
     from linstudy.store.workspace import Workspace
 
     for describe in (describe_failures,) if failed else (describe_studies, describe_report):
-        for line in describe(Workspace(workspace)):
-            click.echo(line)
+        print_lines(describe(Workspace(workspace)))
 
 
 @example('linstudy query "SELECT status, epoch, avg(test_accuracy) FROM final GROUP BY ALL"')
@@ -77,8 +77,7 @@ def import_(context: click.Context, folders: tuple[Path, ...], workspace: Path) 
 
     differ = False
     for folder, merged in merge_exports(Workspace(workspace), folders):
-        for line in (f"{folder}: {merged}", *merged.conflicts):
-            click.echo(line)
+        print_lines([f"{folder}: {merged}", *merged.conflicts])
         differ |= bool(merged.conflicts)
     click.echo(f"Results: {Workspace(workspace).results}")
     context.exit(FAILED if differ else 0)

@@ -19,6 +19,7 @@ from linstudy.cli.options import (
     WORKSPACE,
     example,
 )
+from linstudy.cli.output import print_lines
 from linstudy.failures import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
@@ -140,8 +141,7 @@ def plan(
 
     loaded, runs = _plan(study, profile, overrides, data_folder)
     selected = select_runs(loaded, runs, condition, Workspace(workspace))
-    for line in describe_plan(selected, Workspace(workspace), study_places(loaded.file, data_folder)):
-        click.echo(line)
+    print_lines(describe_plan(selected, Workspace(workspace), study_places(loaded.file, data_folder)))
     if selected is not runs:
         click.echo(_selected(selected, runs))
 
@@ -172,8 +172,7 @@ def studies() -> None:
     """List the studies that have a name: those of this folder and its studies/, and those that linstudy comes with."""
     from linstudy.spec.catalogue import describe_catalogue
 
-    for line in describe_catalogue():
-        click.echo(line)
+    print_lines(describe_catalogue())
 
 
 def _plan(study: Path, profile: str | None, overrides: tuple[str, ...], data: Path | None) -> "tuple[Study, Plan]":

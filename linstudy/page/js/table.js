@@ -1,7 +1,7 @@
 // The table of runs: filtered, sorted, a piece at a time.
 
 const ROWS = 50;
-const MOST_FIELDS = 8;
+const MOST_FIELDS = 6;
 const FIRST = ["run_id", "kind", "status"];
 
 const HELP = "Numbers: 5, <5, >=5, 1..5. Texts: part of it, =all of it, !what is not in it. Both: none.";
@@ -17,7 +17,7 @@ function shownColumns() {
   const runs = runsInView();
   return [
     ...FIRST.map((name) => columns.get(name)),
-    ...best(specColumns, (column) => entropy(column, runs)),
+    ...best(withoutTwins(specColumns, runs), (column) => entropy(column, runs)),
     ...best(metricColumns, (column) => runs.filter((run) => column.cells[run] !== null).length),
     columns.get("seconds"),
   ];
@@ -29,6 +29,21 @@ function best(candidates, worth) {
   const first = candidates.filter((column) => worths.get(column) > 0).sort((a, b) => worths.get(b) - worths.get(a));
   const kept = new Set(first.slice(0, MOST_FIELDS));
   return candidates.filter((column) => kept.has(column));
+}
+
+/** The columns but those that tell the same runs apart as one before them, such as the parts of what is there or not. */
+function withoutTwins(candidates, runs) {
+  const seen = new Set();
+  return candidates.filter((column) => {
+    const places = new Map();
+    const parts = runs.map((run) => {
+      const cell = column.cells[run];
+      if (!places.has(cell)) places.set(cell, places.size);
+      return places.get(cell);
+    });
+    const known = parts.join();
+    return !seen.has(known) && seen.add(known);
+  });
 }
 
 /** How much a column tells runs apart: 0 where all have the same. */
