@@ -59,8 +59,9 @@ class Display:
     ) -> None:
         """A run has ended for good, and others with it, which will not be run without it."""
         self._remove(run)
-        for run_id in (run.run_id, *blocked):
-            self._count.end(run_id)
+        self._count.end(run.run_id, outcome == "done")
+        for run_id in blocked:
+            self._count.end(run_id, False)
         self.note(ending(run, outcome, error, f"{duration(seconds)}  ({self._count})"))
 
     def parted(self, run: Run, error: str | None) -> None:

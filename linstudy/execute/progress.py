@@ -51,10 +51,10 @@ class Count:
         if run_id in self._left:
             self._left[run_id] = max(self._left[run_id], fraction)
 
-    def end(self, run_id: str) -> None:
-        """Count a run; one that ends twice counts once."""
-        if self._left.pop(run_id, None) is not None:
-            self._ended += self._estimates.get(run_id, 0.0)
+    def end(self, run_id: str, is_done: bool = True) -> None:
+        """Count a run; one that ends twice counts once. One that is not done was made as far as it came."""
+        if (fraction := self._left.pop(run_id, None)) is not None:
+            self._ended += self._estimates.get(run_id, 0.0) * (1.0 if is_done else fraction)
 
     @property
     def time_left(self) -> str:

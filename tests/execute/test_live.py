@@ -54,6 +54,17 @@ def test_time_left_begins_with_the_estimates_and_follows_what_runs_take(clock):
     assert (str(count), count.time_left) == ("4 of 4 runs", "")
 
 
+def test_runs_that_were_not_made_say_nothing_about_the_pace(clock):
+    count = Count(4, "abcd", dict.fromkeys("abcd", 1000.0))
+    clock.seconds += 70
+    count.progress("a", 0.07)
+    before = count.time_left
+    count.end("a", is_done=False)
+    for blocked in "bc":
+        count.end(blocked, is_done=False)
+    assert (before, str(count), count.time_left) == ("about 1 h 06 min left", "3 of 4 runs", "about 17 min left")
+
+
 def test_several_workers_share_what_is_left_and_unknown_times_are_told(clock):
     estimates = {"a": 300.0, "b": 300.0}
     assert Count(3, "abc", estimates, workers=2).time_left == "about 5 min left, and 1 of unknown time"
