@@ -24,10 +24,11 @@ def describe_total(estimates: Collection[Estimate]) -> str:
     time = f"about {rough_time(sum(known))} on this machine" if known else "time unknown"
     peak = max((one.memory for one in estimates if one.memory is not None), default=None)
     scratch = max(one.scratch for one in estimates)
+    disks = [one.disk for one in estimates if one.disk is not None]
     parts = [
         time,
         *([] if peak is None else [f"peak {rough_size(peak)}"]),
-        f"{rough_size(sum(one.disk or 0 for one in estimates))} of files",
+        *([f"{rough_size(sum(disks))} of files"] if disks else []),
         *([f"{rough_size(scratch)} of scratch"] if scratch else []),
     ]
     return f"{', '.join(parts)} ({_bases(estimates)})"

@@ -245,7 +245,7 @@ def _compare(one: Round, workspace: Workspace, scratch: Workspace) -> Iterator[F
             changes = {
                 name: (before.get(name, "none"), how.get(name, "none"))
                 for name in dict.fromkeys([*before, *how])
-                if before.get(name) != how.get(name)
+                if before.get(name) != how.get(name) and (is_done or name in how)
             }
             yield Finding(run, status, error, compare_run(run_id, then, now) if is_done else (), changes)
 

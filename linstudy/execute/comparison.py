@@ -12,6 +12,7 @@ from linstudy.execute.layout import in_columns
 from linstudy.execute.planning import plan_variant, run_rows
 from linstudy.explain import StoredRun, parts_of_source
 from linstudy.plan import numerics_of
+from linstudy.spec.catalogue import named_studies
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.lookup import find_run, find_setting, list_runs, may_be_an_id
 from linstudy.store.query import Ask, open_published
@@ -107,12 +108,23 @@ def find_side(name: str, ask: Ask | None, data_folder: Path | None) -> Side:
             return Side(name, found)
         if may_be_an_id(name):
             return _by_id(name, ask)
+        _check_variant(study, variant, ask)
     _, plan = plan_variant(study, variant, data_folder)
     ones = (
         _one(row.run_id, row.kind, row.setting_id, json.dumps(row.spec), row.source, dict(row.dependencies))
         for row in run_rows(plan)
     )
     return Side(name, list(ones))
+
+
+def _check_variant(study: str, variant: str, ask: Ask) -> None:
+    """See that a study which is known by its results alone has the variant."""
+    if Path(study).exists() or study in named_studies():
+        return
+    known = [one for (one,) in ask(f"SELECT variant FROM study WHERE name = {literal(study)} ORDER BY ALL").rows]
+    if known:
+        quoted = ", ".join(f'"{one}"' for one in known)
+        raise LinstudyError(f'study {study} has no variant "{variant}" in the workspace. Allowed: {quoted}')
 
 
 def _by_id(start: str, ask: Ask) -> Side:

@@ -58,10 +58,12 @@ class Display:
         self, run: Run, outcome: str, error: str | None, seconds: float, blocked: Collection[str] = ()
     ) -> None:
         """A run has ended for good, and others with it, which will not be run without it."""
+        self._groups[run.run_id].has_done |= outcome == "done"
         self._remove(run)
         if outcome != "interrupted":
-            for run_id in (run.run_id, *blocked):
-                self._count.end(run_id)
+            self._count.end(run.run_id, is_done=outcome == "done")
+            for run_id in blocked:
+                self._count.end(run_id, is_done=False)
         self.note(ending(run, outcome, error, f"{duration(seconds)}  ({self._count})"))
 
     def parted(self, run: Run, error: str | None) -> None:

@@ -39,7 +39,8 @@ def _rows(finding: Finding, tolerance: float) -> Iterator[tuple[object, ...]]:
     run = f"{finding.run.kind} {finding.run.run_id}"
     versions = ", ".join(f"{name} {then} -> {now}" for name, (then, now) in finding.changes.items()) or "the same"
     if finding.status != "done":
-        yield run, "", "", "", f"{finding.status}: {(finding.error or '').splitlines()[0]}", versions
+        reason = (finding.error or "").partition("\n")[0]
+        yield run, "", "", "", f"{finding.status}: {reason}" if reason else finding.status, versions
     for one in finding.differences:
         lost = f" ({one.unknown} more have no sound file to compare with)" if one.unknown else ""
         largest = (

@@ -47,13 +47,14 @@ class Group:
         text: What the run that spoke last is at.
         seconds_left: How long the group will take from when that was told; None where it is not known.
         parted: Whether it was told that its runs are tried alone.
+        has_done: Whether one of its runs is done.
     """
 
     def __init__(self, runs: Sequence[Run]):
         self.name = describe(runs[0].spec) if len(runs) == 1 else f"{len(runs)} runs like {describe(runs[0].spec)}"
         self.text = ""
         self.seconds_left: float | None = None
-        self.parted = False
+        self.parted = self.has_done = False
         self.began = time.monotonic()
         self._pace = Pace()
         self._fractions: dict[str, float | None] = {run.run_id: None for run in runs}
@@ -115,13 +116,13 @@ class Count:
     def leave(self, group: Group) -> None:
         """A group is over."""
         del self._groups[group]
-        self._took += time.monotonic() - group.began
+        self._took += time.monotonic() - group.began if group.has_done else 0.0
 
-    def end(self, run_id: str) -> None:
-        """Count a run; one that ends twice counts once."""
+    def end(self, run_id: str, is_done: bool = True) -> None:
+        """Count a run; one that ends twice counts once. One that is not done says nothing about the pace."""
         if run_id in self._left:
             del self._left[run_id]
-            self._estimated += self._estimates.get(run_id, 0.0)
+            self._estimated += self._estimates.get(run_id, 0.0) if is_done else 0.0
 
     @property
     def time_left(self) -> str:

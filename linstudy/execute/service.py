@@ -125,7 +125,7 @@ def _check_sources(assignments: Sequence[Assignment], settings: Settings) -> Non
         if changed:
             raise LinstudyError(
                 "the model's code, the data or the labels changed after this run was planned "
-                f"({', '.join(changed)}). Give the same command again: it makes a run of what is there now"
+                f"({', '.join(changed)}). `linstudy run STUDY` makes a run of what is there now"
             )
 
 

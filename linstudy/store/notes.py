@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from linstudy.spec.errors import LinstudyError
+from linstudy.spec.vocabulary import nearest
 from linstudy.store.ledger import Ledger
-from linstudy.store.lookup import find_run
+from linstudy.store.lookup import find_run, may_be_an_id
 from linstudy.store.query import Ask, open_published
 from linstudy.store.quoting import literal
 from linstudy.store.snapshot import publish
@@ -32,8 +33,12 @@ def find_subject(ask: Ask, named: str) -> str:
     Raises:
         LinstudyError: If there is neither.
     """
-    if ask(f"SELECT name FROM study WHERE name = {literal(named)}").rows:
+    studies = [name for (name,) in ask("SELECT DISTINCT name FROM study ORDER BY ALL").rows]
+    if named in studies:
         return named
+    if not may_be_an_id(named):
+        advice = nearest(named, dict.fromkeys(studies)) if studies else "It has none"
+        raise LinstudyError(f'there is no study "{named}" in the workspace. {advice}; or the beginning of a run\'s id')
     return find_run(ask, named)
 
 

@@ -118,7 +118,7 @@ def test_a_total_in_words():
         "(1 by stored runs like them, 1 by operations)"
     )
     assert describe_total([known[1], Estimate(), Estimate()]).endswith("(1 by stored runs like them, 2 runs unknown)")
-    assert describe_total([Estimate()]) == "time unknown, 0 kB of files (1 run unknown)"
+    assert describe_total([Estimate()]) == "time unknown (1 run unknown)"
     assert describe_total([]) == ""
 
 

@@ -12,7 +12,7 @@ from linstudy.execute import coordinator as coordinator_module
 from linstudy.execute.audit import audit, choose_rounds, describe_rounds, make_rounds
 from linstudy.execute.coordinator import Options
 from linstudy.execute.execution import carry_out
-from linstudy.execute.findings import describe_findings
+from linstudy.execute.findings import Finding, describe_findings
 from linstudy.execute.planning import run_rows
 from linstudy.execute.provenance import GitState, origin
 from linstudy.facts import CHECKPOINT, Ending, Number, Report, Vector
@@ -188,3 +188,9 @@ def test_a_spec_of_another_linstudy_is_named(workspace, plan):
     run_id = next(iter(plan.runs))
     with open_published(workspace.results) as ask, pytest.raises(LinstudyError, match=f"run {run_id}: this linstudy"):
         make_rounds(ask, [run_id], workspace)
+
+
+def test_a_run_that_was_not_reached_is_told_without_a_reason(plan):
+    run = next(iter(plan.runs.values()))
+    [(_, *_, verdict, _)] = describe_findings([Finding(run, "not run", None, (), {})], 0).rows
+    assert verdict == "not run"

@@ -119,7 +119,12 @@ def test_profiles_that_were_never_run(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("one", "message"),
-    [("ffff", "no run of the workspace begins with ffff"), ("0110", "2 runs begin with 0110"), ("what", "no study")],
+    [
+        ("ffff", "no run of the workspace begins with ffff"),
+        ("0110", "2 runs begin with 0110"),
+        ("what", "no study"),
+        ("s:b", 'study s has no variant "b" in the workspace. Allowed: "a"'),
+    ],
 )
 def test_what_is_not_there(tmp_path, one, message):
     workspace = store(tmp_path, a=[Made(1, 0.1, 0), Made(1, 0.1, 1)])

@@ -38,7 +38,7 @@ def test_time_left_begins_with_the_estimates_and_follows_what_runs_take(runs, cl
     clock.seconds += 60
     assert count.time_left == "about 4 min left", "40 s of the first one"
     clock.seconds += 340  # four times as long as was estimated
-    group.end(first)
+    group.has_done = group.end(first)
     count.leave(group)
     count.end(first.run_id)
     count.end(first.run_id)
@@ -65,6 +65,15 @@ def test_several_workers_share_what_is_left_and_unknown_times_are_told(runs, clo
         clock.seconds += second
         group.progress(runs[0], 0.5 * second / 10, "")
     assert count.time_left == "about 10 s left, and 2 of unknown time"
+
+
+def test_runs_that_are_not_done_say_nothing_about_the_pace(runs, clock):
+    display = Display(estimates={run.run_id: 1000.0 for run in runs})
+    display.begin(3, [run.run_id for run in runs])
+    display.started(runs[:1])
+    clock.seconds += 1
+    display.finished(runs[0], "failed", "why", 1.0)
+    assert display._count.time_left == "about 33 min left"
 
 
 def test_runs_that_are_blocked_are_no_longer_waited_for(runs, clock):

@@ -275,7 +275,14 @@ def test_the_example_of_the_readme_runs(run_study, monkeypatch, capsys):
         part.split("```")[0] for part in readme.split("```python\n")[1:] if "linstudy.open(" in part.split("```")[0]
     ]
     found = {}
-    exec(compile(code.replace("status = 'done'", "data_kind = 'npz'"), "README.md", "exec"), found)
+    exec(
+        compile(
+            code.replace("status = 'done'", "data_kind = 'npz'").replace('open(".")', 'open("results")'),
+            "README.md",
+            "exec",
+        ),
+        found,
+    )
     accuracy = "name = 'accuracy' AND split = 'test' AND epoch = 3"
     [(stored,)] = found["run"].metrics.filter(accuracy).select("value").fetchall()
     *_, epochs, distance = capsys.readouterr().out.splitlines()
