@@ -134,7 +134,7 @@ def test_a_run_that_is_unlike_all_others(bench):
 
 
 def test_changed_modules_files_labels_and_data(bench):
-    bench.write("def make(): A = 1\n", "reasons_nets.py")
+    bench.write("def make(input_shape, key, weights): A = 1\n", "reasons_nets.py")
     bench.write("1\n-1\n" * 125, "labels.txt")
     np.savez(bench.folder / "d.npz", x_train=np.zeros((9, 2)))
     model = "{kind: import, factory: 'reasons_nets:make', arguments: {weights: w.bin}}"
@@ -143,10 +143,10 @@ def test_changed_modules_files_labels_and_data(bench):
     bench.write(text.replace("digits", "npz, path: d.npz").replace(", top: 5", ""))
     bench.store()
     assert bench.why() == ["s: nothing would be computed: all 3 runs are done"]
-    bench.write("def make(): A = 2\n", "reasons_nets.py")
+    bench.write("def make(input_shape, key, weights): A = 2\n", "reasons_nets.py")
     found = "3 runs (1 training, 1 spectrum, 1 probe): "
     assert bench.why()[1:] == [f"{found}changed module or file reasons_nets, s.yaml:3:32"]
-    bench.write("def make(): A = 1  # as before\n", "reasons_nets.py")
+    bench.write("def make(input_shape, key, weights): A = 1  # as before\n", "reasons_nets.py")
     bench.write("b", "w.bin")
     assert bench.why()[1:] == [f"{found}changed module or file w.bin, s.yaml:3:32"]
     bench.write("a", "w.bin")
