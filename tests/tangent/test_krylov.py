@@ -165,7 +165,8 @@ def test_labels_are_as_good_as_the_gram_in_float32_lets_them_be(large, request):
 def test_products_in_float32_are_good_to_their_rounding(large):
     gram, vectors = large[0].astype(np.float32), large[2][:9].T
     error = symmetric.quick_product(gram, vectors) - gram.astype(np.float64) @ vectors
-    assert 1e-10 < np.max(np.linalg.norm(error, axis=0)) / large[1][0] < 1e-7
+    # 1.0e-7 and 1.4e-7 by two versions of OpenBLAS, which sum up the products of a tile in another order
+    assert 1e-10 < np.max(np.linalg.norm(error, axis=0)) / large[1][0] < 3e-7
 
 
 def test_without_its_first_part_a_gram_is_multiplied_better_than_its_entries_are_rounded(large):
