@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from linstudy.plan import NUMERICS, Plan, Run, numerics_of, read_source
 from linstudy.spec.base import Spec
 from linstudy.spec.run import RunSpec
+from linstudy.spec.stored import read_spec
 
 Facets = Mapping[str, Any]
 """All that an identity is made of, by name: `train.epochs`, `source model nets.layers`, `needs spectrum`."""
-
-_SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 
 MOST_DIFFERENCES = 3
 """A stored run that differs in more, other needed runs not counted, is no neighbour."""
@@ -46,7 +45,7 @@ class StoredRun:
             needs: Role and id of the runs that it needs.
         """
         try:
-            read = _SPEC.validate_json(spec, strict=False)
+            read = read_spec(spec)
         except ValidationError:
             return None
         return cls(run_id, read, source or "", needs, _facets(read, source or "", needs))
@@ -112,11 +111,6 @@ class Neighbourhood:
         number = self._numbers
         rows = [[number.setdefault(value_text(run.facets.get(name)), len(number)) for name in names] for run in runs]
         return names, np.array(rows)
-
-
-def nearest(run: Run, stored: Iterable[StoredRun]) -> Neighbour | None:
-    """As `Neighbourhood.nearest`, for one run."""
-    return Neighbourhood(stored).nearest(run)
 
 
 def roots(run: Run, other: StoredRun, plan: Plan, stored: Mapping[str, StoredRun]) -> dict[str, Difference]:

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from linstudy.data.kinds import form
-from linstudy.explain import StoredRun, nearest, roots
+from linstudy.explain import Neighbourhood, StoredRun, roots
 from linstudy.plan import NUMERICS, make_plan
 from linstudy.spec.study import Point
 
@@ -16,6 +16,11 @@ BASE = {
     "probes": [{"kind": "alignment", "at": ["end"]}],
 }
 FILES = {"nets": "a1", "nets.layers": "b2"}
+
+
+def nearest(run, stored):
+    """The neighbour of a run among a few."""
+    return Neighbourhood(stored).nearest(run)
 
 
 def runs_of(point=BASE, files=FILES):

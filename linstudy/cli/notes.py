@@ -32,7 +32,7 @@ def note(subject: str, text: str | None, remove: bool, workspace: Path) -> None:
         return
     with open_published(place.results) as ask:
         for found in read_notes(ask, [find_subject(ask, subject)]):
-            click.echo(f"{'tag' if found.is_tag else 'note':<12}{found.text}")
+            click.echo(f"{found.kind:<12}{found.text}")
 
 
 @example("linstudy tag a1e594 good figure-2")

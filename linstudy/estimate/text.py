@@ -62,6 +62,6 @@ def rough_size(size: float) -> str:
     return f"{size / 1000:.0f} kB"
 
 
-def count(number: int, what: str) -> str:
-    """`1 run`, `4,012 runs`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def count(number: int, what: str, several: str = "") -> str:
+    """`1 run`, `4,012 runs`; `several` is a plural that does not end like this one."""
+    return f"{number:,} {what if number == 1 else several or what + 's'}"

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from linstudy.data.places import Places
 from linstudy.estimate.text import count, describe_total
@@ -25,6 +25,7 @@ from linstudy.history import Stored, is_complete
 from linstudy.plan import Need, Plan, Run, epochs_read, run_identity
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec, as_training
+from linstudy.spec.stored import read_spec
 from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.comparison import Side, compare_run
 from linstudy.store.ledger import Ledger
@@ -35,8 +36,6 @@ from linstudy.store.rows import StudyRow
 from linstudy.store.stored import read_stored
 from linstudy.store.transfer import copy_history
 from linstudy.store.workspace import Workspace
-
-_SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 
 _DIGITS_OF_COMMIT = 7
 
@@ -86,9 +85,7 @@ def choose_done(ask: Ask, condition: str | None, most: int, seed: int) -> list[s
         LinstudyError: If none is done, or the condition is wrong or holds for none.
     """
     found = find_runs(ask, condition)
-    done = sorted(
-        {run_id for (run_id,) in ask("SELECT run_id FROM runs WHERE status = 'done'").rows}.intersection(found)
-    )
+    done = sorted({run_id for (run_id,) in ask(_DONE).rows}.intersection(found))
     if not done:
         raise LinstudyError(f"--again: none of {count(len(found), 'run')} is done. See how they stand: linstudy status")
     return sorted(random.Random(seed).sample(done, min(most, len(done))))
@@ -203,7 +200,7 @@ def _depths(plan: Plan, chosen: Collection[str]) -> dict[str, int]:
 
 def _read_spec(run_id: str, text: str) -> RunSpec:
     try:
-        return _SPEC.validate_json(text, strict=False)
+        return read_spec(text)
     except ValidationError as error:
         raise LinstudyError(
             f"run {run_id}: this linstudy cannot read its spec, which another version stored. Leave it out: "

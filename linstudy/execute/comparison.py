@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linstudy.execute.details import flat
+from linstudy.execute.details import LAST, PLACE, flat
 from linstudy.execute.layout import in_columns
 from linstudy.execute.planning import plan_variant, run_rows
 from linstudy.explain import StoredRun, parts_of_source
@@ -31,17 +31,17 @@ _ATTEMPT = """
 SELECT device, git_commit, methods, versions FROM attempt
 WHERE attempt_id = (SELECT max(attempt_id) FROM attempt WHERE run_id = {run})
 """
-_NUMBERS = """
-WITH chosen(pair, side, run_id) AS (VALUES {chosen}),
+_NUMBERS = f"""
+WITH chosen(pair, side, run_id) AS (VALUES {{chosen}}),
 last AS (
     SELECT
         run_id,
-        concat_ws('_', nullif(split, ''), name) || CASE label WHEN '' THEN '' ELSE '__' || label END AS place,
-        arg_max_null(value, (coalesce(epoch, 2::BIGINT ** 62), coalesce(step, 2::BIGINT ** 62))) AS value
+        {PLACE},
+        {LAST}
     FROM metric WHERE run_id IN (SELECT run_id FROM chosen) GROUP BY run_id, name, label, split
 )
 SELECT pair, place, side, avg(value), half_width(value), count(value)
-FROM chosen JOIN last USING (run_id) JOIN runs USING (run_id) WHERE status = 'done' OR {all}
+FROM chosen JOIN last USING (run_id) JOIN runs USING (run_id) WHERE status = 'done' OR {{all}}
 GROUP BY ALL ORDER BY ALL
 """
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from linstudy.estimate.text import rough_size
+from linstudy.estimate.text import count, rough_size
 from linstudy.execute.excerpt import excerpt
 from linstudy.execute.logs import log_file, read_end
 from linstudy.execute.progress import duration
@@ -14,6 +14,7 @@ from linstudy.spec.stored import without_defaults
 from linstudy.store.notes import read_notes
 from linstudy.store.query import Ask, open_published
 from linstudy.store.quoting import literal
+from linstudy.store.rows import study_name
 from linstudy.store.workspace import Workspace
 
 LAST_LINES = 10
@@ -44,18 +45,22 @@ SELECT
     versions, git_commit, dirty, fused_group, fingerprint, notices, error, code, log
 FROM attempt WHERE run_id = {run} ORDER BY attempt_id
 """
-_NUMBERS = """
+PLACE = "concat_ws('_', nullif(split, ''), name) || CASE label WHEN '' THEN '' ELSE '__' || label END AS place"
+LAST = "arg_max_null(value, (coalesce(epoch, 2::BIGINT ** 62), coalesce(step, 2::BIGINT ** 62))) AS value"
+"""A number's name, as in the view `final`, and the last of its values; one of no epoch comes at the end."""
+
+_NUMBERS = f"""
 SELECT
-    concat_ws('_', nullif(split, ''), name) || CASE label WHEN '' THEN '' ELSE '__' || label END AS place,
-    arg_max_null(value, (coalesce(epoch, 2::BIGINT ** 62), coalesce(step, 2::BIGINT ** 62))) AS value,
+    {PLACE},
+    {LAST},
     unit, max(epoch) AS epoch
-FROM metric JOIN metric_def USING (name) WHERE run_id = {run} GROUP BY name, label, split, unit ORDER BY ALL
+FROM metric JOIN metric_def USING (name) WHERE run_id = {{run}} GROUP BY name, label, split, unit ORDER BY ALL
 """
-_VECTORS = """
+_VECTORS = f"""
 SELECT
-    concat_ws('_', nullif(split, ''), name) || CASE label WHEN '' THEN '' ELSE '__' || label END AS place,
+    {PLACE},
     max(len(value)) AS entries, list(epoch ORDER BY epoch) FILTER (epoch IS NOT NULL) AS epochs
-FROM vector WHERE run_id = {run} GROUP BY name, label, split ORDER BY ALL
+FROM vector WHERE run_id = {{run}} GROUP BY name, label, split ORDER BY ALL
 """
 _ARTIFACTS = "SELECT name, epoch, bytes, path FROM artifact WHERE run_id = {run} ORDER BY ALL"
 
@@ -78,10 +83,10 @@ class _Details:
         [(spec, source, status, setting)] = self._ask(_RUN)
         yield f"{status:<12}{self._run_id}  {describe_stored(spec)}"
         yield from self._setting(setting)
-        studies = [named(study, variant) for study, variant in self._ask(_STUDIES)]
+        studies = [study_name(study, variant) for study, variant in self._ask(_STUDIES)]
         yield from (f"{'study':<12}{name}" for name in studies or ["none has it any more"])
         for note in read_notes(self._ask_sql, [self._run_id]):
-            yield f"{'tag' if note.is_tag else 'note':<12}{note.text}"
+            yield f"{note.kind:<12}{note.text}"
         yield from self._others("needs", _NEEDS)
         yield from self._others("needed by", _NEEDED_BY)
         yield from _table("spec", [*_fields(spec), *_contents(source)])
@@ -97,7 +102,7 @@ class _Details:
         if setting is None:  # of an earlier linstudy
             return
         [(seeds, runs)] = self._ask_sql(_SETTING.format(setting=literal(setting))).rows
-        yield f"{'setting':<12}{setting}  {_counted(runs, 'run')}, {_counted(seeds, 'seed')}"
+        yield f"{'setting':<12}{setting}  {count(runs, 'run')}, {count(seeds, 'seed')}"
 
     def _others(self, title: str, sql: str) -> Iterator[str]:
         others = self._ask(sql)
@@ -136,7 +141,7 @@ class _Details:
             shown = "not finite" if value is None else f"{value:.6g}{'' if unit == '1' else f' {unit}'}"
             yield name, f"{shown}{_at(epoch)}"
         for name, entries, epochs in self._ask(_VECTORS):
-            yield name, f"{_counted(entries, 'entry', 'entries')}{_at(*(epochs or ()))}"
+            yield name, f"{count(entries, 'entry', 'entries')}{_at(*(epochs or ()))}"
 
     def _artifacts(self) -> Iterator[str]:
         for name, epoch, size, path in self._ask(_ARTIFACTS):
@@ -153,11 +158,6 @@ class _Details:
 def describe_stored(spec: dict[str, Any]) -> str:
     """A stored run in a few words, whichever linstudy stored it."""
     return describe_fields(without_defaults(spec))
-
-
-def named(study: str, variant: str) -> str:
-    """A study, and which variant of it."""
-    return f"{study} [{variant}]" if variant else study
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -205,7 +205,3 @@ def _at(*epochs: int | None) -> str:
     if len(known) > 6:
         return f" at {len(known)} epochs from {known[0]} to {known[-1]}"
     return f" at epoch{'s' * (len(known) > 1)} {', '.join(map(str, known))}" if known else ""
-
-
-def _counted(count: int, one: str, several: str = "") -> str:
-    return f"{count:,} {one if count == 1 else several or one + 's'}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from linstudy.data.glance import glances
 from linstudy.data.places import Places
@@ -13,11 +13,9 @@ from linstudy.machine import available_memory, available_threads
 from linstudy.plan import Plan, Run
 from linstudy.resources import Resources
 from linstudy.spec.errors import LinstudyError
-from linstudy.spec.run import RunSpec
+from linstudy.spec.stored import read_spec
 from linstudy.store.query import Ask, open_published
 from linstudy.store.workspace import Workspace
-
-_SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 
 _TIMINGS = """
 WITH try AS (
@@ -71,7 +69,7 @@ def stored_timings(workspace: Workspace, on_cpu: bool) -> list[Timing]:
 def _timings(ask: Ask, on_cpu: bool) -> Iterator[Timing]:
     for setting_id, text, seconds, together in ask(_TIMINGS.format(cpu=on_cpu)).rows:
         try:
-            spec = _SPEC.validate_json(text, strict=False)
+            spec = read_spec(text)
         except ValidationError:  # of another version
             continue
         yield Timing(setting_id, spec, seconds, together)

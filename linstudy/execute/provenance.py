@@ -57,10 +57,12 @@ def code_behind(study: Study) -> dict[str, str | None]:
     repository tracks; the installed packages. None for a text of more than `MOST_CHARACTERS`, or that is no UTF-8.
     """
     package = Path(linstudy.__file__).parent
+    is_checkout = _is_checkout(package)
+    commit = _git(package, "rev-parse", "HEAD").stdout.strip() if is_checkout else ""
     texts = {
         **_changes(study.folder, own_modules(study), "changes"),
-        **(_changes(package.parent, _sources(package), "changes in linstudy") if _is_checkout(package) else {}),
-        PACKAGES: "".join(f"{line}\n" for line in _packages(package)),
+        **(_changes(package.parent, _sources(package), "changes in linstudy") if is_checkout else {}),
+        PACKAGES: "".join(f"{line}\n" for line in _packages(commit)),
     }
     return {name: text if text is None or len(text) <= MOST_CHARACTERS else None for name, text in texts.items()}
 
@@ -162,10 +164,9 @@ def _is_checkout(package: Path) -> bool:
     return shutil.which("git") is not None and _are_tracked([Path(linstudy.__file__)], package)
 
 
-def _packages(package: Path) -> Iterator[str]:
-    """Every installed package with its version, as `pip freeze` writes it, and the commit of a checkout of linstudy."""
+def _packages(commit: str) -> Iterator[str]:
+    """Every installed package with its version, as `pip freeze` writes it, and the commit of linstudy, if any."""
     found = {dist.metadata["Name"]: dist.version for dist in metadata.distributions()}
-    commit = _git(package, "rev-parse", "HEAD").stdout.strip() if _is_checkout(package) else ""
     for name in sorted(found, key=str.lower):
         yield f"{name}=={found[name]}" + (f"  # commit {commit}" if commit and name == "linstudy" else "")
 

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from linstudy.execute.details import describe_stored, named
+from linstudy.execute.details import describe_stored
 from linstudy.execute.planning import plan_variant
 from linstudy.execute.reasons import find_reasons, reason_text
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.query import open_published
 from linstudy.store.quoting import literal
+from linstudy.store.rows import study_name
 from linstudy.store.workspace import Workspace
 
 _RUN = "SELECT spec, status FROM run JOIN runs USING (run_id) WHERE run_id = {run}"
@@ -31,7 +32,7 @@ def describe_purpose(run_id: str, workspace: Workspace, data_folder: Path | None
     if not studies:
         yield "no study of the workspace has it any more, so no study would compute it"
     for study, variant in studies:
-        yield f"{'study':<12}{named(study, variant)}"
+        yield f"{'study':<12}{study_name(study, variant)}"
         yield f"    {_prospect(run_id, study, variant, workspace, data_folder)}"
 
 

@@ -8,6 +8,7 @@ from linstudy.store.clean import Cleaning, find_superfluous
 from linstudy.store.forget import Forgetting, Scope, find_forgotten
 from linstudy.store.query import open_published
 from linstudy.store.removal import File, Found, remove
+from linstudy.store.rows import study_name
 from linstudy.store.workspace import Workspace
 
 MOST_NAMED = 5
@@ -60,10 +61,10 @@ def _end(found: Found, yes: bool) -> str:
 def _describe_forgetting(found: Forgetting, scope: Scope) -> Iterator[str]:
     removal = found.removal
     for name, variant in removal.studies:
-        yield f"study {_named(name, variant)}"
+        yield f"study {study_name(name, variant)}"
     if scope.condition is not None:
         counts = Counter((point.study, point.variant) for point in removal.points)
-        yield from (f"{count(number, 'run')} of study {_named(*study)}" for study, number in counts.items())
+        yield from (f"{count(number, 'run')} of study {study_name(*study)}" for study, number in counts.items())
     states = ", ".join(f"{number} {state}" for state, number in found.states.items())
     yield (
         f"{count(len(removal.runs), 'run')}{f' ({states})' if states else ''}: "
@@ -93,10 +94,6 @@ def _describe_files(files: Mapping[str, Collection[File]]) -> Iterator[str]:
     for what, some in files.items():
         if some:
             yield f"{what}: {count(len(some), 'file')}, {_size(sum(file.bytes for file in some))}"
-
-
-def _named(study: str, variant: str) -> str:
-    return f"{study} [{variant}]" if variant else study
 
 
 def _stay(number: int) -> str:

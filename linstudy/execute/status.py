@@ -8,6 +8,7 @@ from linstudy.execute.excerpt import excerpt
 from linstudy.execute.planning import ABANDONED
 from linstudy.store.notes import read_notes
 from linstudy.store.query import Ask, open_published
+from linstudy.store.rows import study_name
 from linstudy.store.workspace import Workspace
 
 _COUNTS = """
@@ -58,9 +59,9 @@ def _describe_counts(ask: Ask, workspace: Workspace) -> Iterator[str]:
     for study, variant, status, count in counts:
         by_study.setdefault((study, variant), []).append(f"{count} {status}")
     for (study, variant), statuses in by_study.items():
-        yield f"{study}{f' [{variant}]' if variant else ''}: {', '.join(statuses)}"
+        yield f"{study_name(study, variant)}: {', '.join(statuses)}"
     for note in read_notes(ask, {study for study, _ in by_study}):
-        yield f"{'tag' if note.is_tag else 'note':<12}{note.subject}: {note.text}"
+        yield f"{note.kind:<12}{note.subject}: {note.text}"
     if any(status == "running" for _, _, status, _ in counts) and workspace.holder() is None:
         yield ABANDONED
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from linstudy.facts import CHECKPOINT
 from linstudy.load.findings import StoredSpectrum
@@ -18,14 +18,12 @@ from linstudy.plan import describe_fields
 from linstudy.runs.job import Arrays, Job
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec
-from linstudy.spec.stored import without_defaults
+from linstudy.spec.stored import read_spec, without_defaults
 from linstudy.store.quoting import literal
 
 if TYPE_CHECKING:  # imported where they are used: reading numbers takes no JAX
     from linstudy.store.query import Relation
     from linstudy.tangent import FrozenState, Linearized, Nads
-
-_SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 
 _RUNS = """
 SELECT
@@ -68,7 +66,7 @@ class RecordedRun:
             LinstudyError: If another version of linstudy stored it in a form that this one does not read.
         """
         try:
-            return _SPEC.validate_json(self._content, strict=False)
+            return read_spec(self._content)
         except ValidationError as error:
             raise LinstudyError(
                 f"{self._name}: another version of linstudy stored its spec, and this one does not read it. "

@@ -1,4 +1,4 @@
-"""Specs as they were stored, perhaps by another linstudy: read, never validated."""
+"""Specs as they were stored, perhaps by another linstudy."""
 
 from functools import cache
 from typing import Any
@@ -11,8 +11,22 @@ Node = dict[str, Any]
 """A piece of a JSON Schema."""
 
 
+_SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
+
+
+def read_spec(text: str) -> RunSpec:
+    """The spec of a run from its JSON.
+
+    Raises:
+        pydantic.ValidationError: If a linstudy stored it whose specs this one does not read.
+    """
+    return _SPEC.validate_json(text, strict=False)
+
+
 def without_defaults(content: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a stored spec that are not at today's default; those that no spec has any more stay."""
+    """The fields of a stored spec, whatever they are, that are not at today's default; those that no spec has any more
+    stay.
+    """
     return _without_defaults(content, _schema())
 
 

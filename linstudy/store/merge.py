@@ -12,6 +12,7 @@ from linstudy.spec.errors import LinstudyError
 from linstudy.store.artifacts import FOLDER, ArtifactStore
 from linstudy.store.exchange import attached_export
 from linstudy.store.ledger import Ledger
+from linstudy.store.rows import study_name
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
 
@@ -203,8 +204,8 @@ def _differing_studies(session: duckdb.DuckDBPyConnection, folder: Path) -> Iter
         "WHERE own.document <> theirs.document ORDER BY ALL"
     ).fetchall()
     for name, variant in rows:
-        named = f"{name} [{variant}]" if variant else name
-        yield f"study {named}: its file here is not the one of {folder}. Its points stay those here; runs were taken"
+        study = study_name(name, variant)
+        yield f"study {study}: its file here is not the one of {folder}. Its points stay those here; runs were taken"
 
 
 def _differing_runs(session: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[str]:

@@ -26,6 +26,11 @@ class Note(NamedTuple):
     is_tag: bool
     text: str
 
+    @property
+    def kind(self) -> str:
+        """As people read it."""
+        return "tag" if self.is_tag else "note"
+
 
 def find_subject(ask: Ask, named: str) -> str:
     """The name of a study of the workspace, or the id of the run that begins so.

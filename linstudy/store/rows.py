@@ -14,6 +14,11 @@ class StudyRow(NamedTuple):
     file: str | None = None
 
 
+def study_name(name: str, variant: str) -> str:
+    """A study, and which variant of it, as people read it."""
+    return f"{name} [{variant}]" if variant else name
+
+
 class RunRow(NamedTuple):
     """A point of a study: its complete spec, the (role, run_id) of every run that it needs, and its setting."""
 

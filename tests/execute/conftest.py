@@ -10,9 +10,11 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -213,3 +215,11 @@ def runs():
     parts = {"data": {"kind": "digits"}, "model": {"kind": "mlp"}, "task": {"kind": "binary_classes"}}
     points = [Point.model_validate({**parts, "train": {}, "seed": seed}, strict=False) for seed in range(3)]
     return list(make_plan(points, lambda part, spec: "").runs.values())
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass when the test says so."""
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now.seconds)
+    return now

@@ -1,25 +1,14 @@
 import io
 import re
-from types import SimpleNamespace
 
 import pytest
 
-from linstudy.execute import progress, screen
 from linstudy.execute.display import Display, make_display
 from linstudy.execute.progress import Pace
 from linstudy.execute.screen import LiveScreen, PlainScreen
 from linstudy.execute.terminal import Terminal
 
 ERROR = "the worker process was killed by SIGKILL"
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Seconds that pass when the test says so."""
-    now = SimpleNamespace(seconds=0.0)
-    for module in (progress, screen):
-        monkeypatch.setattr(module.time, "monotonic", lambda: now.seconds)
-    return now
 
 
 class Lines(Terminal):

@@ -2,24 +2,13 @@
 
 import json
 import time
-from types import SimpleNamespace
 
 import pytest
 
-from linstudy.execute import live, progress
 from linstudy.execute.display import Display
 from linstudy.execute.live import Live, LiveFile, describe_live
 from linstudy.execute.progress import Count, Group
 from linstudy.store.workspace import Workspace
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Seconds that pass when the test says so."""
-    now = SimpleNamespace(seconds=1000.0)
-    for module in (progress, live):
-        monkeypatch.setattr(module.time, "monotonic", lambda: now.seconds)
-    return now
 
 
 @pytest.fixture
