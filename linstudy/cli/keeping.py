@@ -117,7 +117,7 @@ def _compute_anew(
     from linstudy.execute.audit import audit, choose_rounds, describe_rounds
     from linstudy.execute.display import make_display
     from linstudy.execute.findings import describe_findings
-    from linstudy.execute.local import local_workers
+    from linstudy.execute.processes import worker_processes
     from linstudy.execute.terminal import Terminal
     from linstudy.store.render import render
 
@@ -132,7 +132,7 @@ def _compute_anew(
             workspace,
             display,
             options,
-            lambda place, folder: local_workers(place, folder, data_folder, options.scratch),
+            lambda place, folder: worker_processes(place, folder, data_folder, options.scratch),
         ):
             findings.append(finding)
     finally:

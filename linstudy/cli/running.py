@@ -79,9 +79,9 @@ def run(
     from linstudy.execute.execution import execute
     from linstudy.execute.forecast import estimated_seconds
     from linstudy.execute.live import LiveFile
-    from linstudy.execute.local import local_workers
     from linstudy.execute.naming import Naming
     from linstudy.execute.planning import choose_runs, describe_dependants, study_places
+    from linstudy.execute.processes import worker_processes
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
@@ -105,7 +105,7 @@ def run(
     )
     anew, patience = chosen if again else (), GRACE if grace is None else grace
     options = Options(shares, anew, fuse, patience, scratch)
-    here = local_workers(Workspace(workspace), loaded.folder, data_folder, scratch)
+    here = worker_processes(Workspace(workspace), loaded.folder, data_folder, scratch)
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected, naming)
     finally:

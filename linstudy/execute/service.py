@@ -3,6 +3,7 @@
 import importlib.metadata
 import logging
 import math
+import platform
 import sys
 import time
 import traceback
@@ -31,13 +32,19 @@ from linstudy.store.artifacts import ArtifactError, ArtifactStore
 SECONDS_BETWEEN_PROGRESS = 0.1
 """A person sees no more of it, and a short epoch costs less than telling of it."""
 
+SECONDS_TO_APPEAR = 30.0
+"""For a file that another machine wrote: network file systems keep for some seconds what they saw of a folder."""
+
 _SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 
 
 def serve(settings: Settings, channel: Channel) -> None:
     """Make attempts, one command after another, for ever."""
     logging.basicConfig(stream=sys.stderr)
-    store = ArtifactStore(Path(settings.artifacts), Path(settings.scratch) if settings.scratch else None)
+    require = channel.lease.require if channel.lease else lambda: None
+    scratch = Path(settings.scratch) if settings.scratch else None
+    patience = SECONDS_TO_APPEAR if settings.mark else 0.0
+    store = ArtifactStore(Path(settings.artifacts), scratch, before_writing=require, patience=patience)
     resources = _resources(settings, store)
     programs = Programs()
     channel.sender.send(_hello())
@@ -57,7 +64,8 @@ def _resources(settings: Settings, store: ArtifactStore) -> Resources:
 def _hello() -> Hello:
     device = jax.devices()[0]
     names = ("linstudy", "jax", "equinox", "optax", "numpy", "scipy")
-    return Hello(f"{device.platform}: {device.device_kind}", {name: importlib.metadata.version(name) for name in names})
+    versions = {name: importlib.metadata.version(name) for name in names}
+    return Hello(f"{device.platform}: {device.device_kind}", versions, platform.node())
 
 
 def _print_to(log: str) -> None:

@@ -1,6 +1,6 @@
 """The seam between what runs next and where it runs: start a worker, tell it, hear it, end it.
 
-Nothing above this interface knows a process or a pipe. `local` starts children of this process.
+Nothing above this interface knows a process or a pipe. `processes` starts them on this machine, or through a launcher.
 """
 
 from abc import abstractmethod
@@ -35,10 +35,12 @@ class Lost:
     Attributes:
         reason: What is known of it.
         last_words: The end of what it printed.
+        is_remote: Whether it was elsewhere, so that the place may have been lost, with nothing wrong in its runs.
     """
 
     reason: str
     last_words: str = ""
+    is_remote: bool = False
 
 
 Event = Hello | Report | Interrupt | Garbled | Lost

@@ -22,7 +22,7 @@ import pytest
 from click.testing import CliRunner
 
 from linstudy.cli import cli
-from linstudy.execute import local
+from linstudy.execute import processes
 from linstudy.execute.messages import Start, Stop
 from linstudy.execute.worker import Settings
 from linstudy.execute.workers import Lost
@@ -85,13 +85,13 @@ class Sender:
 
 @dataclass
 class Threads:
-    """Starts threads where `local_workers` starts processes."""
+    """Starts threads where `worker_processes` starts processes."""
 
     settings: Settings
     started: list = field(default_factory=list)
 
     @classmethod
-    def of(cls, workspace, folder, data_folder, scratch=None):
+    def of(cls, workspace, folder, data_folder, scratch=None, launcher=()):
         return cls(Settings(artifacts=str(workspace.artifacts.absolute()), study_folder=str(folder.absolute())))
 
     def start(self, share, inbox):
@@ -171,7 +171,7 @@ class Bench:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
             patch.setattr(sys, "path", list(sys.path))  # a study adds its folder
-            patch.setattr(local, "local_workers", Threads.of)
+            patch.setattr(processes, "worker_processes", Threads.of)
             done = CliRunner().invoke(cli, ["run", "study.yaml", *map(str, arguments)])
         assert done.exit_code == exit_status, f"{done.output}\n{done.exception!r}"
         return done.output

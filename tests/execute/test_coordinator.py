@@ -7,7 +7,7 @@ import pytest
 from scripted import Notes, Scripted, ScriptedWorkers
 
 from linstudy import metrics
-from linstudy.execute import coordinator as coordinator_module
+from linstudy.execute import crew
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.messages import Garbled, Interrupt
 from linstudy.execute.planning import describe_dependants, run_rows
@@ -82,7 +82,7 @@ def ledger(tmp_path):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(coordinator_module, "TICK", 0.01)
+    monkeypatch.setattr(crew, "TICK", 0.01)
 
 
 @pytest.fixture
@@ -293,7 +293,7 @@ def test_a_worker_that_cannot_start_ends_the_study_with_its_last_words(study):
 
 
 def test_a_worker_that_is_never_ready_is_not_waited_for(study, monkeypatch):
-    monkeypatch.setattr(coordinator_module, "SECONDS_TO_START", 0.0)
+    monkeypatch.setattr(crew, "SECONDS_TO_START", 0.0)
     made = study(0)
 
     class Silent(ScriptedWorkers):
