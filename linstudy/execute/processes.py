@@ -176,8 +176,8 @@ class Process(Worker):
 
 
 def _mark(workspace: Workspace) -> tuple[str, str]:
-    """A file of the workspace and its text, by which a worker elsewhere knows the workspace for the same."""
-    file = workspace.private / "mark"
+    """The workspace's mark, which is made if there is none."""
+    file = workspace.mark
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacement(file) as place:
