@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from linstudy.execute.messages import Hello, Start, Stop
-from linstudy.execute.workers import Lost
+from linstudy.execute.workers import Lost, Share
 
 
 class Scripted:
@@ -40,12 +40,16 @@ class Scripted:
 
 @dataclass
 class ScriptedWorkers:
-    """Where they start; `answer` and `stop` say what they do."""
+    """Where they start; `answer` and `stop` say what they do, `shares` where they can be."""
 
     answer: object = None
     stop: object = lambda worker: None
     started: list = field(default_factory=list)
     left: list = field(default_factory=list)
+    shares: list = field(default_factory=lambda: [Share()])
+
+    def places(self):
+        return self.shares
 
     def start(self, share, inbox):
         self.started.append(Scripted(self, share, inbox))

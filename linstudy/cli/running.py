@@ -109,8 +109,10 @@ def run(
         workers=len(launch.shares),
     )
     anew, patience = chosen if again else (), GRACE if grace is None else grace
-    options = Options(launch.shares, anew, fuse, patience, scratch)
-    processes = worker_processes(Workspace(workspace), loaded.folder, data_folder, scratch, launch.launcher)
+    options = Options(anew, fuse, patience, scratch)
+    processes = worker_processes(
+        Workspace(workspace), loaded.folder, data_folder, scratch, shares=launch.shares, launcher=launch.launcher
+    )
     try:
         summary = execute(loaded, plan, Workspace(workspace), display, options, processes, selected, naming)
     finally:

@@ -15,7 +15,7 @@ from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
 from linstudy.execute.signals import Interrupts
 from linstudy.execute.summary import Summary
-from linstudy.execute.workers import Lost, Share, Workers
+from linstudy.execute.workers import Lost, Workers
 from linstudy.facts import CHECKPOINT, Ending, Progress, Report
 from linstudy.history import artifacts_by_role, fingerprints_by_role, is_complete, resumption
 from linstudy.plan import Plan, Run, fusion_key
@@ -33,13 +33,11 @@ class Options:
     """How to execute, none of which changes a result.
 
     Attributes:
-        shares: What each worker may use.
         again: The runs that are begun from nothing, also where they are done.
         grace: Seconds that workers have to stop at a safe point before they are killed.
         scratch: Where workers put files that exceed memory; beside the artifacts if None.
     """
 
-    shares: Sequence[Share] = (Share(),)
     again: Collection[str] = ()
     fuse: bool = True
     grace: float = GRACE
@@ -68,7 +66,7 @@ class Coordinator:
     ):
         self.plan, self.records, self.publisher = plan, records, publisher
         self.display, self.options = display, options
-        self.crew = Crew(workers, options.shares)
+        self.crew = Crew(workers)
         self.interrupts = Interrupts()
         complete = {run_id for run_id, run in plan.runs.items() if is_complete(run, records.of(run_id))}
         done = complete.difference(options.again)
@@ -86,8 +84,9 @@ class Coordinator:
     def run(self) -> Summary:
         """Run what is missing, until all is done or an end is asked for."""
         self.display.begin(len(self.plan.runs), self.schedule.left)
-        self.crew.start(self.schedule.count("pending"))
         while self._is_unfinished():
+            if not self.interrupts.first:
+                self.crew.fill(self.schedule.count("pending"))
             self._assign()
             for hand, event in self.crew.arrivals():
                 self._receive(event, hand)
@@ -257,8 +256,6 @@ class Coordinator:
                 self._begin_elsewhere(hand, attempt, f"{reason}{printed}")
             else:
                 self._end(hand, attempt, Ending("failed", f"{reason}{printed}"))
-        if self.schedule.count("pending"):
-            self.crew.replace(hand)
 
     def _begin_elsewhere(self, hand: Hand, attempt: Attempt, reason: str) -> None:
         """Let a run wait again whose worker was lost with its place."""

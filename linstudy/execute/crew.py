@@ -1,7 +1,7 @@
 """The workers of an execution, and what each is at."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, Queue
@@ -60,14 +60,10 @@ class Hand:
 
 
 class Crew:
-    """Starts workers, and starts them again.
+    """Starts workers in all places, and starts them again."""
 
-    Args:
-        shares: What each may use.
-    """
-
-    def __init__(self, workers: Workers, shares: Sequence[Share]):
-        self._workers, self._shares = workers, shares
+    def __init__(self, workers: Workers):
+        self._workers = workers
         self._inbox: Inbox = Queue()
         self._hands: dict[Worker, Hand] = {}
         self._failed_starts = 0
@@ -75,15 +71,17 @@ class Crew:
     def __iter__(self) -> Iterator[Hand]:
         return iter(self._hands.values())
 
-    def start(self, count: int) -> None:
-        """Start as many as there are shares for, at most `count`."""
-        for share in self._shares[:count]:
-            self._start(share)
-
-    def replace(self, hand: Hand) -> None:
-        """Start another in the place of one that is gone, unless too many could not start."""
-        if self._failed_starts < STARTS * len(self._shares):
-            self._start(hand.share)
+    def fill(self, waiting: int) -> None:
+        """Start workers where there are none, for so many runs that wait, unless too many could not start."""
+        vacant = list(self._workers.places())
+        if len(vacant) <= len(self._hands) or self._failed_starts >= STARTS * len(vacant):
+            return
+        for hand in self:
+            if hand.share in vacant:
+                vacant.remove(hand.share)
+        for share in vacant[: max(0, waiting - self.count_free())]:
+            worker = self._workers.start(share, self._inbox)
+            self._hands[worker] = Hand(worker, share)
 
     def greet(self, hand: Hand, hello: Hello) -> None:
         """One is ready."""
@@ -109,7 +107,7 @@ class Crew:
             return ""
         self._failed_starts += 1
         text = f"a worker could not start: {hand.end or lost.reason}. It printed:\n{lost.last_words}"
-        is_hopeless = not lost.is_remote or self._failed_starts >= STARTS * len(self._shares)
+        is_hopeless = not lost.is_remote or self._failed_starts >= STARTS * len(self._workers.places())
         if is_hopeless and not any(other.device for other in self):
             raise LinstudyError(text)
         return text if self._failed_starts == 1 else ""
@@ -149,7 +147,3 @@ class Crew:
     def is_at(self, run_id: str) -> bool:
         """Whether one makes an attempt at a run."""
         return any(attempt.run.run_id == run_id for hand in self for attempt in hand.attempts.values())
-
-    def _start(self, share: Share) -> None:
-        worker = self._workers.start(share, self._inbox)
-        self._hands[worker] = Hand(worker, share)

@@ -36,6 +36,8 @@ def worker_processes(
     study_folder: Path,
     data_folder: Path | None,
     scratch: Path | None = None,
+    *,
+    shares: Sequence[Share] = (Share(),),
     launcher: Sequence[str] = (),
 ) -> "Processes":
     """Workers that compute for a workspace.
@@ -43,6 +45,7 @@ def worker_processes(
     Args:
         study_folder: Where the relative paths of its runs begin.
         scratch: Where files go that exceed memory; beside the artifacts if None.
+        shares: What each may use.
         launcher: The words before a worker's command, such as `srun --ntasks=1` or `ssh host`; none for one that runs
             here.
     """
@@ -54,7 +57,7 @@ def worker_processes(
         compile_cache=str(workspace.compile_cache.absolute()),
         mark=_mark(workspace) if launcher else None,
     )
-    return Processes(settings, workspace.logs, tuple(launcher))
+    return Processes(settings, workspace.logs, tuple(shares), tuple(launcher))
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,17 @@ class Processes(Workers):
     Attributes:
         settings: What each worker is told, but for its share.
         logs: The folder of logs.
+        shares: What each may use.
         launcher: The words before a worker's command.
     """
 
     settings: Settings
     logs: Path
+    shares: tuple[Share, ...] = (Share(),)
     launcher: tuple[str, ...] = ()
+
+    def places(self) -> Sequence[Share]:
+        return self.shares
 
     def start(self, share: Share, inbox: Inbox) -> Worker:
         settings = replace(self.settings, memory=share.memory, cpus=share.cpus, environment=dict(share.environment))

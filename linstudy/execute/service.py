@@ -3,7 +3,6 @@
 import importlib.metadata
 import logging
 import math
-import platform
 import sys
 import time
 import traceback
@@ -21,7 +20,7 @@ from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Send
 from linstudy.execute.sources import changed_sources, sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
-from linstudy.machine import available_memory, available_threads
+from linstudy.machine import available_memory, available_threads, host_name
 from linstudy.resources import Resources
 from linstudy.runs.job import Arrays, Job, Stopped
 from linstudy.runs.kinds import KINDS, TOGETHER
@@ -65,7 +64,7 @@ def _hello() -> Hello:
     device = jax.devices()[0]
     names = ("linstudy", "jax", "equinox", "optax", "numpy", "scipy")
     versions = {name: importlib.metadata.version(name) for name in names}
-    return Hello(f"{device.platform}: {device.device_kind}", versions, platform.node())
+    return Hello(f"{device.platform}: {device.device_kind}", versions, host_name())
 
 
 def _print_to(log: str) -> None:

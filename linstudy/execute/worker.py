@@ -3,7 +3,6 @@
 import ctypes
 import json
 import os
-import platform
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from linstudy.data.places import Places
 from linstudy.execute.programs import compilation_cache
 from linstudy.execute.signals import STOPPING
+from linstudy.machine import host_name
 
 _PR_SET_PDEATHSIG = 1
 _SHARE = "Workers on other machines need it at the same path, on a file system that they share"
@@ -122,10 +122,10 @@ def _check_places(settings: Settings) -> None:
     if settings.mark:
         path, text = settings.mark
         if not Path(path).is_file() or Path(path).read_text() != text:
-            sys.exit(f"{platform.node()}: the workspace {Path(path).parents[1]} is not here. {_SHARE}")
+            sys.exit(f"{host_name()}: the workspace {Path(path).parents[1]} is not here. {_SHARE}")
         for name, folder in folders.items():
             if folder and not Path(folder).is_dir():
-                sys.exit(f"{platform.node()}: {name} {folder} is not here. {_SHARE}")
+                sys.exit(f"{host_name()}: {name} {folder} is not here. {_SHARE}")
 
 
 def _use_processors(cpus: Sequence[int] | None) -> None:

@@ -4,7 +4,7 @@ Nothing above this interface knows a process or a pipe. `processes` starts them 
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Queue
 from typing import Protocol
@@ -69,5 +69,9 @@ class Workers(Protocol):
     """Where workers can be started."""
 
     @abstractmethod
+    def places(self) -> Sequence[Share]:
+        """What each of the workers that there can be now may use; more or fewer may be there later."""
+
+    @abstractmethod
     def start(self, share: Share, inbox: Inbox) -> Worker:
-        """Start one, which says `Hello` once it is ready."""
+        """Start one in a place that has none. It says `Hello` once it is ready."""

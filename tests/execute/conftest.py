@@ -25,7 +25,7 @@ from linstudy.cli import cli
 from linstudy.execute import processes
 from linstudy.execute.messages import Start, Stop
 from linstudy.execute.worker import Settings
-from linstudy.execute.workers import Lost
+from linstudy.execute.workers import Lost, Share
 from linstudy.plan import make_plan
 from linstudy.spec.study import Point
 from linstudy.store.artifacts import ArtifactStore
@@ -91,8 +91,11 @@ class Threads:
     started: list = field(default_factory=list)
 
     @classmethod
-    def of(cls, workspace, folder, data_folder, scratch=None, launcher=()):
+    def of(cls, workspace, folder, data_folder, scratch=None, **_):
         return cls(Settings(artifacts=str(workspace.artifacts.absolute()), study_folder=str(folder.absolute())))
+
+    def places(self):
+        return [Share()]
 
     def start(self, share, inbox):
         self.started.append(Thread(self.settings, inbox))

@@ -123,10 +123,12 @@ def test_a_study_is_run_in_the_order_of_its_needs_and_then_found_done(study):
 def test_each_worker_has_a_share_and_none_is_started_without_need(study):
     shares = [Share(cpus=(cpu,)) for cpu in range(4)]
     made = study(0, 1, probes=PROBES)
-    made.run(shares=shares[:1])
+    made.workers.shares = shares[:1]
+    made.run()
     assert [worker.share for worker in made.workers.started] == shares[:1]
     other = study(5, 6)
-    other.run(shares=shares)
+    other.workers.shares = shares
+    other.run()
     assert [worker.share for worker in other.workers.started] == shares[:2]
 
 
@@ -321,7 +323,8 @@ def test_a_worker_that_was_asked_to_stop_stops_the_study_and_all_workers(study):
             worker.say(Report(at_work[worker].attempt, (Ending("interrupted", "stopped on request"),)))
 
     made.workers.answer, made.workers.stop = answer, stop
-    summary = made.run(fuse=False, shares=[Share(), Share()])
+    made.workers.shares = [Share(), Share()]
+    summary = made.run(fuse=False)
     assert summary.interrupted
     assert str(summary) == "3 runs: interrupted."
     assert made.attempts() == [("interrupted", "stopped on request")] * 2
@@ -411,4 +414,5 @@ def test_a_run_that_makes_a_lost_file_again_is_not_started_twice_for_another(stu
                 fail(worker)
 
     made.workers.answer = answer
-    assert str(made.run(shares=[Share(), Share()])) == "3 runs: 3 done now."
+    made.workers.shares = [Share(), Share()]
+    assert str(made.run()) == "3 runs: 3 done now."
