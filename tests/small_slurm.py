@@ -97,11 +97,7 @@ class SmallSlurm:
     def kill_node(self, node):
         """As a power cut: its daemon and all steps end at once, and nobody is told."""
         _kill(self.daemons.pop(node))
-        for pid in _pids():
-            words = _command(pid)
-            if words.startswith("slurmstepd:") and self._is_ours(pid) and words.rstrip().endswith(node):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        self._end_steps(node)
 
     def run(self, *command, check=True, **options):
         """What a command of Slurm prints."""
@@ -123,10 +119,8 @@ class SmallSlurm:
     def stop(self):
         for job in self.run("squeue", "-h", "-o", "%A", check=False).split():
             self.run("scancel", "--signal=KILL", "--full", job, check=False)
-        for pid in _pids():
-            if _command(pid).startswith("slurmstepd:") and self._is_ours(pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for node in self.nodes:
+            self._end_steps(node)
         for daemon in self.daemons.values():
             _kill(daemon)
 
@@ -148,10 +142,14 @@ class SmallSlurm:
         with (self.folder / "daemons.log").open("a") as log:
             return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
 
-    def _is_ours(self, pid):
-        with contextlib.suppress(OSError):
-            return f"SLURM_CONF={self.folder}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
-        return False
+    def _end_steps(self, node):
+        """Kill what serves the steps of a node, which is known by its log; the steps end with it."""
+        log = str(self.folder / f"{node}.log")
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                is_step = (entry / "cmdline").read_bytes().startswith(b"slurmstepd:")
+                if is_step and log in map(os.readlink, (entry / "fd").iterdir()):
+                    os.kill(int(entry.name), signal.SIGKILL)
 
 
 @contextmanager
@@ -174,16 +172,6 @@ def _free_ports(count):
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
-
-
-def _pids():
-    return [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]
-
-
-def _command(pid):
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    return ""
 
 
 def _kill(process):

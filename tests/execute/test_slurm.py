@@ -239,7 +239,7 @@ def hosts_at_work(bench):
 @needs_slurm
 @pytest.mark.product_settings
 def test_a_run_whose_node_fails_goes_on_elsewhere(bench, slurm):
-    bench.write(LONG.replace("EPOCHS", "600"))
+    bench.write(LONG.replace("EPOCHS", "250"))
     process = allocated(bench, slurm, nodes=2)
     wait_for(lambda: trains(bench))
     node = next(iter(hosts_at_work(bench).values()))
@@ -266,7 +266,7 @@ def test_a_signal_to_a_step_stops_the_study(bench, slurm):
     process = allocated(bench, slurm, nodes=2)
     wait_for(lambda: trains(bench))
     [step, *_] = [one for one in slurm.run("squeue", "-s", "-h", "-o", "%i").split() if one[-1].isdigit()]
-    slurm.run("scancel", "--signal=TERM", step)
+    slurm.run("scancel", "--signal=TERM", step, check=False)  # it complains of the nodes that have no part in the step
     assert "SIGTERM: stopping at the next safe point" in ended(process, 130)
     assert bench.rows("SELECT DISTINCT error FROM attempt WHERE status = 'interrupted'") == [("stopped on request",)]
     assert not hosts_at_work(bench)
@@ -275,7 +275,7 @@ def test_a_signal_to_a_step_stops_the_study(bench, slurm):
 @needs_slurm
 @pytest.mark.product_settings
 def test_a_job_stops_before_its_limit_and_is_requeued_until_the_study_has_ended(bench, slurm):
-    bench.write(LONG.replace("EPOCHS", "600"))
+    bench.write(LONG.replace("EPOCHS", "250"))
     command = ("-m", "linstudy", "submit", "study.yaml", "--workers=2", "--time=30", "--", "--no-fuse")
     out = slurm.run(sys.executable, *command, cwd=bench.folder)
     job, log = re.search(r"job (\d+): ", out)[1], Path(re.search(r"It prints to (\S+)", out)[1])
@@ -284,6 +284,5 @@ def test_a_job_stops_before_its_limit_and_is_requeued_until_the_study_has_ended(
     wait_for(lambda: "SIGUSR1: stopping" in log.read_text())
     wait_for(lambda: slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip() == "PENDING")
     slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits two minutes by itself
-    wait_for(lambda: slurm.run("squeue", "-h", "-j", job, check=False).strip() == "")
-    assert "2 runs: 2 done now." in log.read_text()
+    wait_for(lambda: "2 runs: 2 done now." in log.read_text())
     assert bench.rows("SELECT DISTINCT status FROM runs") == [("done",)]
