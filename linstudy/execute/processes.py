@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from linstudy.execute.lease import SILENCE
+from linstudy.execute.lease import LEASE, silence
 from linstudy.execute.logs import LogWriter
 from linstudy.execute.messages import Beat, Command, Garbled, Message, Sender, receive
 from linstudy.execute.worker import Settings
@@ -39,6 +39,7 @@ def worker_processes(
     *,
     shares: Sequence[Share] = (Share(),),
     launcher: Sequence[str] = (),
+    lease: float = LEASE,
 ) -> "Processes":
     """Workers that compute for a workspace.
 
@@ -48,6 +49,7 @@ def worker_processes(
         shares: What each may use.
         launcher: The words before a worker's command, such as `srun --ntasks=1` or `ssh host`; none for one that runs
             here.
+        lease: Seconds that one of a launcher may write since it was heard.
     """
     settings = Settings(
         artifacts=str(workspace.artifacts.absolute()),
@@ -56,6 +58,7 @@ def worker_processes(
         scratch=str(scratch.absolute()) if scratch else None,
         compile_cache=str(workspace.compile_cache.absolute()),
         mark=_mark(workspace) if launcher else None,
+        lease=lease if launcher else None,
     )
     return Processes(settings, workspace.logs, tuple(shares), tuple(launcher))
 
@@ -106,10 +109,11 @@ class Process(Worker):
         self._commands = io.TextIOWrapper(process.stdin, encoding="utf-8")
         self._messages = io.TextIOWrapper(process.stdout, encoding="utf-8", errors="replace", newline="\n")
         self._sender = Sender(self._commands)
-        self._is_remote = settings.mark is not None
+        self._lease = settings.lease
         self._reason = ""
         self._heard = 0.0
         self._has_ended = threading.Event()
+        self._telling, self._has_told = threading.Lock(), False
         with contextlib.suppress(OSError):
             self._commands.write(json.dumps(asdict(settings)) + "\n")
             self._commands.flush()
@@ -132,7 +136,7 @@ class Process(Worker):
         printed = threading.Thread(target=self._write_log, args=(self._process.stderr,), daemon=True)
         try:
             printed.start()
-            for message in self._hear():
+            for message in self._hear(inbox):
                 inbox.put((self, message))  # type: ignore[arg-type]
         except Exception as error:
             self._give_up(f"its messages cannot be read: {type(error).__name__}: {error}")
@@ -145,9 +149,9 @@ class Process(Worker):
                 with contextlib.suppress(OSError, ValueError):
                     self._log.close()
             finally:
-                inbox.put((self, Lost(self._reason or _death(status), self._log.last_words(), self._is_remote)))
+                self._tell_lost(inbox, _death(status))
 
-    def _hear(self) -> Iterator[Message | Garbled]:
+    def _hear(self, inbox: Inbox) -> Iterator[Message | Garbled]:
         """What is said, but for beats, each of which is answered."""
         for message in receive(self._messages):
             if not isinstance(message, Beat):
@@ -155,18 +159,30 @@ class Process(Worker):
                 continue
             is_first, self._heard = not self._heard, time.monotonic()
             if is_first:
-                threading.Thread(target=self._watch, daemon=True).start()
+                threading.Thread(target=self._watch, args=(inbox,), daemon=True).start()
             self.send(message)
 
-    def _watch(self) -> None:
-        """Give the worker up when its beats stop."""
-        while not self._has_ended.wait(timeout=max(0.0, self._heard + SILENCE - time.monotonic())):
-            if time.monotonic() - self._heard >= SILENCE:
-                return self._give_up(f"nothing was heard of it for {SILENCE:g} s")
+    def _watch(self, inbox: Inbox) -> None:
+        """Give the worker up when its beats stop, also where nothing here can end it or what it holds open."""
+        assert self._lease is not None
+        patience = silence(self._lease)
+        while not self._has_ended.wait(timeout=max(0.0, self._heard + patience - time.monotonic())):
+            if time.monotonic() - self._heard >= patience:
+                self._give_up(f"nothing was heard of it for {patience:g} s")
+                self._has_ended.wait(timeout=SECONDS_TO_LEAVE)
+                return self._tell_lost(inbox)
 
     def _give_up(self, reason: str) -> None:
         self._reason = reason
         self.kill()
+
+    def _tell_lost(self, inbox: Inbox, reason: str = "") -> None:
+        """The last event, which comes once."""
+        with self._telling:
+            if not self._has_told:
+                self._has_told = True
+                lost = Lost(self._reason or reason, self._log.last_words(), is_remote=self._lease is not None)
+                inbox.put((self, lost))
 
     def _end(self) -> int:
         """The exit status of the process, which is given some seconds to end by itself."""

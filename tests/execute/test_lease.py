@@ -3,8 +3,11 @@
 import pytest
 
 from linstudy.execute import lease as lease_module
-from linstudy.execute.lease import BEAT, LEASE, SILENCE, Lease
+from linstudy.execute.lease import LEASE, Lease, silence
 from linstudy.execute.messages import Beat
+
+BEAT = 5.0
+"""Seconds between two."""
 
 
 class Ended(Exception):
@@ -48,7 +51,7 @@ def time(monkeypatch):
 def spoken(count):
     """A lease that has said some beats, one after another."""
     line = Line(stops_after=count)
-    lease = Lease(line, end=end)
+    lease = Lease(line, LEASE, end=end)
     with pytest.raises(Ended):
         lease._beat()
     assert line.said == [Beat(number) for number in range(count)]
@@ -56,7 +59,7 @@ def spoken(count):
 
 
 def test_the_first_lease_lasts_as_long_as_the_others(time):
-    lease = Lease(Line(), end=end)
+    lease = Lease(Line(), LEASE, end=end)
     time.sleep(LEASE)
     lease.require()
     time.sleep(0.1)
@@ -103,11 +106,11 @@ def test_an_answer_counts_once(time):
 
 
 def test_a_worker_that_is_not_answered_ends_itself_in_time(time):
-    lease = Lease(Line(), end=end)
+    lease = Lease(Line(), LEASE, end=end)
     with pytest.raises(Ended):
         lease._watch()
-    assert time.now - 100 < SILENCE, "before its coordinator lets another make its runs"
+    assert time.now - 100 < silence(LEASE), "before its coordinator lets another make its runs"
 
 
 def test_the_coordinator_waits_longer_than_any_lease():
-    assert LEASE + BEAT < SILENCE
+    assert silence(LEASE) > LEASE + BEAT

@@ -12,7 +12,6 @@ from small_slurm import is_there, small_slurm
 
 from linstudy.execute import slurm as slurm_module
 from linstudy.execute.batch import Demand, batch_script, submit_script
-from linstudy.execute.launch import plan_launch
 from linstudy.execute.live import Live
 from linstudy.execute.slurm import Allocation, Steps, fit
 from linstudy.spec.errors import LinstudyError
@@ -129,19 +128,6 @@ def test_accelerators_are_dealt_out(variables, count, gpus):
 def test_the_words_of_a_step():
     words = " ".join(Steps(4, 2, 1, 3 * GIB, is_counted=True).launcher)
     assert words == "srun --ntasks=1 --nodes=1 --exact --cpus-per-task=2 --mem=3072M --gpus-per-task=1"
-
-
-@pytest.mark.parametrize("text", ["", "  ", "ssh 'host"])
-def test_a_launcher_that_is_no_command_is_refused(text):
-    with pytest.raises(LinstudyError, match="--launch"):
-        plan_launch(text, None, None, None)
-
-
-def test_a_launcher_of_words_has_one_worker_by_itself_and_shares_the_memory_that_is_given():
-    one = plan_launch("ssh 'a host'", None, "cpu", None)
-    assert (one.launcher, len(one.shares), one.shares[0].memory) == (("ssh", "a host"), 1, None)
-    assert one.note == "1 worker by: ssh 'a host'"
-    assert [share.memory for share in plan_launch("ssh host", 2, None, 10).shares] == [5, 5]
 
 
 def test_a_script_asks_for_what_is_demanded():
