@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,10 +68,11 @@ def register(folder, study, runs, failing, error="odd"):
         publish(ledger, folder / "results.duckdb")
 
 
-@pytest.fixture
-def workspace(tmp_path):
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
     """Published results of one run, which failed after one number."""
-    with Ledger.open(Workspace(tmp_path)) as ledger:
+    folder = tmp_path_factory.mktemp("published")
+    with Ledger.open(Workspace(folder)) as ledger:
         spec = {
             "kind": "spectrum",
             "data": {"kind": "digits"},
@@ -83,7 +85,14 @@ def workspace(tmp_path):
         facts = (Number(metrics.TRACE, 2.5), Ending("failed", "ValueError: odd", "Traceback: here"))
         ledger.record(Report(ledger.begin("r1", {}), facts))
         ledger.flush()
-        publish(ledger, tmp_path / "results.duckdb")
+        publish(ledger, folder / "results.duckdb")
+    return folder
+
+
+@pytest.fixture
+def workspace(published, tmp_path):
+    """A copy of them."""
+    shutil.copytree(published, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
