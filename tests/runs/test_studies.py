@@ -105,5 +105,5 @@ def test_a_small_study_runs_and_is_answered_by_all_that_is_asked_of_it(told, nam
         for kind, question in questions(name):
             rows = question.rows(ask_of(question), *(["holds"] if kind == "claims" else []))
             assert rows, f"{kind} {question.name}: no rows"
-            if kind == "figures":
+            if kind == "figures" and name == question.studies[0]:  # one study is enough to see a figure drawn
                 assert draw(question.name, results, ROOT / "reports", Path("out")).exists()
