@@ -37,7 +37,7 @@ SMALL = {
     ),
     "nads": ([DRAWS, "train.epochs=2"], lambda point: point.model.kind == "lenet" and index(point) <= 4),
     "pretrained_kernel": ([FEW, "train.epochs=6"], lambda point: point.model.kind == "lenet"),
-    "sample_size": (["train.epochs=2"], lambda point: point.model.kind == "mlp" and point.data.train <= 400),
+    "sample_size": (["train.epochs=2"], lambda point: point.model.kind == "mlp" and point.data.train <= 100),
 }
 """What makes a study small: overrides, and which of its points are left."""
 
