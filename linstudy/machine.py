@@ -1,6 +1,7 @@
-"""What this process may use of the machine: the least that the machine, a container and a Slurm queue allow."""
+"""This machine, and what this process may use of it: the least that machine, container and Slurm queue allow."""
 
 import os
+import platform
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,11 @@ _UNLIMITED = 2**60
 """Bytes from which on a limit of cgroup v1 is none: it writes the largest multiple of a page instead."""
 
 _SLURM_PROCESSORS = ("SLURM_CPUS_ON_NODE", "SLURM_CPUS_PER_TASK")
+
+
+def host_name(environment: Mapping[str, str] = os.environ) -> str:
+    """The name of this machine, or of the node that Slurm takes it for."""
+    return environment.get("SLURMD_NODENAME") or platform.node()
 
 
 def parse_memory(text: str) -> int:

@@ -59,10 +59,9 @@ def _keep_bytecode():
 def _keep_programs(config):
     """Compiling is most of a first run's time: share programs among the processes, and keep them for the next run."""
     from linstudy.execute.programs import compilation_cache
-    from linstudy.store.workspace import Workspace
 
     if config.pluginmanager.has_plugin("cacheprovider"):
-        os.environ.update(compilation_cache(Workspace(config.cache.mkdir("linstudy"))))
+        os.environ.update(compilation_cache(Path(config.cache.mkdir("linstudy"))))
 
 
 def _check_leaves_quickly():

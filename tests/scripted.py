@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from linstudy.execute.messages import Hello, Start, Stop
-from linstudy.execute.workers import Lost
+from linstudy.execute.workers import Lost, Share
 
 
 class Scripted:
@@ -31,21 +31,25 @@ class Scripted:
     def close(self):
         self.leave("closed")
 
-    def leave(self, reason, last_words=""):
+    def leave(self, reason, last_words="", *, is_remote=False):
         if not self.is_gone:
             self.is_gone = True
             self.workers.left.append(reason)
-            self.say(Lost(reason, last_words))
+            self.say(Lost(reason, last_words, is_remote))
 
 
 @dataclass
 class ScriptedWorkers:
-    """Where they start; `answer` and `stop` say what they do."""
+    """Where they start; `answer` and `stop` say what they do, `shares` where they can be."""
 
     answer: object = None
     stop: object = lambda worker: None
     started: list = field(default_factory=list)
     left: list = field(default_factory=list)
+    shares: list = field(default_factory=lambda: [Share()])
+
+    def places(self):
+        return self.shares
 
     def start(self, share, inbox):
         self.started.append(Scripted(self, share, inbox))
@@ -75,6 +79,9 @@ class Notes:
 
     def parted(self, run, error):
         self.lines.append(("parted", error))
+
+    def moved(self, run, error):
+        self.lines.append(("moved", error))
 
     def note(self, text):
         self.lines.append(("note", text))

@@ -13,7 +13,10 @@ from linstudy.cli.output import print_lines
 from linstudy.failures import FAILED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from linstudy.execute.coordinator import Options
+    from linstudy.execute.workers import Share
     from linstudy.store.workspace import Workspace
 
 
@@ -99,8 +102,8 @@ def verify(
     sound = not verification.wrong
     if count is not None:
         shares = worker_shares(workers, device, memory)
-        options = Options(shares, scratch=scratch)
-        sound &= _compute_anew(Workspace(workspace), condition, count, seed, tolerance, data_folder, options)
+        options = Options(scratch=scratch)
+        sound &= _compute_anew(Workspace(workspace), condition, count, seed, tolerance, data_folder, options, shares)
     context.exit(0 if sound else FAILED)
 
 
@@ -112,12 +115,13 @@ def _compute_anew(
     tolerance: float,
     data_folder: Path | None,
     options: "Options",
+    shares: "Sequence[Share]",
 ) -> bool:
     """Compute runs anew, and show how they differ; whether all are within the tolerance."""
     from linstudy.execute.audit import audit, choose_rounds, describe_rounds
     from linstudy.execute.display import make_display
     from linstudy.execute.findings import describe_findings
-    from linstudy.execute.local import local_workers
+    from linstudy.execute.processes import worker_processes
     from linstudy.execute.terminal import Terminal
     from linstudy.store.render import render
 
@@ -132,7 +136,7 @@ def _compute_anew(
             workspace,
             display,
             options,
-            lambda place, folder: local_workers(place, folder, data_folder, options.scratch),
+            lambda place, folder: worker_processes(place, folder, data_folder, options.scratch, shares=shares),
         ):
             findings.append(finding)
     finally:

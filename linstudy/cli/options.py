@@ -56,6 +56,12 @@ ONLY = click.option(
 WORKERS = click.option(
     "--workers", type=click.IntRange(min=1), help="Worker processes.  [default: one per accelerator, else one]"
 )
+LAUNCH = click.option(
+    "--launch",
+    "launcher",
+    metavar="LAUNCHER",
+    help="Start workers by `slurm`, in this allocation, or by words before their command, as in 'ssh host'.",
+)
 DEVICE = click.option("--device", help="cpu, gpu or another platform of JAX.  [default: the best there is]")
 MEMORY = click.option(
     "--memory",

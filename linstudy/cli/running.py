@@ -9,6 +9,7 @@ import click
 from linstudy.cli.options import (
     DATA,
     DEVICE,
+    LAUNCH,
     MEMORY,
     ONLY,
     PROFILE,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @WORKSPACE
 @DATA
 @WORKERS
+@LAUNCH
 @DEVICE
 @MEMORY
 @SCRATCH
@@ -60,6 +62,7 @@ def run(
     workspace: Path,
     data_folder: Path | None,
     workers: int | None,
+    launcher: str | None,
     device: str | None,
     memory: int | None,
     scratch: Path | None,
@@ -74,14 +77,14 @@ def run(
     Ctrl-C publishes and stops, the same command resumes.
     """
     from linstudy.execute.coordinator import GRACE, Options
-    from linstudy.execute.devices import worker_shares
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
     from linstudy.execute.forecast import estimated_seconds
+    from linstudy.execute.launch import plan_launch
     from linstudy.execute.live import LiveFile
-    from linstudy.execute.local import local_workers
     from linstudy.execute.naming import Naming
     from linstudy.execute.planning import choose_runs, describe_dependants, study_places
+    from linstudy.execute.processes import worker_processes
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
@@ -96,18 +99,22 @@ def run(
     if again:
         for line in describe_dependants(chosen, Workspace(workspace)):
             terminal.print(line)
-    shares = worker_shares(workers, device, memory)
+    launch = plan_launch(launcher, workers, device, memory)
+    if launch.note:
+        terminal.print(launch.note)
     display = make_display(
         terminal,
         LiveFile(Workspace(workspace).live, loaded.name),
         estimates=estimated_seconds(selected, Workspace(workspace), study_places(loaded.file, data_folder)),
-        workers=len(shares),
+        workers=len(launch.shares),
     )
     anew, patience = chosen if again else (), GRACE if grace is None else grace
-    options = Options(shares, anew, fuse, patience, scratch)
-    here = local_workers(Workspace(workspace), loaded.folder, data_folder, scratch)
+    options = Options(anew, fuse, patience, scratch)
+    processes = worker_processes(
+        Workspace(workspace), loaded.folder, data_folder, scratch, shares=launch.shares, launcher=launch.launcher
+    )
     try:
-        summary = execute(loaded, plan, Workspace(workspace), display, options, here, selected, naming)
+        summary = execute(loaded, plan, Workspace(workspace), display, options, processes, selected, naming)
     finally:
         display.close()
     terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")

@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from queue import Queue
 from typing import TextIO
 
-from linstudy.execute.messages import Interrupt, Sender, Start, Stop, receive
+from linstudy.execute.lease import Lease
+from linstudy.execute.messages import Beat, Interrupt, Sender, Start, Stop, receive
 
 
 class Channel:
@@ -17,15 +18,21 @@ class Channel:
     Attributes:
         starts: The commands to start something.
         stopping: Set once what is running shall end.
+        lease: The right to write; None where the coordinator is on this machine, and can end this process itself.
+
+    Args:
+        descriptors: From which it is read, and to which it is written.
+        leased: Whether there is a lease.
     """
 
-    def __init__(self, descriptors: Sequence[int], signals: Collection[signal.Signals]):
-        for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)
+    def __init__(self, descriptors: Sequence[int], signals: Collection[signal.Signals], *, leased: bool = False):
         read, write = descriptors
         self.starts: Queue[Start] = Queue()
         self.stopping = threading.Event()
         self.sender = Sender(os.fdopen(write, "w", encoding="utf-8"))
+        self.lease = Lease(self.sender) if leased else None
+        if self.lease:
+            self.lease.keep()
         commands = os.fdopen(read, encoding="utf-8", errors="replace", newline="\n")
         threading.Thread(target=self._listen, args=(commands,), daemon=True).start()
         threading.Thread(target=self._tell_signals, args=(signals,), daemon=True).start()
@@ -37,6 +44,8 @@ class Channel:
                     self.stopping.set()
                 elif isinstance(message, Start):
                     self.starts.put(message)
+                elif isinstance(message, Beat) and self.lease:
+                    self.lease.renew(message)
         finally:
             os._exit(0)  # the coordinator is gone, or cannot be understood, and a worker must not outlive it
 

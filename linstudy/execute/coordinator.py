@@ -1,35 +1,31 @@
 """The one process that writes: it hands runs to workers, records what they report, and publishes."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, singledispatchmethod
 from pathlib import Path
-from queue import Empty, Queue
 from uuid import uuid4
 
+from linstudy.execute.crew import Attempt, Crew, Hand
 from linstudy.execute.display import Display
 from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Start, Stop
 from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
 from linstudy.execute.signals import Interrupts
 from linstudy.execute.summary import Summary
-from linstudy.execute.workers import Inbox, Lost, Share, Worker, Workers
+from linstudy.execute.workers import Lost, Workers
 from linstudy.facts import CHECKPOINT, Ending, Progress, Report
 from linstudy.history import artifacts_by_role, fingerprints_by_role, is_complete, resumption
 from linstudy.plan import Plan, Run, fusion_key
-from linstudy.spec.errors import LinstudyError
 from linstudy.store.snapshot import Publisher
-
-TICK = 0.2
-"""Seconds between looks at the clock and at Ctrl-C."""
 
 GRACE = 60.0
 """Seconds that workers have to stop at a safe point."""
 
-SECONDS_TO_START = 300.0
-"""For a worker to say that it is ready."""
+LOSSES = 2
+"""How often a run is begun again whose worker was lost elsewhere: more, and it has probably ended its worker itself."""
 
 
 @dataclass(frozen=True)
@@ -37,42 +33,15 @@ class Options:
     """How to execute, none of which changes a result.
 
     Attributes:
-        shares: What each worker may use.
         again: The runs that are begun from nothing, also where they are done.
         grace: Seconds that workers have to stop at a safe point before they are killed.
         scratch: Where workers put files that exceed memory; beside the artifacts if None.
     """
 
-    shares: Sequence[Share] = (Share(),)
     again: Collection[str] = ()
     fuse: bool = True
     grace: float = GRACE
     scratch: Path | None = None
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One try at a run; `group` names those that were started together with it."""
-
-    number: int
-    run: Run
-    group: str | None
-    began: float = field(default_factory=time.monotonic)
-
-
-@dataclass(eq=False)
-class Hand:
-    """A worker, and what it is at."""
-
-    worker: Worker
-    share: Share
-    started: float = field(default_factory=time.monotonic)
-    device: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
-    attempts: dict[int, Attempt] = field(default_factory=dict)
-    is_idle: bool = False
-    end: str = ""
-    """Why it is to end, where that is this program's own decision."""
 
 
 class Coordinator:
@@ -96,7 +65,8 @@ class Coordinator:
         made_from: Callable[[], Mapping[str, object]] = dict,
     ):
         self.plan, self.records, self.publisher = plan, records, publisher
-        self.display, self.options, self._workers = display, options, workers
+        self.display, self.options = display, options
+        self.crew = Crew(workers)
         self.interrupts = Interrupts()
         complete = {run_id for run_id, run in plan.runs.items() if is_complete(run, records.of(run_id))}
         done = complete.difference(options.again)
@@ -104,9 +74,8 @@ class Coordinator:
         key = fusion_key if options.fuse else alone
         self.schedule = Schedule(plan, done, diverged, key=key)
         self._made_from = cache(made_from)
-        self.inbox: Inbox = Queue()
-        self.hands: dict[Worker, Hand] = {}
         self._stop_at = 0.0
+        self._losses: Counter[str] = Counter()
         self._begun: set[str] = set()
         self._lost: set[str] = set()
         self._owing: set[str] = set()
@@ -115,14 +84,13 @@ class Coordinator:
     def run(self) -> Summary:
         """Run what is missing, until all is done or an end is asked for."""
         self.display.begin(len(self.plan.runs), self.schedule.left)
-        for share in self.options.shares[: self.schedule.count("pending")]:
-            self._start_worker(share)
         while self._is_unfinished():
+            if not self.interrupts.first:
+                self.crew.fill(self.schedule.count("pending"))
             self._assign()
-            for worker, event in self._arrivals():
-                if hand := self.hands.get(worker):
-                    self._receive(event, hand)
-            self._enforce_deadlines()
+            for hand, event in self.crew.arrivals():
+                self._receive(event, hand)
+            self.crew.enforce_deadlines()
             self.records.flush_if_due()
             self._drop_rejected()
             self.publish()
@@ -132,7 +100,7 @@ class Coordinator:
 
     def close(self) -> None:
         """End every worker; what one was at is recorded as interrupted."""
-        for hand in self.hands.values():
+        for hand in self.crew:
             if hand.attempts:
                 hand.worker.kill()
                 self._end_all(hand, Ending("interrupted", "the program that ran it ended"))
@@ -148,27 +116,19 @@ class Coordinator:
     def _drop_rejected(self) -> None:
         """Runs whose facts the ledger did not take have failed; what else they report changes nothing."""
         for rejected in self.records.take_rejected():
-            for hand in self.hands.values():
+            for hand in self.crew:
                 if attempt := hand.attempts.pop(rejected.attempt, None):
                     seconds = time.monotonic() - attempt.began
                     self.display.finished(attempt.run, "failed", rejected.reason, seconds)
                     if not hand.attempts:
-                        self._kill(hand, rejected.reason)  # it computes what nobody will record
-            if self.schedule.states[rejected.run_id] != "running" or not self._is_at_work(rejected.run_id):
+                        hand.kill(rejected.reason)  # it computes what nobody will record
+            if self.schedule.states[rejected.run_id] != "running" or not self.crew.is_at(rejected.run_id):
                 self.schedule.finish(rejected.run_id, "failed")
-
-    def _is_at_work(self, run_id: str) -> bool:
-        """Whether a worker makes an attempt at a run."""
-        return any(attempt.run.run_id == run_id for hand in self.hands.values() for attempt in hand.attempts.values())
-
-    def _kill(self, hand: Hand, reason: str) -> None:
-        hand.end = reason
-        hand.worker.kill()
 
     def _is_unfinished(self) -> bool:
         if self.interrupts.first:
             self._stop_workers()
-            return any(hand.attempts for hand in self.hands.values())
+            return any(hand.attempts for hand in self.crew)
         return self.schedule.count("running", "pending") > 0
 
     def _stop_workers(self) -> None:
@@ -179,41 +139,22 @@ class Coordinator:
                 f"{asked}: stopping at the next safe point, within {self.options.grace:g} s, and "
                 "publishing. Ctrl-C again stops at once"
             )
-            for hand in self.hands.values():
-                hand.worker.send(Stop())
+            self.crew.tell(Stop())
         elif self.interrupts.insists:
             self._kill_all("stopped at once by a second Ctrl-C")
         elif time.monotonic() > self._stop_at:
             self._kill_all(f"did not stop within {self.options.grace:g} s, and was killed")
 
     def _kill_all(self, reason: str) -> None:
-        for hand in self.hands.values():
+        for hand in self.crew:
             if hand.attempts and not hand.end:
                 self.display.note(reason)
-                self._kill(hand, reason)
-
-    def _enforce_deadlines(self) -> None:
-        for hand in self.hands.values():
-            if not hand.device and not hand.end and time.monotonic() - hand.started > SECONDS_TO_START:
-                self._kill(hand, f"the worker was not ready within {SECONDS_TO_START:g} s")
-
-    def _start_worker(self, share: Share) -> None:
-        worker = self._workers.start(share, self.inbox)
-        self.hands[worker] = Hand(worker, share)
-
-    def _arrivals(self) -> Iterator[tuple[Worker, object]]:
-        """What has arrived; a pause if it is nothing, an end after a while if it is much."""
-        deadline = time.monotonic() + TICK
-        with suppress(Empty):
-            yield self.inbox.get(timeout=TICK)
-            while time.monotonic() < deadline:
-                yield self.inbox.get_nowait()
+                hand.kill(reason)
 
     def _assign(self) -> None:
-        idle = [hand for hand in self.hands.values() if hand.is_idle and not hand.end]
+        idle = self.crew.idle()
         while idle and not self.interrupts.first:
-            free = sum(not hand.attempts for hand in self.hands.values())  # those that are starting, too
-            runs = self.schedule.start_next(free)
+            runs = self.schedule.start_next(self.crew.count_free())
             if not runs:
                 return
             self._start(idle.pop(), runs)
@@ -224,6 +165,7 @@ class Coordinator:
         environment = {
             **self._made_from(),
             "device": hand.device,
+            **({"host": hand.host} if hand.host else {}),
             "fused_group": group,
             "versions": hand.versions,
             "log": f"{self.records.log_folder}/{log}",
@@ -259,7 +201,7 @@ class Coordinator:
 
     @_receive.register
     def _(self, event: Hello, hand: Hand) -> None:
-        hand.device, hand.versions, hand.is_idle = event.device, event.versions, True
+        self.crew.greet(hand, event)
 
     @_receive.register
     def _(self, event: Interrupt, hand: Hand) -> None:
@@ -268,9 +210,7 @@ class Coordinator:
     @_receive.register
     def _(self, event: Garbled, hand: Hand) -> None:
         if event.is_gap:  # what it reports is no longer whole
-            self._kill(
-                hand, f"the worker's messages are damaged: {event.text}. Something in it writes to their channel"
-            )
+            hand.kill(f"the worker's messages are damaged: {event.text}. Something in it writes to their channel")
         else:
             self.records.note_garbled(event.text)
 
@@ -303,17 +243,28 @@ class Coordinator:
 
     @_receive.register
     def _(self, event: Lost, hand: Hand) -> None:
-        del self.hands[hand.worker]
-        hand.worker.close()
         reason = hand.end or event.reason
-        if hand.attempts:
-            printed = f"\n{event.last_words}" if event.last_words and not hand.end else ""
-            asked = bool(self.interrupts.first)
-            self._end_all(hand, Ending("interrupted" if asked else "failed", reason + ("" if asked else printed)))
-        elif not hand.device and not self.interrupts.first:
-            raise LinstudyError(f"a worker could not start: {reason}. It printed:\n{event.last_words}")
-        if self.schedule.count("pending") and not self.interrupts.first:
-            self._start_worker(hand.share)
+        if self.interrupts.first:
+            self.crew.dismiss(hand)
+            return self._end_all(hand, Ending("interrupted", reason))
+        if note := self.crew.lose(hand, event):
+            self.display.note(note)
+        printed = f"\n{event.last_words}" if event.last_words and not hand.end else ""
+        may_lie_in_place = event.is_remote and not hand.end
+        for attempt in tuple(hand.attempts.values()):
+            if may_lie_in_place and self._losses[attempt.run.run_id] < LOSSES:
+                self._begin_elsewhere(hand, attempt, f"{reason}{printed}")
+            else:
+                self._end(hand, attempt, Ending("failed", f"{reason}{printed}"))
+
+    def _begin_elsewhere(self, hand: Hand, attempt: Attempt, reason: str) -> None:
+        """Let a run wait again whose worker was lost with its place."""
+        del hand.attempts[attempt.number]
+        run = attempt.run
+        self._losses[run.run_id] += 1
+        self.records.record(run, Report(attempt.number, (Ending("interrupted", reason),)))
+        self.schedule.reopen(run.run_id)
+        self.display.moved(run, reason)
 
     def _end_all(self, hand: Hand, ending: Ending) -> None:
         for attempt in tuple(hand.attempts.values()):

@@ -39,7 +39,7 @@ def worker_shares(workers: int | None, device: str | None, memory: int | None = 
         memory: Bytes of the host's memory that all workers may use; what the machine, a container and a queue allow if
             None.
     """
-    platform = {} if device is None else {"JAX_PLATFORMS": {"gpu": "cuda"}.get(device, device)}
+    platform = platform_variable(device)
     accelerators = [] if device == "cpu" else visible_accelerators()
     count = workers or max(len(accelerators), 1)
     total = available_memory() if memory is None else memory
@@ -50,6 +50,11 @@ def worker_shares(workers: int | None, device: str | None, memory: int | None = 
     fraction = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY_SHARE / per_accelerator:.3f}"}
     own = [",".join(accelerators[worker % len(accelerators) :: count]) for worker in range(count)]
     return [Share({**platform, **fraction, "CUDA_VISIBLE_DEVICES": devices}, each) for devices in own]
+
+
+def platform_variable(device: str | None) -> dict[str, str]:
+    """The variable that lets JAX compute on `cpu`, `gpu` or another platform; none for the best there is."""
+    return {} if device is None else {"JAX_PLATFORMS": {"gpu": "cuda"}.get(device, device)}
 
 
 def _dealt_processors(workers: int) -> list[tuple[int, ...] | None]:

@@ -57,10 +57,18 @@ class Stop:
 
 @dataclass(frozen=True)
 class Hello:
-    """Worker to coordinator: ready. `device` is what it computes on."""
+    """Worker to coordinator: ready. `device` is what it computes on, `host` the machine's name."""
 
     device: str
     versions: dict[str, str]
+    host: str = ""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """Worker to coordinator: alive; and the same back, which renews the worker's lease. See `lease`."""
+
+    count: int
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class Garbled:
     is_gap: bool = False
 
 
-Command = Start | Stop
+Command = Start | Stop | Beat
 Message = Command | Hello | Interrupt | Report
 
 
@@ -135,6 +143,7 @@ _PARSERS = {
     "Start": _start,
     "Stop": lambda content: Stop(),
     "Hello": lambda content: Hello(**content),
+    "Beat": lambda content: Beat(**content),
     "Interrupt": lambda content: Interrupt(**content),
     "Report": decode,
 }

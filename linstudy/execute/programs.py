@@ -7,22 +7,20 @@ import platform
 from contextlib import suppress
 from pathlib import Path
 
-from linstudy.store.workspace import Workspace
-
 CACHE_BYTES = 2**30
 """Of compiled programs kept for a processor; those used longest ago go first."""
 
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 
 
-def compilation_cache(workspace: Workspace) -> dict[str, str]:
-    """The variables that let workers keep compiled programs; a folder that the user chose is respected.
+def compilation_cache(parent: Path) -> dict[str, str]:
+    """The variables that let this worker keep compiled programs; a folder that the user chose is respected.
 
     Programs are compiled for the processor at hand, so each type has a folder of its own.
     """
     if os.environ.get(_VARIABLE):
         return {}
-    folder = workspace.compile_cache / processor()
+    folder = parent / processor()
     prune(folder)
     return {
         _VARIABLE: str(folder.absolute()),

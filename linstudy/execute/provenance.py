@@ -1,7 +1,6 @@
 """Where and from what an attempt was made."""
 
 import os
-import platform
 import shutil
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
@@ -10,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import linstudy
+from linstudy.machine import host_name
 from linstudy.models.source import own_files
 from linstudy.spec.points import Study
 
@@ -91,12 +91,7 @@ def origin(git: GitState, code: Mapping[str, str | None] | None = None) -> dict[
     Args:
         code: The SHA-256 of texts that the ledger keeps, by name.
     """
-    return {"host": host(), "git_commit": git.commit, "dirty": git.dirty, "code": code}
-
-
-def host() -> str:
-    """The name of this machine."""
-    return platform.node()
+    return {"host": host_name(), "git_commit": git.commit, "dirty": git.dirty, "code": code}
 
 
 def _changes(folder: Path, files: Collection[Path], name: str) -> dict[str, str | None]:

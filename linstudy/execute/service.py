@@ -20,7 +20,7 @@ from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Send
 from linstudy.execute.sources import changed_sources, sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
-from linstudy.machine import available_memory, available_threads
+from linstudy.machine import available_memory, available_threads, host_name
 from linstudy.resources import Resources
 from linstudy.runs.job import Arrays, Job, Stopped
 from linstudy.runs.kinds import KINDS, TOGETHER
@@ -31,13 +31,19 @@ from linstudy.store.artifacts import ArtifactError, ArtifactStore
 SECONDS_BETWEEN_PROGRESS = 0.1
 """A person sees no more of it, and a short epoch costs less than telling of it."""
 
+SECONDS_TO_APPEAR = 30.0
+"""For a file that another machine wrote: network file systems keep for some seconds what they saw of a folder."""
+
 _SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 
 
 def serve(settings: Settings, channel: Channel) -> None:
     """Make attempts, one command after another, for ever."""
     logging.basicConfig(stream=sys.stderr)
-    store = ArtifactStore(Path(settings.artifacts), Path(settings.scratch) if settings.scratch else None)
+    require = channel.lease.require if channel.lease else lambda: None
+    scratch = Path(settings.scratch) if settings.scratch else None
+    patience = SECONDS_TO_APPEAR if settings.mark else 0.0
+    store = ArtifactStore(Path(settings.artifacts), scratch, before_writing=require, patience=patience)
     resources = _resources(settings, store)
     programs = Programs()
     channel.sender.send(_hello())
@@ -57,7 +63,8 @@ def _resources(settings: Settings, store: ArtifactStore) -> Resources:
 def _hello() -> Hello:
     device = jax.devices()[0]
     names = ("linstudy", "jax", "equinox", "optax", "numpy", "scipy")
-    return Hello(f"{device.platform}: {device.device_kind}", {name: importlib.metadata.version(name) for name in names})
+    versions = {name: importlib.metadata.version(name) for name in names}
+    return Hello(f"{device.platform}: {device.device_kind}", versions, host_name())
 
 
 def _print_to(log: str) -> None:

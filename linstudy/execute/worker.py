@@ -5,19 +5,22 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from linstudy.data.places import Places
+from linstudy.execute.programs import compilation_cache
 from linstudy.execute.signals import STOPPING
+from linstudy.machine import host_name
 
 _PR_SET_PDEATHSIG = 1
+_SHARE = "Workers on other machines need it at the same path, on a file system that they share"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a worker is told on its command line.
+    """What a worker is told first, as a line of its own.
 
     Attributes:
         artifacts: The folder of stored arrays.
@@ -26,6 +29,10 @@ class Settings:
         memory: Bytes that it may use; those there are if None.
         cpus: The processors that it may use; all if None.
         scratch: Where files go that exceed memory; beside the artifacts if None.
+        compile_cache: Where compiled programs are kept between studies; nowhere if None.
+        environment: Variables to set before anything heavy is imported.
+        mark: A file of the workspace and what stands in it, for a worker that may be on another machine, where the
+            folder must be the same; None for one that is here.
     """
 
     artifacts: str
@@ -34,6 +41,9 @@ class Settings:
     memory: int | None = None
     cpus: Sequence[int] | None = None
     scratch: str | None = None
+    compile_cache: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    mark: tuple[str, str] | None = None
 
     @property
     def places(self) -> Places:
@@ -41,20 +51,23 @@ class Settings:
         return Places(Path(self.study_folder), Path(self.data_folder) if self.data_folder else None)
 
 
-def main(settings: Settings, descriptors: Sequence[int]) -> None:
-    """Serve the coordinator until its channel ends.
-
-    Args:
-        descriptors: From which it hears its coordinator, and to which it speaks.
-    """
+def main() -> None:
+    """Serve the coordinator, whose channel is the standard input and output, until it ends."""
     signals = _block_signals()
     _die_with_parent()
+    descriptors = _take_channel()
+    settings = Settings(**json.loads(_first_line(descriptors[0])))
+    _check_places(settings)
     _use_processors(settings.cpus)
+    os.environ.update(settings.environment)
+    if settings.compile_cache:
+        os.environ.update(compilation_cache(Path(settings.compile_cache)))
+    os.chdir(settings.study_folder)  # where a relative path in a user's model is looked for first
     settings.places.extend_import_path()
 
     from linstudy.execute.channel import Channel  # brings NumPy, so that it comes after the rest
 
-    channel = Channel(descriptors, signals)
+    channel = Channel(descriptors, signals, leased=settings.mark is not None)
 
     from linstudy.execute.service import serve  # brings JAX
 
@@ -73,9 +86,46 @@ def _block_signals() -> list[signal.Signals]:
 
 
 def _die_with_parent() -> None:
-    """Let the system kill this process with its coordinator, also while no Python code can run here."""
+    """Let the system kill this process with its coordinator or launcher, also while no Python code can run here."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _take_channel() -> tuple[int, int]:
+    """Keep the standard input and output for the channel: what else reads finds nothing, what else prints is logged.
+
+    Returns:
+        The descriptors to read from and to write to, which no child inherits.
+    """
+    channel = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return channel
+
+
+def _first_line(descriptor: int) -> bytes:
+    """What comes up to a newline, and no byte of what comes after."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(descriptor, 1)
+        if not byte:
+            sys.exit(0)  # the coordinator ended meanwhile
+        line += byte
+    return line
+
+
+def _check_places(settings: Settings) -> None:
+    """See that the folders here are those of the coordinator."""
+    folders = {"the study's folder": settings.study_folder, "the data folder": settings.data_folder}
+    if settings.mark:
+        path, text = settings.mark
+        if not Path(path).is_file() or Path(path).read_text() != text:
+            sys.exit(f"{host_name()}: the workspace {Path(path).parents[1]} is not here. {_SHARE}")
+        for name, folder in folders.items():
+            if folder and not Path(folder).is_dir():
+                sys.exit(f"{host_name()}: {name} {folder} is not here. {_SHARE}")
 
 
 def _use_processors(cpus: Sequence[int] | None) -> None:
@@ -85,4 +135,4 @@ def _use_processors(cpus: Sequence[int] | None) -> None:
 
 
 if __name__ == "__main__":
-    main(Settings(**json.loads(sys.argv[1])), [int(number) for number in sys.argv[2:]])
+    main()

@@ -1,10 +1,10 @@
 """The seam between what runs next and where it runs: start a worker, tell it, hear it, end it.
 
-Nothing above this interface knows a process or a pipe. `local` starts children of this process.
+Nothing above this interface knows a process or a pipe. `processes` starts them on this machine, or through a launcher.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Queue
 from typing import Protocol
@@ -35,10 +35,12 @@ class Lost:
     Attributes:
         reason: What is known of it.
         last_words: The end of what it printed.
+        is_remote: Whether it was elsewhere, so that the place may have been lost, with nothing wrong in its runs.
     """
 
     reason: str
     last_words: str = ""
+    is_remote: bool = False
 
 
 Event = Hello | Report | Interrupt | Garbled | Lost
@@ -67,5 +69,9 @@ class Workers(Protocol):
     """Where workers can be started."""
 
     @abstractmethod
+    def places(self) -> Sequence[Share]:
+        """What each of the workers that there can be now may use; more or fewer may be there later."""
+
+    @abstractmethod
     def start(self, share: Share, inbox: Inbox) -> Worker:
-        """Start one, which says `Hello` once it is ready."""
+        """Start one in a place that has none. It says `Hello` once it is ready."""

@@ -4,7 +4,8 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
@@ -24,6 +25,7 @@ PASSING = "resume"
 SCRATCH = "scratch"
 
 _SUFFIX = ".incoming"
+_BETWEEN_LOOKS = 0.5
 
 
 class ArtifactError(LinstudyError):
@@ -39,10 +41,20 @@ class ArtifactStore:
 
     Args:
         scratch: Where files go that exceed memory; beside the arrays if None.
+        before_writing: Called before a file is written; raises if that must not be.
+        patience: Seconds in which a file that is missing or damaged may still appear whole.
     """
 
-    def __init__(self, folder: Path, scratch: Path | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        scratch: Path | None = None,
+        *,
+        before_writing: Callable[[], object] = lambda: None,
+        patience: float = 0.0,
+    ):
         self._folder = folder
+        self._before_writing, self._patience = before_writing, patience
         self._scratch = folder if scratch is None else scratch
 
     def save(
@@ -67,6 +79,7 @@ class ArtifactStore:
         sha256 = hashlib.sha256(content).hexdigest()
         place = (PASSING, f"{owner}-{epoch}-{sha256[:16]}") if owner else (sha256[:2], sha256)
         relative = Path(FOLDER, *place).with_suffix(".safetensors")
+        self._before_writing()
         _write(self.file(relative), content)
         return Artifact(name, relative.as_posix(), sha256, len(content), epoch, replaces)
 
@@ -116,6 +129,16 @@ class ArtifactStore:
         Raises:
             ArtifactError: If the file is missing or damaged.
         """
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._load(path, sha256)
+            except ArtifactError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_BETWEEN_LOOKS)
+
+    def _load(self, path: str, sha256: str | None) -> dict[str, np.ndarray]:
         file = self.file(path)
         try:
             content = file.read_bytes()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+from linstudy.machine import host_name
 from linstudy.spec.errors import LinstudyError
 
 PATIENCE = 0.3
@@ -46,7 +46,7 @@ def exclusive(path: Path) -> Iterator[None]:
     with _open(path) as file:
         _acquire(file, path)
         file.truncate(0)
-        json.dump(asdict(Holder(os.getpid(), platform.node())), file)
+        json.dump(asdict(Holder(os.getpid(), host_name())), file)
         file.flush()
         yield
 

@@ -57,6 +57,16 @@ class Workspace:
         return self.private / "live.json"
 
     @property
+    def mark(self) -> Path:
+        """A text of its own, by which a worker on another machine knows the workspace for the same."""
+        return self.private / "mark"
+
+    @property
+    def jobs(self) -> Path:
+        """The scripts of a queue's jobs, and what they print."""
+        return self.private / "jobs"
+
+    @property
     def compile_cache(self) -> Path:
         """Compiled programs, kept between studies."""
         return self.private / "compile_cache"

@@ -65,6 +65,9 @@ def section(settings: Settings) -> Section:
 
 
 class _Instant(Workers):
+    def places(self) -> list[Share]:
+        return [Share()]
+
     def start(self, share: Share, inbox: Inbox) -> Worker:
         inbox.put((worker := _InstantWorker(inbox), Hello("none: no device", {})))
         return worker

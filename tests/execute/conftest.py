@@ -21,10 +21,10 @@ import numpy as np
 import pytest
 from command import command
 
-from linstudy.execute import local
+from linstudy.execute import processes
 from linstudy.execute.messages import Start, Stop
 from linstudy.execute.worker import Settings
-from linstudy.execute.workers import Lost
+from linstudy.execute.workers import Lost, Share
 from linstudy.plan import make_plan
 from linstudy.spec.study import Point
 from linstudy.store.artifacts import ArtifactStore
@@ -84,14 +84,17 @@ class Sender:
 
 @dataclass
 class Threads:
-    """Starts threads where `local_workers` starts processes."""
+    """Starts threads where `worker_processes` starts processes."""
 
     settings: Settings
     started: list = field(default_factory=list)
 
     @classmethod
-    def of(cls, workspace, folder, data_folder, scratch=None):
+    def of(cls, workspace, folder, data_folder, scratch=None, **_):
         return cls(Settings(artifacts=str(workspace.artifacts.absolute()), study_folder=str(folder.absolute())))
+
+    def places(self):
+        return [Share()]
 
     def start(self, share, inbox):
         self.started.append(Thread(self.settings, inbox))
@@ -168,7 +171,7 @@ class Bench:
     def here(self, *arguments, exit_status=0):
         """As `linstudy`, in this process, where nothing is killed; what a run prints is told with the rest."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(local, "local_workers", Threads.of)
+            patch.setattr(processes, "worker_processes", Threads.of)
             ended = command(*arguments, cwd=self.folder)
         assert ended.returncode == exit_status, f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         return ended.stdout + ended.stderr

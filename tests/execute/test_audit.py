@@ -8,7 +8,7 @@ import pytest
 from scripted import Notes, ScriptedWorkers
 
 from linstudy import metrics
-from linstudy.execute import coordinator as coordinator_module
+from linstudy.execute import crew
 from linstudy.execute.audit import audit, choose_rounds, describe_rounds, make_rounds
 from linstudy.execute.coordinator import Options
 from linstudy.execute.execution import carry_out
@@ -67,7 +67,7 @@ class Numerics:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(coordinator_module, "TICK", 0.01)
+    monkeypatch.setattr(crew, "TICK", 0.01)
 
 
 @pytest.fixture

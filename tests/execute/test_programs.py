@@ -5,7 +5,6 @@ import os
 import pytest
 
 from linstudy.execute.programs import compilation_cache, processor, prune
-from linstudy.store.workspace import Workspace
 
 VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 
@@ -33,12 +32,11 @@ def test_folders_and_a_cache_that_is_not_there_yet_are_left_alone(programs):
     prune(programs / "none", 0)
 
 
-def test_each_type_of_processor_has_a_folder_in_the_workspace(tmp_path, monkeypatch):
+def test_each_type_of_processor_has_a_folder(tmp_path, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    workspace = Workspace(tmp_path)
-    assert compilation_cache(workspace)[VARIABLE] == str(workspace.compile_cache / processor())
+    assert compilation_cache(tmp_path)[VARIABLE] == str(tmp_path / processor())
 
 
 def test_a_folder_that_the_user_chose_is_respected(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "/elsewhere")
-    assert compilation_cache(Workspace(tmp_path)) == {}
+    assert compilation_cache(tmp_path) == {}
