@@ -1,6 +1,7 @@
 """A worker's process: what must be settled before anything heavy is imported, then the service of its coordinator."""
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -66,6 +67,7 @@ def main() -> None:
         os.environ.update(compilation_cache(Path(settings.compile_cache)))
     os.chdir(settings.study_folder)  # where a relative path in a user's model is looked for first
     settings.places.extend_import_path()
+    gc.disable()  # an eighth of the time to import JAX goes into looking for garbage that is not there
 
     from linstudy.execute.channel import Channel  # brings NumPy, so that it comes after the rest
 
@@ -73,6 +75,7 @@ def main() -> None:
 
     from linstudy.execute.service import serve  # brings JAX
 
+    gc.enable()
     serve(settings, channel)
 
 
