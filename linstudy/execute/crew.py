@@ -74,7 +74,7 @@ class Crew:
     def fill(self, waiting: int) -> None:
         """Start workers where there are none, for so many runs that wait, unless too many could not start."""
         vacant = list(self._workers.places())
-        if len(vacant) <= len(self._hands) or self._failed_starts >= STARTS * len(vacant):
+        if self._failed_starts >= STARTS * len(vacant):
             return
         for hand in self:
             if hand.share in vacant:
@@ -107,7 +107,7 @@ class Crew:
             return ""
         self._failed_starts += 1
         text = f"a worker could not start: {hand.end or lost.reason}. It printed:\n{lost.last_words}"
-        is_hopeless = not lost.is_remote or self._failed_starts >= STARTS * len(self._workers.places())
+        is_hopeless = not lost.is_remote or self._failed_starts >= STARTS * max(1, len(self._workers.places()))
         if is_hopeless and not any(other.device for other in self):
             raise LinstudyError(text)
         return text if self._failed_starts == 1 else ""

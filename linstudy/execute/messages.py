@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
@@ -106,10 +106,10 @@ class Sender:
             self._sent += 1
 
 
-def receive(stream: TextIO) -> Iterator[Message | Garbled]:
+def receive(lines: Iterable[str]) -> Iterator[Message | Garbled]:
     """The messages of a channel until it ends. A number that is passed over is told as a gap, once."""
     expected, reason = 0, ""
-    for line in stream:
+    for line in lines:
         if line.isspace():
             continue
         try:

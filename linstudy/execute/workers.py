@@ -21,11 +21,13 @@ class Share:
         environment: Variables that say which devices.
         memory: Bytes; None for all there are.
         cpus: The numbers of its processors; None for all.
+        place: The name of the place that it is in, where there are several that one of them may leave.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: int | None = None
     cpus: tuple[int, ...] | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True)
