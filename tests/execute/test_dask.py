@@ -1,0 +1,148 @@
+"""Workers in a real Dask cluster: a scheduler and workers that are processes of this machine, and what befalls them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from disturbed import TRAINING, content, wait_until_gone, write_odd
+
+distributed = pytest.importorskip("distributed")
+
+pytestmark = [
+    pytest.mark.product_settings,
+    pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a study in /proc"),
+]
+
+LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
+
+
+class Cluster:
+    """A scheduler, and the workers that a test starts."""
+
+    def __init__(self, folder):
+        self.file = folder / "scheduler.json"
+        self.processes = [self._start("scheduler", "--port", "0", "--scheduler-file", self.file)]
+        while not (self.file.exists() and self.file.read_text().endswith("}")):
+            time.sleep(0.05)
+        self.address = json.loads(self.file.read_text())["address"]
+
+    @property
+    def scheduler(self):
+        return self.processes[0]
+
+    def start_worker(self, *arguments):
+        words = ("--scheduler-file", self.file, "--no-nanny", "--nthreads", "1", *arguments)
+        self.processes.append(self._start("worker", *words))
+        return self.processes[-1]
+
+    def _start(self, kind, *arguments):
+        words = (sys.executable, "-m", f"distributed.cli.dask_{kind}", *LOOPBACK, *arguments)
+        return subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def left(self):
+        """What the scheduler holds: tasks, and queues."""
+        with distributed.Client(self.address, set_as_default=False) as client:
+            return client.run_on_scheduler(
+                lambda dask_scheduler: [*dask_scheduler.tasks, *dask_scheduler.extensions["queues"].queues]
+            )
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path_factory):
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    yield made
+    made.close()
+
+
+def children(process):
+    return [
+        int(pid)
+        for task in Path(f"/proc/{process.pid}/task").iterdir()
+        for pid in (task / "children").read_text().split()
+    ]
+
+
+def started(bench, cluster, *arguments):
+    """The command, at a training."""
+    process = bench.start("run", "study.yaml", "--dask", cluster.file, *arguments)
+    while not ("running" in (line := process.stdout.readline()) and "  training " in line):
+        assert line, process.communicate()
+    return process
+
+
+def attempts(bench):
+    return bench.rows("SELECT status, error FROM attempt ORDER BY attempt_id")
+
+
+def finish(process, exit_status=0):
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == exit_status, out + err
+    return out + err
+
+
+def test_a_study_has_the_same_results_and_leaves_nothing_in_the_cluster(bench, cluster):
+    cluster.start_worker()
+    out = bench.linstudy("run", "study.yaml", "--dask", cluster.address)
+    assert "3 runs: 3 done now." in out
+    elsewhere = content(bench)
+    assert bench.rows("SELECT DISTINCT status, error FROM attempt") == [("done", None)]
+    assert cluster.left() == []
+    bench.run_here("--again")
+    assert content(bench) == elsewhere
+
+
+def test_the_run_of_a_killed_dask_worker_is_made_by_one_that_comes_later(bench, cluster):
+    bench.write(TRAINING)
+    first = cluster.start_worker()
+    process = started(bench, cluster)
+    [worker] = children(first)
+    first.kill()
+    wait_until_gone(worker)
+    cluster.start_worker()
+    assert "1 run: 1 done now." in finish(process)
+    [(status, error), second] = attempts(bench)
+    assert (status, second) == ("interrupted", ("done", None))
+    assert error.startswith("the Dask worker tcp://127.0.0.1:")
+    assert error.endswith(" is gone")
+
+
+def test_a_study_ends_with_its_scheduler_and_goes_on_in_another_cluster(bench, cluster):
+    bench.write(TRAINING)
+    dask_worker = cluster.start_worker()
+    process = started(bench, cluster)
+    [worker] = children(dask_worker)
+    cluster.scheduler.kill()
+    out = finish(process, exit_status=1)
+    assert "Error: the Dask scheduler is gone" in out
+    assert "The same command goes on once it is there" in out
+    wait_until_gone(worker)
+    assert [status for status, _ in attempts(bench)] == ["interrupted"]
+    assert "1 run: 1 done now." in bench.run("--dask", "local")
+    assert [status for status, _ in attempts(bench)] == ["interrupted", "done"]
+
+
+def test_what_must_end_at_once_ends_beside_its_dask_worker(bench, cluster):
+    write_odd(bench, "computes")
+    dask_worker = cluster.start_worker()
+    process = started(bench, cluster)
+    [worker] = children(dask_worker)
+    process.send_signal(signal.SIGINT)
+    assert "stopping at the next safe point" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    finish(process, exit_status=130)
+    wait_until_gone(worker)
+    assert attempts(bench) == [("interrupted", "stopped at once by a second Ctrl-C")]
+    process = started(bench, cluster)
+    [worker] = children(dask_worker)
+    process.kill()
+    process.communicate()
+    wait_until_gone(worker)
