@@ -44,6 +44,8 @@ class Hand:
     versions: dict[str, str] = field(default_factory=dict)
     attempts: dict[int, Attempt] = field(default_factory=dict)
     is_idle: bool = False
+    is_leaving: bool = False
+    """Its place is about to end: nothing more is started there."""
     end: str = ""
     """Why it is to end, where that is this program's own decision."""
 
@@ -138,11 +140,11 @@ class Crew:
 
     def idle(self) -> list[Hand]:
         """Those that are ready for something to do."""
-        return [hand for hand in self if hand.is_idle and not hand.end]
+        return [hand for hand in self if hand.is_idle and not hand.end and not hand.is_leaving]
 
     def count_free(self) -> int:
         """How many have nothing to do, with those that are starting."""
-        return sum(not hand.attempts for hand in self)
+        return sum(not hand.attempts and not hand.is_leaving for hand in self)
 
     def is_at(self, run_id: str) -> bool:
         """Whether one makes an attempt at a run."""

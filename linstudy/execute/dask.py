@@ -12,7 +12,7 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import uuid4
@@ -44,6 +44,12 @@ LOCAL = "local"
 _POLL = 1.0
 """Seconds between two looks at which Dask workers there are, and at whether a task is still wanted."""
 
+_STALE = 30.0
+"""Seconds after which a Dask worker that its scheduler does not hear is no place for another worker."""
+
+_SECONDS_TO_BE_TOLD = 30.0
+"""For a task to be told something first: one that Dask has started a second time never is."""
+
 _CHUNK = 2**16
 
 
@@ -74,10 +80,11 @@ def dask_workers(
         import distributed
     except ImportError:
         raise LinstudyError("--dask needs `distributed`. Install it: pip install 'linstudy[dask]'") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what happens is said by the coordinator
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # the coordinator says what happens
     with contextlib.ExitStack() as stack:
         if scheduler == LOCAL:
-            place = {"address": stack.enter_context(_local_cluster(workers or 1)).scheduler_address}
+            place: dict[str, Any] = {"address": stack.enter_context(_local_cluster(workers or 1)).scheduler_address}
         else:
             place = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
         try:
@@ -99,6 +106,7 @@ def _local_cluster(workers: int) -> Any:
         threads_per_worker=1,
         host="127.0.0.1",
         dashboard_address=None,  # type: ignore[arg-type]
+        silence_logs=logging.CRITICAL,
     )
 
 
@@ -124,7 +132,7 @@ class DaskWorkers(Workers):
         self._links: dict[str, DaskLink] = {}
         self._is_closing = threading.Event()
         self._gone = ""
-        self._present: set[str] = set()
+        self._seen: dict[str, tuple[float, float]] = {}
         self._places: Sequence[Share] = ()
         self._look()
         for work in (self._receive, self._watch):
@@ -161,18 +169,26 @@ class DaskWorkers(Workers):
     def close(self) -> None:
         """Let the cluster go."""
         self._is_closing.set()
+        if self._gone:
+            return
         with contextlib.suppress(Exception):
             self._reports.put(None, callback_timeout=SECONDS_TO_LEAVE)
             self._reports.close()
 
     def _look(self) -> None:
-        """See which Dask workers there are."""
-        found = self._client.scheduler_info()["workers"]
-        self._present = set(found)
+        """See which Dask workers there are, and which of them are heard of by the scheduler."""
+        found, now = self._client.scheduler_info()["workers"], time.monotonic()
+        before = self._seen
+        self._seen = {
+            address: before[address]
+            if before.get(address, (0.0,))[0] == worker["last_seen"]
+            else (worker["last_seen"], now)
+            for address, worker in found.items()
+        }
         self._places = [
             Share(self._environment, worker["memory_limit"] or None, place=address)
             for address, worker in sorted(found.items())
-            if worker["status"] == "running"
+            if worker["status"] == "running" and now - self._seen[address][1] < _STALE
         ]
 
     def _guard(self, work: Any) -> None:
@@ -184,12 +200,12 @@ class DaskWorkers(Workers):
                 self._lose(error)
 
     def _lose(self, error: Exception) -> None:
-        self._places = []
-        self._gone = (
-            f"the Dask scheduler is gone ({type(error).__name__}: {error}). The same command goes on once it is there"
-        )
+        is_gone = isinstance(error, OSError) or self._client.status != "running"
+        reason = "the Dask scheduler is gone" if is_gone else f"Dask failed: {type(error).__name__}: {error}"
+        self._places = ()
+        self._gone = f"{reason}. The same command goes on once there is a scheduler"
         for link in tuple(self._links.values()):
-            link.lose("the Dask scheduler is gone")
+            link.lose(reason)
 
     def _receive(self) -> None:
         """Deal out what the processes say."""
@@ -204,7 +220,7 @@ class DaskWorkers(Workers):
         while not self._is_closing.wait(timeout=_POLL):
             self._look()
             for link in tuple(self._links.values()):
-                if link.place not in self._present:
+                if link.place not in self._seen:
                     link.lose(f"the Dask worker {link.place} is gone")
                 elif link.task.status == "error":
                     link.lose(f"the Dask worker {link.place}: {link.task.exception()!r}")
@@ -220,10 +236,10 @@ class DaskLink(Link):
         forget: Called at its end.
     """
 
-    def __init__(self, place: str, commands: Any, task: Any, forget: Any):
+    def __init__(self, place: str, commands: Any, task: Any, forget: Callable[[], object]):
         self.place, self.task = place, task
         self._queue, self._forget = commands, forget
-        self.commands: TextIO = _Commands(commands)  # type: ignore[assignment]
+        self.commands: TextIO = _Commands(commands, self._has_end)  # type: ignore[assignment]
         self._said: queue.SimpleQueue[bytes | Death] = queue.SimpleQueue()
         self._heard = time.monotonic()
         self._death: Death | None = None
@@ -245,6 +261,9 @@ class DaskLink(Link):
         timer = threading.Timer(patience, self.lose, args=("its task did not say that it has ended",))
         timer.daemon = True
         timer.start()
+
+    def _has_end(self) -> bool:
+        return self._death is not None
 
     def end(self) -> Death:
         while self._death is None:  # what is left to hear, where hearing was broken off
@@ -272,8 +291,8 @@ class DaskLink(Link):
 class _Commands:
     """The queue of what a process is told, as a stream."""
 
-    def __init__(self, commands: Any):
-        self._queue = commands
+    def __init__(self, commands: Any, is_over: Callable[[], bool]):
+        self._queue, self._is_over = commands, is_over
 
     def write(self, text: str) -> None:
         self._put(text.encode())
@@ -285,6 +304,8 @@ class _Commands:
         self._put(None)
 
     def _put(self, item: bytes | None) -> None:
+        if self._is_over():  # a scheduler that is gone would be waited for
+            return
         try:
             self._queue.put(item, callback_timeout=SILENCE)
         except Exception as error:
@@ -305,7 +326,7 @@ def carry(name: str, reports: str, log: str, environment: Mapping[str, str]) -> 
     client, worker = get_client(), get_worker()
     secede()  # others can use the Dask worker's threads, and an adaptive cluster does not close it
     commands, said = Queue(name, client=client), Queue(reports, client=client)
-    process = start_process((), {**_own_environment(), **environment})
+    process = start_process((), {**_own_environment(), **environment}, _seconds_left(worker))
     printed = LogWriter(Path(log).parent, Path(log).name)
     has_ended = threading.Event()
     threads = [
@@ -332,6 +353,13 @@ def carry(name: str, reports: str, log: str, environment: Mapping[str, str]) -> 
             said.close()
 
 
+def _seconds_left(worker: Any) -> float | None:
+    """What is left of the Dask worker's `--lifetime`, which begins with its process."""
+    import psutil
+
+    return worker.lifetime and psutil.Process().create_time() + worker.lifetime - time.time()
+
+
 def _own_environment() -> dict[str, str]:
     """The Dask worker's, without the limits of threads that its nanny has set for tasks that share a process."""
     import dask.config
@@ -343,9 +371,11 @@ def _own_environment() -> dict[str, str]:
 def _feed(process: subprocess.Popen[bytes], commands: Any) -> None:
     """Tell the process what the coordinator says."""
     with contextlib.suppress(Exception), process.stdin as stream:  # type: ignore[union-attr]
-        while (command := commands.get()) is not None:
+        command = commands.get(timeout=_SECONDS_TO_BE_TOLD)
+        while command is not None:
             stream.write(command)
             stream.flush()
+            command = commands.get()
     with contextlib.suppress(Exception):
         commands.close()
 

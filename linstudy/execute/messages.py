@@ -79,6 +79,11 @@ class Interrupt:
 
 
 @dataclass(frozen=True)
+class Leaving:
+    """Worker to coordinator: its place is about to end."""
+
+
+@dataclass(frozen=True)
 class Garbled:
     """A line that is no message, or the place of one that never arrived."""
 
@@ -87,7 +92,7 @@ class Garbled:
 
 
 Command = Start | Stop | Beat
-Message = Command | Hello | Interrupt | Report
+Message = Command | Hello | Interrupt | Leaving | Report
 
 
 class Sender:
@@ -145,5 +150,6 @@ _PARSERS = {
     "Hello": lambda content: Hello(**content),
     "Beat": lambda content: Beat(**content),
     "Interrupt": lambda content: Interrupt(**content),
+    "Leaving": lambda content: Leaving(),
     "Report": decode,
 }

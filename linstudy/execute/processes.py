@@ -84,11 +84,20 @@ class Processes(Workers):
         return Peer(Pipes(process, log), self.settings, share, inbox)
 
 
-def start_process(launcher: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """A worker's process, with pipes to it."""
+def start_process(
+    launcher: Sequence[str], environment: Mapping[str, str], seconds: float | None = None
+) -> subprocess.Popen[bytes]:
+    """A worker's process, with pipes to it; it is told after how many seconds its place ends, if that is known."""
     return subprocess.Popen(
         # plain words alone: `ssh` gives them to a shell
-        [*launcher, sys.executable, "-P", "-m", "linstudy.execute.worker"],
+        [
+            *launcher,
+            sys.executable,
+            "-P",
+            "-m",
+            "linstudy.execute.worker",
+            *([] if seconds is None else [str(seconds)]),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from queue import Queue
 from typing import Protocol
 
-from linstudy.execute.messages import Command, Garbled, Hello, Interrupt
+from linstudy.execute.messages import Command, Garbled, Hello, Interrupt, Leaving
 from linstudy.facts import Report
 
 
@@ -45,7 +45,7 @@ class Lost:
     is_remote: bool = False
 
 
-Event = Hello | Report | Interrupt | Garbled | Lost
+Event = Hello | Report | Interrupt | Leaving | Garbled | Lost
 
 
 class Worker(Protocol):
