@@ -31,11 +31,11 @@ class Scripted:
     def close(self):
         self.leave("closed")
 
-    def leave(self, reason, last_words=""):
+    def leave(self, reason, last_words="", *, is_remote=False):
         if not self.is_gone:
             self.is_gone = True
             self.workers.left.append(reason)
-            self.say(Lost(reason, last_words))
+            self.say(Lost(reason, last_words, is_remote))
 
 
 @dataclass
@@ -79,6 +79,9 @@ class Notes:
 
     def parted(self, run, error):
         self.lines.append(("parted", error))
+
+    def moved(self, run, error):
+        self.lines.append(("moved", error))
 
     def note(self, text):
         self.lines.append(("note", text))

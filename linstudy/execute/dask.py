@@ -286,6 +286,8 @@ class DaskLink(Link):
             *lines, rest = (rest + self._take(self._said.get())).split(b"\n")
             for line in lines:
                 yield line.decode(errors="replace") + "\n"
+        if rest:
+            yield rest.decode(errors="replace")
 
 
 class _Commands:

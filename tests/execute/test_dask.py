@@ -5,10 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from disturbed import TRAINING, content, wait_until_gone, write_odd
+
+from linstudy.execute import dask
+from linstudy.execute.peer import Death
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.workspace import Workspace
 
 distributed = pytest.importorskip("distributed")
 
@@ -18,6 +25,21 @@ pytestmark = [
 ]
 
 LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
+
+
+@dataclass
+class Task:
+    """A task's future."""
+
+    released: list = field(default_factory=list)
+
+    def release(self):
+        self.released.append(True)
+
+
+@pytest.fixture
+def link():
+    return dask.DaskLink("tcp://there", SimpleNamespace(close=lambda: None), Task(), lambda: None)
 
 
 class Cluster:
@@ -146,3 +168,37 @@ def test_what_must_end_at_once_ends_beside_its_dask_worker(bench, cluster):
     process.kill()
     process.communicate()
     wait_until_gone(worker)
+
+
+def test_lines_arrive_whole_however_they_were_cut_and_then_the_end(link):
+    for piece in (b"{\xc3", b"\xa9", b"}\n\xff\nhalf"):
+        link.receive(piece)
+    link.receive(b"", "it was killed", "its last words")
+    assert list(link.messages) == ["{é}\n", "\N{REPLACEMENT CHARACTER}\n", "half"]
+    assert link.end() == Death("it was killed", "its last words")
+
+
+def test_a_task_that_says_nothing_is_given_up_when_its_lease_is_over(link, monkeypatch):
+    monkeypatch.setattr(dask, "SECONDS_TO_LEAVE", 0.0)
+    monkeypatch.setattr(dask, "SILENCE", 0.3)
+    began = time.monotonic()
+    link.kill()
+    assert link.task.released == [True]
+    assert list(link.messages) == []
+    assert time.monotonic() - began >= 0.25
+    assert link.end().reason == "its task did not say that it has ended"
+
+
+def test_without_the_extra_one_sentence_says_what_to_do(bench, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    asked = dask.dask_workers("local", Workspace(bench.folder), bench.folder, None)
+    with pytest.raises(LinstudyError, match=r"--dask needs `distributed`. Install it: pip install 'linstudy\[dask\]'"):
+        asked.__enter__()
+
+
+def test_nothing_of_dask_is_imported_unless_it_is_asked_for(bench):
+    code = "import sys, linstudy.execute.dask, linstudy.cli; print({'dask', 'distributed'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+    wrong = bench.run("--dask", "local", "--memory", "1GB", exit_status=2)
+    assert "a worker has the memory limit of its Dask worker" in wrong
