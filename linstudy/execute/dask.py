@@ -77,37 +77,56 @@ def dask_workers(
         LinstudyError: If Dask is not installed, or there is no scheduler.
     """
     try:
-        import distributed
+        import distributed  # noqa: F401
     except ImportError:
         raise LinstudyError("--dask needs `distributed`. Install it: pip install 'linstudy[dask]'") from None
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # the coordinator says what happens
     with contextlib.ExitStack() as stack:
-        if scheduler == LOCAL:
-            place: dict[str, Any] = {"address": stack.enter_context(_local_cluster(workers or 1)).scheduler_address}
-        else:
-            place = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
-        try:
-            client = distributed.Client(**place, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise LinstudyError(f"there is no Dask scheduler at {scheduler}: {error}") from error
-        stack.enter_context(client)
+        is_local = scheduler == LOCAL
+        place = {"address": stack.enter_context(_local_cluster(workers or 1))} if is_local else _find(scheduler)
+        client = stack.enter_context(_connect(place))
         settings = worker_settings(workspace, study_folder, data_folder, scratch, is_elsewhere=True)
         started = DaskWorkers(client, settings, workspace.logs.absolute(), platform_variable(device), workers)
         stack.callback(started.close)
         yield started
 
 
-def _local_cluster(workers: int) -> Any:
-    import distributed
+def _connect(place: Mapping[str, Any]) -> "Client":
+    from distributed import Client
 
-    return distributed.LocalCluster(
+    try:
+        return Client(**place, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise LinstudyError(f"there is no Dask scheduler at {', '.join(place.values())}: {error}") from error
+
+
+def _find(scheduler: str) -> dict[str, str]:
+    """What a client is given for a scheduler file, or an address."""
+    if Path(scheduler).is_file():
+        return {"scheduler_file": scheduler}
+    if ":" not in scheduler:
+        raise LinstudyError(
+            f"--dask {scheduler} is no scheduler file that is there, and no address such as tcp://host:8786"
+        )
+    return {"address": scheduler}
+
+
+@contextlib.contextmanager
+def _local_cluster(workers: int) -> Iterator[str]:
+    """The address of a scheduler of this process, which nothing but this machine can reach, with its Dask workers."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,  # type: ignore[arg-type]
+        dashboard_address="127.0.0.1:0",  # of status alone, where no other cluster is in the way
+        scheduler_kwargs={"dashboard": False},
         silence_logs=logging.CRITICAL,
-    )
+        preload=["import os; os.setpgrp()"],  # Ctrl-C reaches the coordinator alone
+    ) as cluster:
+        yield cluster.scheduler_address  # type: ignore[attr-defined]
 
 
 class DaskWorkers(Workers):
@@ -141,7 +160,8 @@ class DaskWorkers(Workers):
     def __str__(self) -> str:
         count = len(self._places)
         address = self._client.scheduler.address  # type: ignore[union-attr]
-        return f"{count} {'worker' if count == 1 else 'workers'} in the Dask cluster at {address}"
+        later = "" if count else ". Runs begin when one comes"
+        return f"{count} {'worker' if count == 1 else 'workers'} in the Dask cluster at {address}{later}"
 
     def places(self) -> Sequence[Share]:
         if self._gone and not self._links:
