@@ -97,7 +97,7 @@ def _connect(place: Mapping[str, Any]) -> "Client":
 
     try:
         return Client(**place, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # of which the last tells of TLS
         raise LinstudyError(f"there is no Dask scheduler at {', '.join(place.values())}: {error}") from error
 
 
@@ -150,7 +150,7 @@ class DaskWorkers(Workers):
         self._reports = Queue(f"linstudy-{uuid4().hex}", client=client)
         self._links: dict[str, DaskLink] = {}
         self._is_closing = threading.Event()
-        self._gone = ""
+        self._gone, self._started = "", 0
         self._seen: dict[str, tuple[float, float]] = {}
         self._places: Sequence[Share] = ()
         self._look()
@@ -171,6 +171,7 @@ class DaskWorkers(Workers):
     def start(self, share: Share, inbox: Inbox) -> Worker:
         from distributed import Queue
 
+        self._started += 1
         name = f"linstudy-worker-{uuid4().hex}"
         commands = Queue(name, client=self._client)
         log = str(self._logs / log_name(name[-8:]))
@@ -193,7 +194,8 @@ class DaskWorkers(Workers):
             return
         with contextlib.suppress(Exception):
             self._reports.put(None, callback_timeout=SECONDS_TO_LEAVE)
-            self._reports.close()
+            for _ in range(1 + self._started):  # also for tasks that were lost and did not let go of it
+                self._reports.close()
 
     def _look(self) -> None:
         """See which Dask workers there are, and which of them are heard of by the scheduler."""
@@ -290,7 +292,8 @@ class DaskLink(Link):
             self._take(self._said.get())
         self.task.release()
         with contextlib.suppress(Exception):
-            self._queue.close()
+            for _ in range(2):  # also for a task that was lost
+                self._queue.close()
         self._forget()
         return self._death
 
@@ -365,13 +368,14 @@ def carry(name: str, reports: str, log: str, environment: Mapping[str, str]) -> 
         threads[0].join(timeout=SECONDS_TO_LEAVE)
         with contextlib.suppress(OSError, ValueError):
             printed.close()
+        commands.put(None)  # ends `_feed`, before the coordinator lets go of the queue
         said.put([name, b"", describe_death(status), printed.last_words()])
     finally:
         has_ended.set()
         kill_group(process)
         process.wait()
         with contextlib.suppress(Exception):
-            commands.put(None)  # for `_feed`
+            commands.put(None)
             said.close()
 
 
