@@ -7,29 +7,18 @@ and one a worker for what it is told.
 
 import contextlib
 import logging
-import os
-import queue
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from linstudy.execute.dask_link import DaskLink
+from linstudy.execute.dask_task import carry
 from linstudy.execute.devices import platform_variable
-from linstudy.execute.lease import SILENCE
-from linstudy.execute.logs import LogWriter
-from linstudy.execute.peer import SECONDS_TO_LEAVE, Death, Link, Peer
-from linstudy.execute.processes import (
-    describe_death,
-    import_path,
-    kill_group,
-    log_name,
-    start_process,
-    wait,
-    worker_settings,
-)
+from linstudy.execute.peer import SECONDS_TO_LEAVE, Peer
+from linstudy.execute.processes import import_path, log_name, worker_settings
 from linstudy.execute.worker import Settings
 from linstudy.execute.workers import Inbox, Share, Worker, Workers
 from linstudy.spec.errors import LinstudyError
@@ -42,15 +31,10 @@ LOCAL = "local"
 """In place of a scheduler: a cluster on this machine, for this study alone."""
 
 _POLL = 1.0
-"""Seconds between two looks at which Dask workers there are, and at whether a task is still wanted."""
+"""Seconds between two looks at which Dask workers there are."""
 
 _STALE = 30.0
 """Seconds after which a Dask worker that its scheduler does not hear is no place for another worker."""
-
-_SECONDS_TO_BE_TOLD = 30.0
-"""For a task to be told something first: one that Dask has started a second time never is."""
-
-_CHUNK = 2**16
 
 
 @contextlib.contextmanager
@@ -152,6 +136,7 @@ class DaskWorkers(Workers):
         self._is_closing = threading.Event()
         self._gone, self._started = "", 0
         self._seen: dict[str, tuple[float, float]] = {}
+        """When the scheduler last heard each Dask worker, by its clock, and when that was learnt, by ours."""
         self._places: Sequence[Share] = ()
         self._look()
         for work in (self._receive, self._watch):
@@ -166,7 +151,8 @@ class DaskWorkers(Workers):
     def places(self) -> Sequence[Share]:
         if self._gone and not self._links:
             raise LinstudyError(self._gone)
-        return self._places[: self._most]
+        taken = {link.place for link in self._links.values()}
+        return sorted(self._places, key=lambda share: share.place not in taken)[: self._most]
 
     def start(self, share: Share, inbox: Inbox) -> Worker:
         from distributed import Queue
@@ -198,15 +184,13 @@ class DaskWorkers(Workers):
                 self._reports.close()
 
     def _look(self) -> None:
-        """See which Dask workers there are, and which of them are heard of by the scheduler."""
+        """See which Dask workers there are, and which of them the scheduler hears."""
         found, now = self._client.scheduler_info()["workers"], time.monotonic()
-        before = self._seen
-        self._seen = {
-            address: before[address]
-            if before.get(address, (0.0,))[0] == worker["last_seen"]
-            else (worker["last_seen"], now)
-            for address, worker in found.items()
-        }
+        for address, worker in found.items():
+            if self._seen.get(address, (0.0, 0.0))[0] != worker["last_seen"]:
+                self._seen[address] = worker["last_seen"], now
+        for address in self._seen.keys() - found.keys():
+            del self._seen[address]
         self._places = [
             Share(self._environment, worker["memory_limit"] or None, place=address)
             for address, worker in sorted(found.items())
@@ -239,176 +223,15 @@ class DaskWorkers(Workers):
 
     def _watch(self) -> None:
         """See which Dask workers there are, and which are gone with what they had been given."""
+        lost: set[str] = set()
         while not self._is_closing.wait(timeout=_POLL):
             self._look()
-            for link in tuple(self._links.values()):
+            for name, link in tuple(self._links.items()):
+                if name in lost:
+                    continue
                 if link.place not in self._seen:
-                    link.lose(f"the Dask worker {link.place} is gone")
+                    link.lose(f"the Dask worker {link.place} is gone", after=link.seconds_of_doubt())
+                    lost.add(name)
                 elif link.task.status == "error":
                     link.lose(f"the Dask worker {link.place}: {link.task.exception()!r}")
-
-
-class DaskLink(Link):
-    """The way to a process that a task holds.
-
-    Args:
-        place: The address of its Dask worker.
-        commands: The queue of what it is told.
-        task: The task's future.
-        forget: Called at its end.
-    """
-
-    def __init__(self, place: str, commands: Any, task: Any, forget: Callable[[], object]):
-        self.place, self.task = place, task
-        self._queue, self._forget = commands, forget
-        self.commands: TextIO = _Commands(commands, self._has_end)  # type: ignore[assignment]
-        self._said: queue.SimpleQueue[bytes | Death] = queue.SimpleQueue()
-        self._heard = time.monotonic()
-        self._death: Death | None = None
-        self.messages = self._lines()
-
-    def receive(self, said: bytes, reason: str = "", last_words: str = "") -> None:
-        """Take what the task sent: what the process said, or nothing and how it ended."""
-        self._heard = time.monotonic()
-        self._said.put(said or Death(reason, last_words))
-
-    def lose(self, reason: str) -> None:
-        """Nothing more will come."""
-        self._said.put(Death(reason))
-
-    def kill(self) -> None:
-        self.task.release()  # which the task sees
-        # where it cannot, the process ends with its lease
-        patience = max(SECONDS_TO_LEAVE, self._heard + SILENCE - time.monotonic())
-        timer = threading.Timer(patience, self.lose, args=("its task did not say that it has ended",))
-        timer.daemon = True
-        timer.start()
-
-    def _has_end(self) -> bool:
-        return self._death is not None
-
-    def end(self) -> Death:
-        while self._death is None:  # what is left to hear, where hearing was broken off
-            self._take(self._said.get())
-        self.task.release()
-        with contextlib.suppress(Exception):
-            for _ in range(2):  # also for a task that was lost
-                self._queue.close()
-        self._forget()
-        return self._death
-
-    def _take(self, said: bytes | Death) -> bytes:
-        if isinstance(said, Death):
-            self._death = said
-            return b""
-        return said
-
-    def _lines(self) -> Iterator[str]:
-        rest = b""
-        while self._death is None:
-            *lines, rest = (rest + self._take(self._said.get())).split(b"\n")
-            for line in lines:
-                yield line.decode(errors="replace") + "\n"
-        if rest:
-            yield rest.decode(errors="replace")
-
-
-class _Commands:
-    """The queue of what a process is told, as a stream."""
-
-    def __init__(self, commands: Any, is_over: Callable[[], bool]):
-        self._queue, self._is_over = commands, is_over
-
-    def write(self, text: str) -> None:
-        self._put(text.encode())
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self._put(None)
-
-    def _put(self, item: bytes | None) -> None:
-        if self._is_over():  # a scheduler that is gone would be waited for
-            return
-        try:
-            self._queue.put(item, callback_timeout=SILENCE)
-        except Exception as error:
-            raise OSError(f"{type(error).__name__}: {error}") from error
-
-
-def carry(name: str, reports: str, log: str, environment: Mapping[str, str]) -> None:
-    """Dask's task: start a worker's process here, and carry lines there and back until it ends.
-
-    Args:
-        name: Of this task, and of the queue of its commands.
-        reports: The queue of what the process says.
-        log: The file of what it prints.
-        environment: Variables of the coordinator.
-    """
-    from distributed import Queue, get_client, get_worker, secede
-
-    client, worker = get_client(), get_worker()
-    secede()  # others can use the Dask worker's threads, and an adaptive cluster does not close it
-    commands, said = Queue(name, client=client), Queue(reports, client=client)
-    process = start_process((), {**_own_environment(), **environment}, _seconds_left(worker))
-    printed = LogWriter(Path(log).parent, Path(log).name)
-    has_ended = threading.Event()
-    threads = [
-        threading.Thread(target=printed.follow, args=(process.stderr,), daemon=True),
-        threading.Thread(target=_feed, args=(process, commands), daemon=True),
-        threading.Thread(target=_watch_task, args=(process, worker, name, has_ended), daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        while data := process.stdout.read1(_CHUNK):  # type: ignore[union-attr]
-            said.put([name, data])
-        status = wait(process)
-        threads[0].join(timeout=SECONDS_TO_LEAVE)
-        with contextlib.suppress(OSError, ValueError):
-            printed.close()
-        commands.put(None)  # ends `_feed`, before the coordinator lets go of the queue
-        said.put([name, b"", describe_death(status), printed.last_words()])
-    finally:
-        has_ended.set()
-        kill_group(process)
-        process.wait()
-        with contextlib.suppress(Exception):
-            commands.put(None)
-            said.close()
-
-
-def _seconds_left(worker: Any) -> float | None:
-    """What is left of the Dask worker's `--lifetime`, which begins with its process."""
-    import psutil
-
-    return worker.lifetime and psutil.Process().create_time() + worker.lifetime - time.time()
-
-
-def _own_environment() -> dict[str, str]:
-    """The Dask worker's, without the limits of threads that its nanny has set for tasks that share a process."""
-    import dask.config
-
-    limits = dask.config.get("distributed.nanny.pre-spawn-environ", {})
-    return {name: value for name, value in os.environ.items() if value != str(limits.get(name))}
-
-
-def _feed(process: subprocess.Popen[bytes], commands: Any) -> None:
-    """Tell the process what the coordinator says."""
-    with contextlib.suppress(Exception), process.stdin as stream:  # type: ignore[union-attr]
-        command = commands.get(timeout=_SECONDS_TO_BE_TOLD)
-        while command is not None:
-            stream.write(command)
-            stream.flush()
-            command = commands.get()
-    with contextlib.suppress(Exception):
-        commands.close()
-
-
-def _watch_task(process: subprocess.Popen[bytes], worker: Any, name: str, has_ended: threading.Event) -> None:
-    """End the process when nobody wants the task any more, or the Dask worker closes."""
-    while not has_ended.wait(timeout=_POLL):
-        task = worker.state.tasks.get(name)
-        if task is None or task.state == "cancelled" or worker.status.name.startswith("clos"):
-            return kill_group(process)
+                    lost.add(name)
