@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from linstudy.execute.dask_link import DaskLink
-from linstudy.execute.dask_task import carry
 from linstudy.execute.devices import platform_variable
 from linstudy.execute.peer import SECONDS_TO_LEAVE, Peer
 from linstudy.execute.processes import import_path, log_name, worker_settings
@@ -156,6 +155,12 @@ class DaskWorkers(Workers):
 
     def start(self, share: Share, inbox: Inbox) -> Worker:
         from distributed import Queue
+
+        def carry(*arguments: Any) -> None:
+            # sent as it stands here: a task that cannot be loaded, for want of linstudy, would end the Dask worker
+            from linstudy.execute import dask_task
+
+            dask_task.carry(*arguments)
 
         self._started += 1
         name = f"linstudy-worker-{uuid4().hex}"
