@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from command import command
 
 from linstudy import metrics
 from linstudy.cli import cli, main
@@ -66,10 +68,11 @@ def register(folder, study, runs, failing, error="odd"):
         publish(ledger, folder / "results.duckdb")
 
 
-@pytest.fixture
-def workspace(tmp_path):
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
     """Published results of one run, which failed after one number."""
-    with Ledger.open(Workspace(tmp_path)) as ledger:
+    folder = tmp_path_factory.mktemp("published")
+    with Ledger.open(Workspace(folder)) as ledger:
         spec = {
             "kind": "spectrum",
             "data": {"kind": "digits"},
@@ -82,7 +85,14 @@ def workspace(tmp_path):
         facts = (Number(metrics.TRACE, 2.5), Ending("failed", "ValueError: odd", "Traceback: here"))
         ledger.record(Report(ledger.begin("r1", {}), facts))
         ledger.flush()
-        publish(ledger, tmp_path / "results.duckdb")
+        publish(ledger, folder / "results.duckdb")
+    return folder
+
+
+@pytest.fixture
+def workspace(published, tmp_path):
+    """A copy of them."""
+    shutil.copytree(published, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -122,7 +132,7 @@ def test_plan_lists_runs_needs_and_status(tmp_path):
     (tmp_path / "a.yaml").write_text(
         "study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\ntask: {kind: eigenfunction, index: 3}\n"
     )
-    done = linstudy("plan", "a.yaml", cwd=tmp_path)
+    done = command("plan", "a.yaml", cwd=tmp_path)
     spectrum, training, counts, total = done.stdout.splitlines()
     assert spectrum.split()[0] == training.split()[0] == "planned"
     assert re.search(
@@ -142,17 +152,17 @@ def test_plan_lists_what_a_condition_selects_and_what_that_needs(tmp_path):
         "study: a\ndata: {kind: digits}\nmodel: {kind: mlp}\nsweep: {task.index: [3, 4, 5]}\n"
         "task: {kind: eigenfunction, index: 3}\n"
     )
-    done = linstudy("plan", "a.yaml", "--only", "task_index BETWEEN 4 AND 10", cwd=tmp_path)
+    done = command("plan", "a.yaml", "--only", "task_index BETWEEN 4 AND 10", cwd=tmp_path)
     assert [line.split()[2] for line in done.stdout.splitlines()[:-3]] == ["spectrum", "training", "training"]
     assert done.stdout.splitlines()[-3] == "3 runs: 3 planned"
     assert done.stdout.splitlines()[-2].endswith("(3 by operations)")
     assert done.stdout.splitlines()[-1:] == [
         "--only selects 3 of 4 runs, what they need included",
     ]
-    none = linstudy("plan", "a.yaml", "--only", "task_index = 6", cwd=tmp_path)
+    none = command("plan", "a.yaml", "--only", "task_index = 6", cwd=tmp_path)
     assert (none.returncode, none.stdout) == (1, "")
     assert none.stderr == "Error: --only: the condition holds for none of the 4 runs of the study\n"
-    wrong = linstudy("plan", "a.yaml", "--only", "index = 6", cwd=tmp_path)
+    wrong = command("plan", "a.yaml", "--only", "index = 6", cwd=tmp_path)
     assert wrong.returncode == 1
     assert wrong.stderr.startswith('Error: --only: Binder Error: Referenced column "index" not found')
 
@@ -161,7 +171,7 @@ def test_plan_says_how_a_new_run_differs_from_the_nearest_that_is_stored(workspa
     (workspace / "a.yaml").write_text(
         "study: a\ndata: {kind: digits, train: 9}\nmodel: {kind: mlp}\ntask: {kind: eigenfunction, index: 3}\n"
     )
-    lines = linstudy("plan", "a.yaml", "--set", "data.test=4", cwd=workspace).stdout.splitlines()
+    lines = command("plan", "a.yaml", "--set", "data.test=4", cwd=workspace).stdout.splitlines()
     assert lines[0].startswith("planned")
     assert lines[1] == (
         "            nearest: r1, data.train 9 (there nothing), data.test 4 (there nothing), "
@@ -174,14 +184,14 @@ def test_a_run_that_was_planned_and_never_tried_is_not_its_own_nearest(workspace
     (workspace / "a.yaml").write_text(
         "study: a\ndata: {kind: digits, train: 9}\nmodel: {kind: mlp}\ntask: {kind: eigenfunction, index: 3}\n"
     )
-    lines = linstudy("plan", "a.yaml", cwd=workspace).stdout.splitlines()
+    lines = command("plan", "a.yaml", cwd=workspace).stdout.splitlines()
     run_id = lines[0].split()[1]
     with Ledger.open(Workspace(workspace)) as ledger:
         data = {"kind": "digits", "train": 9}
         spec = {"kind": "spectrum", "data": data, "model": {"kind": "mlp"}, "spectrum": {}, "seed": 0}
         ledger.register(StudyRow("a", "", "", STUDY), [RunRow(run_id, "spectrum", spec)])
         publish(ledger, workspace / "results.duckdb")
-    assert linstudy("plan", "a.yaml", cwd=workspace).stdout.splitlines() == lines
+    assert command("plan", "a.yaml", cwd=workspace).stdout.splitlines() == lines
 
 
 @pytest.mark.parametrize(
@@ -198,23 +208,23 @@ def test_plan_says_how_a_linearization_will_be_trained(tmp_path, data, linearize
     (tmp_path / "a.yaml").write_text(
         f"study: a\ndata: {{kind: {data}}}\nmodel: {{kind: mlp}}\ntrain: {{linearize: {linearize}}}\n"
     )
-    training, *_ = linstudy("plan", "a.yaml", "--data", ".", cwd=tmp_path).stdout.splitlines()
+    training, *_ = command("plan", "a.yaml", "--data", ".", cwd=tmp_path).stdout.splitlines()
     assert f"seed=0 {words}  " in training
 
 
 def test_plan_says_what_is_unknown(tmp_path):
     (tmp_path / "nets.py").write_text("def make(input_shape, key): ...\n")
     (tmp_path / "a.yaml").write_text("study: a\ndata: {kind: digits}\nmodel: {kind: import, factory: 'nets:make'}\n")
-    training, _, total = linstudy("plan", "a.yaml", cwd=tmp_path).stdout.splitlines()
+    training, _, total = command("plan", "a.yaml", cwd=tmp_path).stdout.splitlines()
     assert training.endswith("  time unknown")
     assert total == "time unknown (1 run unknown)"
 
 
 def test_status_tells_what_failed_and_why(workspace):
-    assert linstudy("status", cwd=workspace).stdout == (
+    assert command("status", cwd=workspace).stdout == (
         "small: 1 failed\nfailed      r1  spectrum digits mlp seed=0\n    ValueError: odd\n"
     )
-    assert linstudy("status", "--failed", cwd=workspace).stdout.endswith("ValueError: odd\nTraceback: here\n")
+    assert command("status", "--failed", cwd=workspace).stdout.endswith("ValueError: odd\nTraceback: here\n")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +241,7 @@ def test_query_prints_each_format(workspace, format_, text):
 
 def test_query_reads_sql_from_a_file_and_writes_to_one(workspace):
     (workspace / "q.sql").write_text("SELECT value FROM curves -- a comment\n")
-    linstudy("query", "q.sql", "--format", "parquet", "--out", "q.parquet", cwd=workspace)
+    command("query", "q.sql", "--format", "parquet", "--out", "q.parquet", cwd=workspace)
     import duckdb
 
     assert duckdb.execute(f"SELECT value FROM '{workspace / 'q.parquet'}'").fetchall() == [(2.5,)]
@@ -268,13 +278,13 @@ def test_a_query_that_cannot_be_answered_is_one_message(workspace, monkeypatch, 
 
 
 def test_query_cannot_write(workspace):
-    done = linstudy("query", "DELETE FROM metric", cwd=workspace)
+    done = command("query", "DELETE FROM metric", cwd=workspace)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: a query only reads; DELETE does not.")
 
 
 def test_without_results_it_is_said_what_to_do(tmp_path):
-    done = linstudy("status", cwd=tmp_path)
+    done = command("status", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: there is no results.duckdb: run a study here first")
 
@@ -429,7 +439,7 @@ def test_help_ends_with_an_example(name, option):
 
 def test_results_go_from_one_workspace_to_another_and_into_a_report(workspace, tmp_path):
     def tells(*arguments):
-        done = linstudy(*arguments, cwd=tmp_path)
+        done = command(*arguments, cwd=tmp_path)
         return done.returncode, [*done.stdout.splitlines(), *done.stderr.splitlines()]
 
     assert tells("export", "out", "--artifacts") == (0, ["out: 1 runs, 1 rows of numbers and vectors, 0 artifacts"])

@@ -1,10 +1,11 @@
 """Commands about linstudy itself."""
 
+from itertools import chain
 from pathlib import Path
 
 import click
 
-from linstudy.cli.options import DATA, REPORTS, WORKSPACE, example
+from linstudy.cli.options import DATA, LAUNCH, REPORTS, WORKSPACE, example
 from linstudy.cli.output import print_lines
 from linstudy.failures import FAILED
 
@@ -25,9 +26,14 @@ def schema() -> None:
 @WORKSPACE
 @DATA
 @REPORTS
+@LAUNCH
 @click.pass_context
-def doctor(context: click.Context, workspace: Path, data_folder: Path | None, reports: Path | None) -> None:
+def doctor(
+    context: click.Context, workspace: Path, data_folder: Path | None, reports: Path | None, launcher: str | None
+) -> None:
     """Check the installation: versions, devices, folders, data, whether a small gradient is right.
+
+    With --launch, start a worker as `run` would, and see that it finds the workspace and the same packages.
 
     A report of a bug should have all that it prints.
     """
@@ -35,7 +41,15 @@ def doctor(context: click.Context, workspace: Path, data_folder: Path | None, re
     from linstudy.report.question import reports_folder
 
     healthy = True
-    for finding in diagnose(workspace, data_folder, reports or reports_folder()):
+    findings = diagnose(workspace, data_folder, reports or reports_folder())
+    if launcher is not None:
+        from linstudy.execute.launch import plan_launch
+        from linstudy.execute.trial import try_launch
+        from linstudy.store.workspace import Workspace
+
+        launch = plan_launch(launcher, None, None, None)
+        findings = chain(findings, try_launch(launch, Workspace(workspace), data_folder))
+    for finding in findings:
         healthy &= finding.fine is not False
         print_lines([str(finding)])
     context.exit(0 if healthy else FAILED)

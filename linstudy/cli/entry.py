@@ -7,7 +7,7 @@ from contextlib import suppress
 import click
 
 from linstudy import __version__
-from linstudy.cli import about, keeping, notes, reports, results, running, runs
+from linstudy.cli import about, cluster, keeping, notes, reports, results, running, runs
 from linstudy.failures import Command, run_command
 
 
@@ -19,6 +19,7 @@ def cli() -> None:
 
 for command in (
     *(running.run, running.plan, running.watch, running.studies),
+    cluster.submit,
     *(results.status, results.query, results.export, results.import_),
     *(runs.show, runs.log, runs.why, runs.diff, runs.code),
     *(notes.note, notes.tag),

@@ -25,15 +25,15 @@ class Channel:
 
     Args:
         descriptors: From which it is read, and to which it is written.
-        leased: Whether there is a lease.
+        lease: Its seconds; None for none.
     """
 
-    def __init__(self, descriptors: Sequence[int], signals: Collection[signal.Signals], *, leased: bool = False):
+    def __init__(self, descriptors: Sequence[int], signals: Collection[signal.Signals], lease: float | None = None):
         read, write = descriptors
         self.starts: Queue[Start] = Queue()
         self.stopping = threading.Event()
         self.sender = Sender(os.fdopen(write, "w", encoding="utf-8"))
-        self.lease = Lease(self.sender) if leased else None
+        self.lease = None if lease is None else Lease(self.sender, lease)
         if self.lease:
             self.lease.keep()
         commands = os.fdopen(read, encoding="utf-8", errors="replace", newline="\n")

@@ -51,9 +51,10 @@ class Hand:
 
     def greet(self, hello: Hello) -> None:
         """It is ready, unless it is another linstudy."""
-        self.device, self.host, self.versions, self.is_idle = hello.device, hello.host, hello.versions, True
         if (theirs := hello.versions.get("linstudy", __version__)) != __version__:
             self.kill(f"linstudy is {theirs} there and {__version__} here. Install the same")
+        else:
+            self.device, self.host, self.versions, self.is_idle = hello.device, hello.host, hello.versions, True
 
     def kill(self, reason: str) -> None:
         """End it now."""
@@ -87,8 +88,9 @@ class Crew:
 
     def greet(self, hand: Hand, hello: Hello) -> None:
         """One is ready."""
-        self._failed_starts = 0
         hand.greet(hello)
+        if hand.device:
+            self._failed_starts = 0
 
     def dismiss(self, hand: Hand) -> None:
         """One is gone, as it was to be."""

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from linstudy.execute.dask_link import DaskLink
 from linstudy.execute.devices import platform_variable
+from linstudy.execute.lease import LEASE
 from linstudy.execute.peer import SECONDS_TO_LEAVE, Peer
 from linstudy.execute.processes import import_path, log_name, worker_settings
 from linstudy.execute.worker import Settings
@@ -69,7 +70,7 @@ def dask_workers(
         is_local = scheduler == LOCAL
         place = {"address": stack.enter_context(_local_cluster(workers or 1))} if is_local else _find(scheduler)
         client = stack.enter_context(_connect(place))
-        settings = worker_settings(workspace, study_folder, data_folder, scratch, is_elsewhere=True)
+        settings = worker_settings(workspace, study_folder, data_folder, scratch, LEASE)
         started = DaskWorkers(client, settings, workspace.logs.absolute(), platform_variable(device), workers)
         stack.callback(started.close)
         yield started
@@ -175,7 +176,7 @@ class DaskWorkers(Workers):
             retries=0,
             pure=False,
         )
-        link = self._links[name] = DaskLink(share.place, commands, task, lambda: self._links.pop(name, None))
+        link = self._links[name] = DaskLink(share.place, LEASE, commands, task, lambda: self._links.pop(name, None))
         return Peer(link, self._settings, share, inbox)
 
     def close(self) -> None:

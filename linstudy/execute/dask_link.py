@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from linstudy.execute.lease import BEAT, SILENCE
+from linstudy.execute.lease import silence
 from linstudy.execute.peer import SECONDS_TO_LEAVE, Death, Link
 
 
@@ -16,15 +16,16 @@ class DaskLink(Link):
 
     Args:
         place: The address of its Dask worker.
+        lease: Seconds that the process may write since it was heard.
         commands: The queue of what it is told.
         task: The task's future.
         forget: Called at its end.
     """
 
-    def __init__(self, place: str, commands: Any, task: Any, forget: Callable[[], object]):
+    def __init__(self, place: str, lease: float, commands: Any, task: Any, forget: Callable[[], object]):
         self.place, self.task = place, task
-        self._queue, self._forget = commands, forget
-        self.commands: TextIO = _Commands(commands, self._has_end)  # type: ignore[assignment]
+        self._queue, self._forget, self._patience = commands, forget, silence(lease)
+        self.commands: TextIO = _Commands(commands, self._patience, self._has_end)  # type: ignore[assignment]
         self._said: queue.SimpleQueue[bytes | Death] = queue.SimpleQueue()
         self._heard = time.monotonic()
         self._death: Death | None = None
@@ -49,12 +50,12 @@ class DaskLink(Link):
         None where it was heard till then: then its machine has closed the connection, and ended the process with the
         Dask worker. After a silence it is perhaps the network that is gone, and the process ends with its lease.
         """
-        silence = time.monotonic() - self._heard
-        return 0.0 if silence < 2 * BEAT else max(0.0, SILENCE - silence)
+        left = self._heard + self._patience - time.monotonic()
+        return 0.0 if left > self._patience * 5 / 6 else max(0.0, left)  # which is more than a beat
 
     def kill(self) -> None:
         self.task.release()  # which the task sees; where it cannot, the process ends with its lease
-        patience = max(SECONDS_TO_LEAVE, self._heard + SILENCE - time.monotonic())
+        patience = max(SECONDS_TO_LEAVE, self._heard + self._patience - time.monotonic())
         self.lose("its task did not say that it has ended", after=patience)
 
     def _has_end(self) -> bool:
@@ -89,8 +90,8 @@ class DaskLink(Link):
 class _Commands:
     """The queue of what a process is told, as a stream."""
 
-    def __init__(self, commands: Any, is_over: Callable[[], bool]):
-        self._queue, self._is_over = commands, is_over
+    def __init__(self, commands: Any, patience: float, is_over: Callable[[], bool]):
+        self._queue, self._patience, self._is_over = commands, patience, is_over
 
     def write(self, text: str) -> None:
         self._put(text.encode())
@@ -105,6 +106,6 @@ class _Commands:
         if self._is_over():  # a scheduler that is gone would be waited for
             return
         try:
-            self._queue.put(item, callback_timeout=SILENCE)
+            self._queue.put(item, callback_timeout=self._patience)
         except Exception as error:
             raise OSError(f"{type(error).__name__}: {error}") from error

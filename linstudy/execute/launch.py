@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ def plan_launch(launcher: str | None, workers: int | None, device: str | None, m
         memory: Bytes that all of them may use; what there is if None.
 
     Raises:
-        LinstudyError: If there is no room for them, or no word.
+        LinstudyError: If there is no room for them, or no such command.
     """
     if launcher is None:
         return Launch(worker_shares(workers, device, memory))
@@ -59,4 +60,6 @@ def _words(launcher: str) -> tuple[str, ...]:
         raise LinstudyError(f"--launch {launcher!r} is no command: {error}") from error
     if not words:
         raise LinstudyError("--launch needs `slurm`, or a command such as `ssh host`")
+    if shutil.which(words[0]) is None:
+        raise LinstudyError(f"--launch: there is no command {words[0]} here")
     return words

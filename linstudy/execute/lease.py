@@ -1,9 +1,9 @@
 """The right of a worker on another machine to write, which ends where its coordinator hears it no more.
 
-The worker says a beat every few seconds, and the coordinator answers each. The lease holds for `LEASE` seconds from the
-saying of the last beat that was answered; the coordinator waits longer since it heard one before it gives a worker up
-and lets another make its runs. So no clocks are compared, and a worker that is given up has ended, or ends as soon as
-it can run again, before it writes.
+The worker says a beat several times in a lease, and the coordinator answers each. The lease holds from the saying of
+the last beat that was answered; the coordinator waits longer since it heard one before it gives a worker up and lets
+another make its runs. So no clocks are compared, and a worker that is given up has ended, or ends as soon as it can run
+again, before it writes.
 """
 
 import contextlib
@@ -14,12 +14,16 @@ from collections.abc import Callable
 
 from linstudy.execute.messages import Beat, Sender
 
-BEAT = 5.0
-"""Seconds between two beats."""
-
 LEASE = 45.0
-SILENCE = 60.0
-"""Seconds without a beat after which the coordinator takes a worker for lost."""
+"""Seconds."""
+
+_BEATS = 9
+"""In a lease."""
+
+
+def silence(lease: float) -> float:
+    """Seconds without a beat after which the coordinator gives a worker up."""
+    return lease * 4 / 3
 
 
 def now() -> float:
@@ -34,14 +38,9 @@ class Lease:
         end: Ends the process at once.
     """
 
-    def __init__(
-        self,
-        sender: Sender,
-        seconds: float = LEASE,
-        interval: float = BEAT,
-        end: Callable[[], object] = lambda: os._exit(1),
-    ):
-        self._sender, self._seconds, self._interval, self._end = sender, seconds, interval, end
+    def __init__(self, sender: Sender, seconds: float, end: Callable[[], object] = lambda: os._exit(1)):
+        self._sender, self._seconds, self._end = sender, seconds, end
+        self._interval = seconds / _BEATS
         self._said: dict[int, float] = {}
         self._until = now() + seconds
 

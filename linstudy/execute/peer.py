@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol, TextIO
 
-from linstudy.execute.lease import SILENCE
+from linstudy.execute.lease import silence
 from linstudy.execute.messages import Beat, Command, Garbled, Message, Sender, receive
 from linstudy.execute.worker import Settings
 from linstudy.execute.workers import Inbox, Lost, Share, Worker
@@ -57,10 +57,11 @@ class Peer(Worker):
     def __init__(self, link: Link, settings: Settings, share: Share, inbox: Inbox):
         self._link = link
         self._sender = Sender(link.commands)
-        self._is_remote = settings.mark is not None
+        self._lease = settings.lease
         self._reason = ""
         self._heard = 0.0
         self._has_ended = threading.Event()
+        self._telling, self._has_told = threading.Lock(), False
         own = replace(settings, memory=share.memory, cpus=share.cpus, environment=dict(share.environment))
         with contextlib.suppress(OSError):
             link.commands.write(json.dumps(asdict(own)) + "\n")
@@ -84,7 +85,7 @@ class Peer(Worker):
     def _listen(self, inbox: Inbox) -> None:
         """Hand on what is said until the process ends; whatever goes wrong here is the loss of the worker."""
         try:
-            for message in self._hear():
+            for message in self._hear(inbox):
                 inbox.put((self, message))  # type: ignore[arg-type]
         except Exception as error:
             self._give_up(f"its messages cannot be read: {type(error).__name__}: {error}")
@@ -93,9 +94,9 @@ class Peer(Worker):
             death = self._link.end()
         finally:
             self._has_ended.set()
-            inbox.put((self, Lost(self._reason or death.reason, death.last_words, self._is_remote)))
+            self._tell_lost(inbox, death)
 
-    def _hear(self) -> Iterator[Message | Garbled]:
+    def _hear(self, inbox: Inbox) -> Iterator[Message | Garbled]:
         """What is said, but for beats, each of which is answered."""
         for message in receive(self._link.messages):
             if not isinstance(message, Beat):
@@ -103,15 +104,27 @@ class Peer(Worker):
                 continue
             is_first, self._heard = not self._heard, time.monotonic()
             if is_first:
-                threading.Thread(target=self._watch, daemon=True).start()
+                threading.Thread(target=self._watch, args=(inbox,), daemon=True).start()
             self.send(message)
 
-    def _watch(self) -> None:
-        """Give the worker up when its beats stop."""
-        while not self._has_ended.wait(timeout=max(0.0, self._heard + SILENCE - time.monotonic())):
-            if time.monotonic() - self._heard >= SILENCE:
-                return self._give_up(f"nothing was heard of it for {SILENCE:g} s")
+    def _watch(self, inbox: Inbox) -> None:
+        """Give the worker up when its beats stop, also where nothing here can end it or what it holds open."""
+        assert self._lease is not None
+        patience = silence(self._lease)
+        while not self._has_ended.wait(timeout=max(0.0, self._heard + patience - time.monotonic())):
+            if time.monotonic() - self._heard >= patience:
+                self._give_up(f"nothing was heard of it for {patience:g} s")
+                self._has_ended.wait(timeout=SECONDS_TO_LEAVE)
+                return self._tell_lost(inbox, Death(self._reason))
 
     def _give_up(self, reason: str) -> None:
         self._reason = reason
         self.kill()
+
+    def _tell_lost(self, inbox: Inbox, death: Death) -> None:
+        """The last event, which comes once."""
+        with self._telling:
+            if not self._has_told:
+                self._has_told = True
+                lost = Lost(self._reason or death.reason, death.last_words, is_remote=self._lease is not None)
+                inbox.put((self, lost))

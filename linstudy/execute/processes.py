@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from linstudy.execute.lease import LEASE
 from linstudy.execute.logs import LogWriter
 from linstudy.execute.peer import SECONDS_TO_LEAVE, Death, Link, Peer
 from linstudy.execute.worker import Settings
@@ -31,6 +32,7 @@ def worker_processes(
     *,
     shares: Sequence[Share] = (Share(),),
     launcher: Sequence[str] = (),
+    lease: float = LEASE,
 ) -> "Processes":
     """Workers that compute for a workspace.
 
@@ -40,22 +42,24 @@ def worker_processes(
         shares: What each may use.
         launcher: The words before a worker's command, such as `srun --ntasks=1` or `ssh host`; none for one that runs
             here.
+        lease: Seconds that one of a launcher may write since it was heard.
     """
-    settings = worker_settings(workspace, study_folder, data_folder, scratch, is_elsewhere=bool(launcher))
+    settings = worker_settings(workspace, study_folder, data_folder, scratch, lease if launcher else None)
     return Processes(settings, workspace.logs, tuple(shares), tuple(launcher))
 
 
 def worker_settings(
-    workspace: Workspace, study_folder: Path, data_folder: Path | None, scratch: Path | None, *, is_elsewhere: bool
+    workspace: Workspace, study_folder: Path, data_folder: Path | None, scratch: Path | None, lease: float | None
 ) -> Settings:
-    """What each worker is told, but for its share."""
+    """What each worker is told, but for its share; with a lease if it may be on another machine."""
     return Settings(
         artifacts=str(workspace.artifacts.absolute()),
         study_folder=str(study_folder.absolute()),
         data_folder=str(data_folder.absolute()) if data_folder else None,
         scratch=str(scratch.absolute()) if scratch else None,
         compile_cache=str(workspace.compile_cache.absolute()),
-        mark=_mark(workspace) if is_elsewhere else None,
+        mark=None if lease is None else _mark(workspace),
+        lease=lease,
     )
 
 

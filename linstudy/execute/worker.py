@@ -33,6 +33,7 @@ class Settings:
         environment: Variables to set before anything heavy is imported.
         mark: A file of the workspace and what stands in it, for a worker that may be on another machine, where the
             folder must be the same; None for one that is here.
+        lease: Seconds that one that may be on another machine may write since it was heard; None for one that is here.
     """
 
     artifacts: str
@@ -44,6 +45,7 @@ class Settings:
     compile_cache: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     mark: tuple[str, str] | None = None
+    lease: float | None = None
 
     @property
     def places(self) -> Places:
@@ -70,7 +72,7 @@ def main() -> None:
 
     from linstudy.execute.channel import Channel  # brings NumPy, so that it comes after the rest
 
-    channel = Channel(descriptors, signals, leased=settings.mark is not None)
+    channel = Channel(descriptors, signals, settings.lease)
     if len(sys.argv) > 1:
         channel.leave_before(float(sys.argv[1]))
 

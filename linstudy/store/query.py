@@ -235,7 +235,7 @@ def _see_only(connection: "duckdb.DuckDBPyConnection", studies: Sequence[str]) -
     connection.execute(f"CREATE TABLE run AS FROM results.run WHERE {runs}")  # whose rows have an order
     for table in ("dependency", "attempt", "artifact", "metric", "vector"):
         connection.execute(f"CREATE VIEW {table} AS FROM results.{table} WHERE {runs}")
-    create_views(connection)
+    create_views(connection, fixed=True)
 
 
 def _decoded(columns: list[tuple[Any, ...]], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

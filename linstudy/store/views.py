@@ -28,17 +28,25 @@ _STANDING = (
 )
 
 
-def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the views and the macro that README documents in the connection's default database."""
-    spec_fields = create_runs_view(connection)
+def create_views(connection: duckdb.DuckDBPyConnection, *, fixed: bool = False) -> None:
+    """Create the views and the macro that README documents in the connection's default database.
+
+    Args:
+        fixed: Whether its tables stay as they are: `runs` is a table then, so that the specs are read once and not by
+            each view and question.
+    """
+    spec_fields = create_runs_view(connection, fixed=fixed)
     emitted = connection.execute("SELECT DISTINCT name, label, split FROM metric ORDER BY ALL").fetchall()
     connection.execute(settings_macro(spec_fields))
     connection.execute(final_view([Emitted(*row) for row in emitted]))
     connection.execute(files("linstudy.store").joinpath("views.sql").read_text(encoding="utf-8"))
 
 
-def create_runs_view(connection: duckdb.DuckDBPyConnection) -> list[Field]:
+def create_runs_view(connection: duckdb.DuckDBPyConnection, *, fixed: bool = False) -> list[Field]:
     """Create `runs` alone.
+
+    Args:
+        fixed: As of `create_views`.
 
     Returns:
         The fields of the specs, which are columns of it.
@@ -47,15 +55,14 @@ def create_runs_view(connection: duckdb.DuckDBPyConnection) -> list[Field]:
         "SELECT CAST(json_structure(spec) AS VARCHAR) FROM run GROUP BY 1 ORDER BY min(rowid)"
     ).fetchall()
     spec_fields = with_declared(fields([json.loads(structure) for (structure,) in structures]))
-    connection.execute(runs_view(spec_fields))
+    connection.execute(f"CREATE {'TABLE' if fixed else 'VIEW'} runs AS\n{runs_query(spec_fields)}")
     return spec_fields
 
 
-def runs_view(spec_fields: Sequence[Field]) -> str:
+def runs_query(spec_fields: Sequence[Field]) -> str:
     """The SQL of `runs`: one row a run, its spec's fields as columns, and its last attempt."""
     own = "".join(f"    {expression} AS {identifier(name)},\n" for name, expression in columns(spec_fields))
-    return f"""CREATE VIEW runs AS
-WITH last AS (
+    return f"""WITH last AS (
     SELECT attempt.*, attempts
     FROM attempt JOIN (SELECT max(attempt_id) AS attempt_id, count(*) AS attempts FROM attempt GROUP BY run_id)
         USING (attempt_id)

@@ -62,6 +62,11 @@ class Workspace:
         return self.private / "mark"
 
     @property
+    def jobs(self) -> Path:
+        """The scripts of a queue's jobs, and what they print."""
+        return self.private / "jobs"
+
+    @property
     def compile_cache(self) -> Path:
         """Compiled programs, kept between studies."""
         return self.private / "compile_cache"

@@ -5,6 +5,7 @@ The table goes to standard output, part by part, and with --write NAME to report
 
 import contextlib
 import functools
+import gc
 import shlex
 import sys
 import time
@@ -79,6 +80,7 @@ def main(
     full_folder: Path | None,
     name: str | None,
 ) -> None:
+    gc.freeze()  # each warm-up is followed by a collection, which need not look at all that was imported
     with contextlib.ExitStack() as stack:
         server = TorchServer(torch) if torch else None
         if server is not None:

@@ -19,9 +19,8 @@ from types import SimpleNamespace
 import duckdb
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command import command
 
-from linstudy.cli import cli
 from linstudy.execute import processes
 from linstudy.execute.messages import Start, Stop
 from linstudy.execute.worker import Settings
@@ -169,15 +168,16 @@ class Bench:
     def run(self, *arguments, exit_status=0):
         return self.linstudy("run", "study.yaml", *arguments, exit_status=exit_status)
 
-    def run_here(self, *arguments, exit_status=0):
-        """As `run`, in this process, where nothing is killed and no model is the user's own."""
+    def here(self, *arguments, exit_status=0):
+        """As `linstudy`, in this process, where nothing is killed; what a run prints is told with the rest."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(self.folder)
-            patch.setattr(sys, "path", list(sys.path))  # a study adds its folder
             patch.setattr(processes, "worker_processes", Threads.of)
-            done = CliRunner().invoke(cli, ["run", "study.yaml", *map(str, arguments)])
-        assert done.exit_code == exit_status, f"{done.output}\n{done.exception!r}"
-        return done.output
+            ended = command(*arguments, cwd=self.folder)
+        assert ended.returncode == exit_status, f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        return ended.stdout + ended.stderr
+
+    def run_here(self, *arguments, exit_status=0):
+        return self.here("run", "study.yaml", *arguments, exit_status=exit_status)
 
     def rows(self, sql):
         with duckdb.connect(str(self.results), read_only=True) as connection:
@@ -201,7 +201,7 @@ def bench(tmp_path):
 def finished_study(tmp_path_factory):
     """A bench whose study has been run."""
     bench = begun(tmp_path_factory.mktemp("finished"))
-    bench.run()
+    assert "3 runs: 3 done now." in bench.run()
     return bench
 
 

@@ -9,7 +9,7 @@ from scripted import Notes, Scripted, ScriptedWorkers
 from linstudy import metrics
 from linstudy.execute import crew
 from linstudy.execute.coordinator import Coordinator, Options
-from linstudy.execute.messages import Garbled, Interrupt, Leaving
+from linstudy.execute.messages import Garbled, Hello, Interrupt, Leaving
 from linstudy.execute.planning import describe_dependants, run_rows
 from linstudy.execute.records import Records
 from linstudy.execute.workers import Share
@@ -292,6 +292,158 @@ def test_a_worker_that_cannot_start_ends_the_study_with_its_last_words(study):
     made.workers = Dead()
     with pytest.raises(LinstudyError, match="a worker could not start: exit status 1. It printed:\nno such platform"):
         made.run()
+
+
+class Failing(ScriptedWorkers):
+    """Elsewhere; those that `fails` says cannot start, by their number."""
+
+    def start(self, share, inbox):
+        if not self.fails(len(self.started)):
+            return super().start(share, inbox)
+        worker = Scripted(self, share, inbox)
+        self.started.append(worker)
+        inbox.get()  # its Hello
+        worker.leave("exit status 233", "srun: error", is_remote=True)
+        return worker
+
+
+def test_a_worker_elsewhere_that_cannot_start_is_tried_again(study):
+    made = study(0)
+    answer, made.workers = made.workers.answer, Failing()
+    made.workers.answer, made.workers.fails = answer, lambda number: number < 2
+    assert str(made.run()) == "1 run: 1 done now."
+    assert len(made.workers.started) == 3
+    [note] = [text for kind, text in made.notes.lines if kind == "note"]
+    assert note == "a worker could not start: exit status 233. It printed:\nsrun: error"
+
+
+def test_workers_elsewhere_that_never_start_end_the_study(study):
+    made = study(0, 1)
+    made.workers = Failing(shares=[Share(), Share()])
+    made.workers.fails = lambda number: True
+    with pytest.raises(LinstudyError, match="a worker could not start: exit status 233"):
+        made.run(fuse=False)
+    assert crew.STARTS * 2 <= len(made.workers.started) <= crew.STARTS * 2 + 2
+
+
+def test_a_worker_that_cannot_start_does_not_end_what_another_is_at(study):
+    made = study(0, 1, 2)
+    answer, made.workers = made.workers.answer, Failing(shares=[Share(memory=1), Share(memory=2)])
+    made.workers.answer, made.workers.fails = answer, lambda number: number != 1
+    assert str(made.run(fuse=False)) == "3 runs: 3 done now."
+    assert [worker.share.memory for worker in made.workers.started if worker.starts] == [2]
+
+
+def test_places_may_come_and_go_while_a_study_runs(study):
+    made = study(0, 1, 2)
+    asked = []
+
+    def places():
+        asked.append(None)
+        return [Share(memory=number) for number in range(len(asked) // 3)]  # one more every few looks
+
+    made.workers.places = places
+    answer, gone = made.workers.answer, []
+
+    def leave_first(worker, start):
+        if gone:
+            answer(worker, start)
+        else:
+            gone.append(worker)
+            worker.leave("its machine is gone", is_remote=True)
+
+    made.workers.answer = leave_first
+    assert str(made.run(fuse=False)) == "3 runs: 3 done now."
+    assert len({worker.share.memory for worker in made.workers.started}) > 1
+
+
+def test_a_run_whose_worker_is_lost_elsewhere_goes_on_with_another_and_keeps_its_state(study):
+    made = study(0)
+    first = []
+
+    def answer(worker, start):
+        [one] = start.attempts
+        if not first:
+            first.append(one)
+            worker.say(Report(one.attempt, (Number(metrics.LOSS, 0.5, "train", 0, 0), made.save(one, 0))))
+            worker.leave("nothing was heard of it for 60 s", "srun: error", is_remote=True)
+        else:
+            assert one.kept == 0
+            worker.say(*made.good(one))
+
+    made.workers.answer = answer
+    assert str(made.run()) == "1 run: 1 done now."
+    reason = "nothing was heard of it for 60 s\nsrun: error"
+    assert made.attempts() == [("interrupted", reason), ("done", None)]
+    assert ("moved", reason) in made.notes.lines
+    assert made.rows("SELECT count(*) FROM metric WHERE epoch = 0") == [(1,)]
+
+
+def test_a_run_that_loses_every_worker_fails_in_the_end(study):
+    made = study(0, 1)
+
+    def answer(worker, start):
+        [one] = start.attempts
+        if one.spec["seed"] == 0:
+            worker.leave("exit status 137", is_remote=True)
+        else:
+            worker.say(*made.good(one))
+
+    made.workers.answer = answer
+    assert str(made.run(fuse=False)) == "2 runs: 1 done now, 1 failed."
+    lost = [status for status, error in made.attempts() if error == "exit status 137"]
+    assert lost == ["interrupted", "interrupted", "failed"]
+
+
+def test_what_a_worker_that_is_given_up_still_says_changes_nothing(study):
+    made = study(0)
+    lost = []
+
+    def answer(worker, start):
+        [one] = start.attempts
+        if not lost:
+            lost.append((worker, one))
+            worker.leave("nothing was heard of it for 60 s", is_remote=True)
+        else:
+            late, its = lost[0]
+            late.say(Report(its.attempt, (Number(metrics.LOSS, 9.0, "train", 1, 1), Ending("failed", "late"))))
+            worker.say(*made.good(one))
+
+    made.workers.answer = answer
+    assert str(made.run()) == "1 run: 1 done now."
+    assert made.rows("SELECT count(*) FROM metric WHERE value = 9") == [(0,)]
+
+
+def test_a_worker_of_another_linstudy_is_given_nothing(study):
+    made = study(0)
+
+    class Older(ScriptedWorkers):
+        def start(self, share, inbox):
+            worker = super().start(share, inbox)
+            inbox.get()
+            worker.say(Hello("cpu", {"linstudy": "0.0.1"}))
+            return worker
+
+    made.workers = Older()
+    with pytest.raises(LinstudyError, match=r"linstudy is 0\.0\.1 there and .* here\. Install the same"):
+        made.run()
+    assert not any(worker.starts for worker in made.workers.started)
+
+
+def test_a_worker_says_what_machine_it_is_on(study):
+    made = study(0)
+
+    class Elsewhere(ScriptedWorkers):
+        def start(self, share, inbox):
+            worker = super().start(share, inbox)
+            inbox.get()
+            worker.say(Hello("cpu", {}, "n7"))
+            return worker
+
+    answer, made.workers = made.workers.answer, Elsewhere()
+    made.workers.answer = answer
+    made.run()
+    assert made.rows("SELECT host FROM attempt") == [("n7",)]
 
 
 def test_a_worker_that_is_never_ready_is_not_waited_for(study, monkeypatch):

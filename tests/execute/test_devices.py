@@ -13,7 +13,7 @@ EPOCHS = 50  # so many updates that measuring both ways is worth its time
 
 STUDY = f"""
 study: small
-data: {{kind: digits, train: 64, test: 32}}
+data: {{kind: npz, path: samples.npz, train: 64, test: 32}}
 model: {{kind: import, factory: "own_model:make"}}
 task: {{kind: binary_classes}}
 train: {{epochs: {EPOCHS}, batch_size: 16}}
@@ -50,9 +50,11 @@ def of_devices(bench, count, monkeypatch):
     bench.folder.mkdir()
     bench.write(OWN_MODEL, "own_model.py")
     bench.write(STUDY)
+    bench.write_samples()
     if count == DEVICES:
         monkeypatch.setenv("XLA_FLAGS", FOUR["XLA_FLAGS"])
-    assert "12 runs: 12 done now." in bench.run()
+    run = bench.run if count == DEVICES else bench.run_here
+    assert "12 runs: 12 done now." in run()
     assert (bench.folder / "devices").read_text() == str(count)
     rows = bench.rows(NUMBERS)
     assert len({row[0] for row in rows}) == 12

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tolerance import assert_close
 
-from linstudy.train.choice import WORTH_MEASURING
+from linstudy.train import choice
 
 pytestmark = pytest.mark.product_settings
 
@@ -94,17 +94,16 @@ def epochs_published(bench):
     return bench.rows("SELECT coalesce(max(epoch), 0) FROM curves WHERE kind = 'training'")[0][0]
 
 
-def test_a_study_is_run_once_and_found_done_after(bench):
-    assert "3 runs: 3 done now." in bench.run()
-    assert bench.rows("SELECT kind, status, attempts FROM study_runs ORDER BY position") == [
+def test_a_study_is_run_once_and_found_done_after(finished):
+    assert finished.rows("SELECT kind, status, attempts FROM study_runs ORDER BY position") == [
         ("spectrum", "done", 1),
         ("training", "done", 1),
         ("probe", "done", 1),
     ]
-    assert bench.rows("SELECT count(*) FROM curves WHERE name = 'accuracy' AND split = 'test'") == [(5,)]
-    assert "3 runs: 3 done before." in bench.run()
-    assert bench.rows("SELECT max(attempts) FROM runs") == [(1,)]
-    assert "3 runs: 3 done\n" in bench.linstudy("plan", "study.yaml")
+    assert finished.rows("SELECT count(*) FROM curves WHERE name = 'accuracy' AND split = 'test'") == [(5,)]
+    assert "3 runs: 3 done before." in finished.run()
+    assert finished.rows("SELECT max(attempts) FROM runs") == [(1,)]
+    assert "3 runs: 3 done\n" in finished.linstudy("plan", "study.yaml")
 
 
 def test_what_is_selected_is_run_and_the_rest_stays_planned(bench):
@@ -116,7 +115,7 @@ def test_what_is_selected_is_run_and_the_rest_stays_planned(bench):
         ("training", "done"),
         ("probe", "planned"),
     ]
-    assert "2 done, 1 planned" in bench.linstudy("status")
+    assert "2 done, 1 planned" in bench.here("status")
 
 
 def test_alpha_of_each_initial_eigenfunction_starts_at_its_eigenvalue(finished):
@@ -176,7 +175,7 @@ def test_a_failed_run_does_not_stop_the_others_and_each_has_its_log(bench):
     logs = {log for (log,) in bench.rows("SELECT log FROM attempt")}
     assert len(logs) == 2
     assert all("a model may print" in (bench.folder / log).read_text() for log in logs)
-    assert "this model cannot be made" in bench.linstudy("status")
+    assert "this model cannot be made" in bench.here("status")
 
 
 def test_a_run_killed_by_sigkill_is_recorded_and_rerun(bench):
@@ -185,7 +184,7 @@ def test_a_run_killed_by_sigkill_is_recorded_and_rerun(bench):
     out = bench.run(exit_status=1)
     assert "the worker process was killed by SIGKILL" in out
     assert "2 runs: 1 done now, 1 failed." in out
-    assert "2 runs: 1 done before, 1 done now." in bench.run()
+    assert "2 runs: 1 done before, 1 done now." in bench.run_here()
     assert bench.rows("SELECT status FROM attempt ORDER BY run_id, attempt_id") in (
         [("failed",), ("done",), ("done",)],
         [("done",), ("failed",), ("done",)],
@@ -206,11 +205,11 @@ def test_ctrl_c_publishes_and_the_same_command_resumes_to_the_same_bits(bench):
     assert stopped_at < 400
     left = {("checkpoint", 0), ("resume" if stopped_at else "checkpoint", stopped_at)}
     assert set(bench.rows(STATES)) == left
-    bench.run(*arguments)
+    bench.run_here(*arguments)
     assert bench.rows(STATES) == [("checkpoint", 0), ("checkpoint", 400)]
     assert list(bench.folder.glob("artifacts/resume/*")) == []
     resumed = bench.rows(NUMBERS)
-    bench.run(*arguments, "--again")
+    bench.run_here(*arguments, "--again")
     assert bench.rows(NUMBERS) == resumed
 
 
@@ -245,7 +244,7 @@ def test_a_killed_coordinator_takes_its_worker_along_and_the_next_one_recovers(b
     while _parent_of(worker) is not None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert _parent_of(worker) is None
-    bench.run()
+    bench.run_here()
     assert bench.rows("SELECT status, error FROM attempt WHERE status = 'interrupted'") == [
         ("interrupted", "the program that ran it ended before it did")
     ]
@@ -288,7 +287,7 @@ def test_edited_results_are_told_of_when_they_become_the_ledger(finished):
 def test_a_second_study_waits_for_its_turn(bench):
     process = bench.start("run", "study.yaml", "--set", "train.epochs=100000")
     wait_for(lambda: bench.results.exists(), process)
-    out = bench.run(exit_status=1)
+    out = bench.run_here(exit_status=1)
     assert f"is in use by process {process.pid} on " in out
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
@@ -302,25 +301,22 @@ def test_a_worker_that_cannot_start_is_told_with_its_log(bench):
     assert "abacus" in out
 
 
-STACKED = """
-from linstudy.train import choice
-choice._measured = lambda learners: True  # a busy machine may measure that stacking does not pay
-"""
-EPOCHS_STACKED = -(-WORTH_MEASURING // (3 * 2))
+EPOCHS_STACKED = -(-choice.WORTH_MEASURING // (3 * 2))
 """Of three runs with two updates an epoch, after which trainings are stacked at all."""
 
 
-def test_runs_that_go_together_tell_what_each_tells_alone(bench):
+def test_runs_that_go_together_tell_what_each_tells_alone(bench, monkeypatch):
+    # a busy machine may measure that stacking does not pay
+    monkeypatch.setattr(choice, "_measured", lambda learners: True)
     write_grouped(bench, "well", EPOCHS_STACKED)
-    bench.write(OWN_MODEL + STACKED, "own_model.py")
-    assert "3 runs: 3 done now." in bench.run()
+    assert "3 runs: 3 done now." in bench.run_here()
     how = "SELECT fused_group IS NOT NULL, methods::VARCHAR, count(*) FROM attempt GROUP BY ALL ORDER BY ALL"
     as_one = (True, '{"training": "parameters", "together": "3 runs"}', 3)
     assert bench.rows(how) == [as_one]
     together = bench.rows(NUMBERS)
     last = {value for _, name, _, _, epoch, _, value in together if (name, epoch) == ("loss", EPOCHS_STACKED)}
     assert len(last) == 3 * 3, "runs of one seed each differ, in three splits"
-    bench.run("--again", "--no-fuse")
+    bench.run_here("--again", "--no-fuse")
     assert bench.rows(how) == [(False, '{"training": "parameters"}', 3), as_one]
     alone = bench.rows(NUMBERS)
     assert [row[:-1] for row in together] == [row[:-1] for row in alone]
@@ -333,7 +329,7 @@ def test_a_file_that_is_lost_is_made_again_by_the_same_command(finished):
     [(path, sha256)] = finished.rows("SELECT path, sha256 FROM artifact WHERE name = 'checkpoint' AND epoch = 4")
     before = finished.rows(NUMBERS), finished.rows(ARTIFACTS)
     (finished.folder / path).unlink()
-    assert "extend" in finished.linstudy("plan", "study.yaml")
+    assert "extend" in finished.here("plan", "study.yaml")
     assert "3 runs: 2 done before, 1 done now." in finished.run_here()
     assert hashlib.sha256((finished.folder / path).read_bytes()).hexdigest() == sha256
     assert (finished.rows(NUMBERS), finished.rows(ARTIFACTS)) == before
@@ -356,7 +352,7 @@ def test_what_was_in_a_group_that_a_signal_killed_is_tried_alone(bench):
 
 def test_what_fails_together_and_alone_has_failed(bench):
     write_grouped(bench, "raise")
-    out = bench.run(exit_status=1)
+    out = bench.run_here(exit_status=1)
     assert "3 runs: 3 failed." in out
     assert bench.rows("SELECT status, fused_group IS NULL, error, count(*) FROM attempt GROUP BY ALL ORDER BY ALL") == [
         ("failed", alone, "RuntimeError: this model cannot be made", 3) for alone in (False, True)
@@ -372,7 +368,7 @@ def test_ctrl_c_stops_a_group_and_the_same_command_goes_on_with_it(bench):
     assert process.returncode == 130, out + err
     assert bench.rows("SELECT status, count(*) FROM attempt GROUP BY ALL") == [("interrupted", 3)]
     assert epochs_published(bench) < 400
-    assert "3 runs: 3 done now." in bench.run()
+    assert "3 runs: 3 done now." in bench.run_here()
     losses = "SELECT count(*), count(DISTINCT (run_id, epoch)) FROM curves WHERE name = 'loss' AND split = 'test'"
     assert bench.rows(losses) == [(3 * 401, 3 * 401)]
 

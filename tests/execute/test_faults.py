@@ -193,7 +193,7 @@ def test_damaged_files_make_exactly_the_runs_that_made_them_run_again(finished):
     spectrum.write_bytes(damaged)
     first.unlink()
     os.truncate(last, 100)
-    plan = finished.linstudy("plan", "study.yaml")
+    plan = finished.here("plan", "study.yaml")
     assert [line.split()[0] for line in plan.splitlines()[:3]] == ["planned", "extend", "done"]
     assert "3 runs: 1 done before, 2 done now." in finished.run_here()
     assert content(finished) == calm
@@ -242,12 +242,12 @@ def test_a_publish_that_fails_is_a_note_and_the_study_goes_on(bench):
     write_odd(bench, "well")
     in_the_way = bench.folder / "results.duckdb.publishing"
     in_the_way.mkdir()
-    out = bench.run()
+    out = bench.run_here()
     assert out.count("results.duckdb: cannot be replaced: ") == 1
     assert "1 run: 1 done now." in out
     assert list(bench.folder.glob("results.duckdb*")) == [in_the_way]
     in_the_way.rmdir()
-    assert "1 run: 1 done before." in bench.run()
+    assert "1 run: 1 done before." in bench.run_here()
     assert bench.rows("SELECT status FROM runs") == [("done",)]
 
 
@@ -278,4 +278,4 @@ def test_a_full_disk_ends_with_one_message_and_the_same_command_goes_on_once_the
     assert err.startswith("Error: the ledger cannot be written: ")
     wait_until_gone(worker)
     ballast.unlink()
-    assert "1 run: 1 done now." in bench.run("--workspace", small_disk)
+    assert "1 run: 1 done now." in bench.run_here("--workspace", small_disk)

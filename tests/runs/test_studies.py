@@ -8,8 +8,9 @@ from linstudy.data.kinds import form
 from linstudy.execute.planning import run_rows
 from linstudy.facts import Ending, Number, Report, Vector
 from linstudy.plan import make_plan
-from linstudy.report.figures import draw
-from linstudy.report.question import open_results, question_files, read_question
+from linstudy.report.figures import draw_rows
+from linstudy.report.freshness import Mark
+from linstudy.report.question import open_results, origin, question_files, read_question
 from linstudy.spec.points import load_study
 from linstudy.store.ledger import Ledger
 from linstudy.store.rows import StudyRow
@@ -36,7 +37,7 @@ SMALL = {
     ),
     "nads": ([DRAWS, "train.epochs=2"], lambda point: point.model.kind == "lenet" and index(point) <= 4),
     "pretrained_kernel": ([FEW, "train.epochs=6"], lambda point: point.model.kind == "lenet"),
-    "sample_size": (["train.epochs=2"], lambda point: point.model.kind == "mlp" and point.data.train <= 400),
+    "sample_size": (["train.epochs=2"], lambda point: point.model.kind == "mlp" and point.data.train <= 100),
 }
 """What makes a study small: overrides, and which of its points are left."""
 
@@ -106,4 +107,5 @@ def test_a_small_study_runs_and_is_answered_by_all_that_is_asked_of_it(told, nam
             rows = question.rows(ask_of(question), *(["holds"] if kind == "claims" else []))
             assert rows, f"{kind} {question.name}: no rows"
             if kind == "figures":
-                assert draw(question.name, results, ROOT / "reports", Path("out")).exists()
+                behind = origin(rows, ask_of(question))
+                assert draw_rows(question, rows, Path("out"), Mark("", results.name), behind).exists()

@@ -27,7 +27,7 @@ def _checkpoint(epoch, digit="0", name=CHECKPOINT, replaces=None):
     return Artifact(name, f"artifacts/{digit}", digit * 64, 8, epoch, replaces)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def loss():
     """A function that makes a number of the metric `loss`."""
     return _loss
@@ -64,12 +64,12 @@ def tell(ledger):
     return tell
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def study():
     return StudyRow("rotation", "", "Training turns the NTK", "study: rotation\n")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runs():
     """A training, after the spectrum that it needs."""
     return [RunRow("s", "spectrum", SPECTRUM), RunRow("t", "training", TRAINING, (("spectrum", "s"),), "digits:1")]

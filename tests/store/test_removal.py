@@ -26,12 +26,13 @@ from linstudy.store.workspace import Workspace
 ID = {name: name * 16 for name in "abcd"}
 
 
-@pytest.fixture
-def kept(workspace, runs, loss):
+@pytest.fixture(scope="module")
+def kept_once(tmp_path_factory, runs, loss):
     """A workspace: study one has a training `b` that needs the spectrum `a`; study two has `a` and the training `c`.
 
     `b` and `c` share one file, and `b` has one of its own; `d` failed, and no study names it any more.
     """
+    workspace = Workspace(tmp_path_factory.mktemp("kept"))
     spectrum, training = runs
     a = spectrum._replace(run_id=ID["a"])
     b, c, d = (training._replace(run_id=ID[name], dependencies=(("spectrum", ID["a"]),)) for name in "bcd")
@@ -53,6 +54,13 @@ def kept(workspace, runs, loss):
             ledger.record(Report(attempt, (*facts, Ending("failed" if run is d else "done"))))
         ledger.flush()
         publish(ledger, workspace.results)
+    return workspace
+
+
+@pytest.fixture
+def kept(kept_once, workspace):
+    """A copy of it."""
+    shutil.copytree(kept_once.root, workspace.root)
     return workspace
 
 

@@ -13,10 +13,14 @@ from linstudy.store.snapshot import publish
 
 @pytest.fixture
 def published(ledger, workspace):
-    """A function that publishes the ledger and reads from the result."""
+    """A function that reads from what is published of the ledger, as it is then."""
+    revision = None
 
     def read(sql):
-        publish(ledger, workspace.results)
+        nonlocal revision
+        if ledger.revision != revision:
+            publish(ledger, workspace.results)
+            revision = ledger.revision
         with duckdb.connect(workspace.results, read_only=True) as connection:
             return connection.execute(sql).fetchall()
 

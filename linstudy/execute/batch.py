@@ -1,0 +1,111 @@
+"""The job of a queue that runs a study: a script for Slurm, kept in the workspace, and its submission."""
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.files import replacement
+
+SECONDS_BEFORE_END = 120
+"""Before its time limit a job asks its study to stop: the 60 seconds of `--grace`, and publishing."""
+
+_SCRIPT = """\
+#!/bin/bash
+# Made by `linstudy submit`. The study stops before the time limit, and the job is requeued until the study has ended.
+{options}
+
+cd {folder}
+{command} &
+study=$!
+trap 'again=yes; kill -USR1 $study' USR1
+trap 'kill -TERM $study' TERM
+while :; do
+  wait $study
+  status=$?
+  kill -0 $study 2>/dev/null || break  # else a signal ended the waiting
+done
+if [ "$again" = yes ] && [ $status = {interrupted} ]; then
+  exec scontrol requeue "$SLURM_JOB_ID"
+fi
+exit $status
+"""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a job asks for. Further options of `sbatch` are in `options`, as its command line has them.
+
+    Attributes:
+        cpus, gpus: Of each worker.
+        memory: Bytes of each worker; the partition's default if None.
+        time: The limit, as Slurm writes it: minutes, or hours:minutes:seconds, or days-hours.
+    """
+
+    workers: int = 1
+    cpus: int = 1
+    gpus: int = 0
+    memory: int | None = None
+    partition: str | None = None
+    time: str | None = None
+    options: Sequence[str] = ()
+
+    def lines(self) -> list[str]:
+        """The options of `sbatch`."""
+        asked = {
+            "ntasks": self.workers,
+            "cpus-per-task": self.cpus,
+            "gpus-per-task": self.gpus or None,
+            "mem-per-cpu": f"{-(-self.memory // (self.cpus * 2**20))}M" if self.memory else None,
+            "partition": self.partition,
+            "time": self.time,
+        }
+        return [*(f"--{name}={value}" for name, value in asked.items() if value is not None), *self.options]
+
+
+def batch_script(name: str, command: Sequence[str], folder: Path, logs: Path, demand: Demand, interrupted: int) -> str:
+    """The script of a job.
+
+    Args:
+        command: What runs the study and ends with the status `interrupted` where it is to go on later.
+        folder: Where the command is given.
+        logs: The folder of what the job prints, absolute.
+    """
+    options = [
+        f"--job-name={name}",
+        f"--output={logs / f'{name}-%j.log'}",
+        "--open-mode=append",
+        f"--signal=B:USR1@{SECONDS_BEFORE_END}",
+        "--requeue",
+        "--no-kill",  # a node that fails takes its workers along, not the job
+        *demand.lines(),
+    ]
+    return _SCRIPT.format(
+        options="\n".join(f"#SBATCH {option}" for option in options),
+        folder=shlex.quote(str(folder)),
+        command=shlex.join(command),
+        interrupted=interrupted,
+    )
+
+
+def submit_script(script: str, file: Path) -> str:
+    """Keep a script and give it to Slurm.
+
+    Returns:
+        The job's number.
+
+    Raises:
+        LinstudyError: If there is no Slurm here, or it does not take the job.
+    """
+    if shutil.which("sbatch") is None:
+        raise LinstudyError("`sbatch` is not here: submit needs Slurm. `linstudy run STUDY` runs the study here")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacement(file) as place:
+        place.write_text(script)
+    done = subprocess.run(["sbatch", "--parsable", str(file)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LinstudyError(f"Slurm does not take the job {file}: {done.stderr.strip()}")
+    return done.stdout.split(";")[0].strip()

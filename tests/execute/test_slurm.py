@@ -1,0 +1,274 @@
+"""Studies in a Slurm allocation: what there is room for; and a real Slurm of three nodes, whose nodes and steps end."""
+
+import contextlib
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_slurm import is_there, small_slurm
+
+from linstudy.execute import slurm as slurm_module
+from linstudy.execute.batch import Demand, batch_script, submit_script
+from linstudy.execute.live import Live
+from linstudy.execute.slurm import Allocation, Steps, fit
+from linstudy.spec.errors import LinstudyError
+
+needs_slurm = pytest.mark.skipif(not is_there(), reason="needs root, and Debian's packages slurm-wlm and munge")
+
+GIB = 2**30
+
+THREE = """
+study: three
+data: {kind: npz, path: samples.npz, train: 64, test: 32}
+model: {kind: mlp, hidden: [8]}
+train: {epochs: 2, batch_size: 16}
+seeds: [0, 1, 2]
+probes: [{kind: alignment, top: 5, at: [start, end]}]
+"""
+LONG = """
+study: long
+data: {kind: npz, path: samples.npz, train: 800, test: 32}
+model: {kind: mlp, hidden: [16]}
+train: {epochs: EPOCHS, batch_size: 4}
+seeds: [0, 1]
+"""
+CONTENT = (
+    "SELECT run_id, name, label, split, epoch, step, value FROM metric ORDER BY ALL",
+    "SELECT run_id, name, epoch, sha256 FROM artifact ORDER BY ALL",
+)
+
+
+def allocation(cpus="2(x3)", **variables):
+    return Allocation.read({"SLURM_JOB_ID": "1", "SLURM_JOB_CPUS_PER_NODE": cpus, **variables})
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """A machine of 24 GiB, for Slurm that does not count memory."""
+    monkeypatch.setattr(slurm_module, "available_memory", lambda: 24 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus"),
+    [("2", (2,)), ("2(x3)", (2, 2, 2)), ("16(x2),8", (16, 16, 8)), ("4,2(x2),1", (4, 2, 2, 1))],
+)
+def test_the_processors_of_each_node(text, cpus):
+    assert allocation(text).cpus == cpus
+
+
+def test_outside_of_an_allocation_it_is_said_how_to_come_into_one():
+    with pytest.raises(LinstudyError, match="salloc.*linstudy submit"):
+        Allocation.read({})
+
+
+@pytest.mark.parametrize(
+    ("variables", "workers", "count", "cpus"),
+    [
+        ({}, None, 3, 2),  # one a node
+        ({"SLURM_NTASKS": "6"}, None, 6, 1),
+        ({"SLURM_NTASKS": "3", "SLURM_CPUS_PER_TASK": "2"}, None, 3, 2),
+        ({"SLURM_NTASKS": "3", "SLURM_CPUS_PER_TASK": "2"}, 3, 3, 2),
+        ({"SLURM_NTASKS": "3", "SLURM_CPUS_PER_TASK": "1"}, None, 3, 1),
+        ({"SLURM_NTASKS": "3", "SLURM_CPUS_PER_TASK": "2"}, 5, 5, 1),  # another number has other processors
+        ({}, 1, 1, 2),
+        ({"cpus": "8(x2)"}, 5, 5, 2),  # of 3 processors only 4 have room
+        ({"cpus": "16,4"}, 5, 5, 4),
+    ],
+)
+def test_the_workers_that_there_is_room_for(variables, workers, count, cpus):
+    steps = fit(allocation(**variables), workers)
+    assert (steps.count, steps.cpus) == (count, cpus)
+
+
+@pytest.mark.parametrize(
+    ("variables", "workers", "message"),
+    [
+        ({}, 7, "6 processors on 3 nodes, too few for 7 workers. Take fewer --workers"),
+        ({"SLURM_NTASKS": "3", "SLURM_CPUS_PER_TASK": "4"}, None, "too few for 3 workers of 4 each"),
+    ],
+)
+def test_more_than_there_is_room_for_are_refused(variables, workers, message):
+    with pytest.raises(LinstudyError, match=re.escape(message)):
+        fit(allocation(**variables), workers)
+
+
+@pytest.mark.parametrize(
+    ("variables", "memory", "counted"),
+    [
+        ({}, 24 * GIB, False),
+        ({"SLURM_NTASKS": "6"}, 12 * GIB, False),
+        ({"SLURM_NTASKS": "6", "SLURM_MEM_PER_NODE": "8192"}, 4 * GIB, True),
+        ({"SLURM_NTASKS": "3", "SLURM_CPUS_PER_TASK": "2", "SLURM_MEM_PER_NODE": "8192"}, 8 * GIB, True),
+        ({"SLURM_MEM_PER_CPU": "1024", "SLURM_CPUS_ON_NODE": "2"}, 2 * GIB, True),
+    ],
+)
+def test_a_node_gives_its_memory_to_the_workers_on_it(variables, memory, counted):
+    steps = fit(allocation(**variables))
+    assert (steps.memory, steps.is_counted) == (memory, counted)
+    assert any(word.startswith("--mem=") for word in steps.launcher) == counted
+
+
+@pytest.mark.parametrize(
+    ("variables", "count", "gpus"),
+    [
+        ({}, 3, 0),
+        ({"SLURM_GPUS_ON_NODE": "2", "cpus": "8(x3)"}, 6, 1),
+        ({"SLURM_GPUS_ON_NODE": "4", "SLURM_NTASKS": "3", "cpus": "8(x3)"}, 3, 4),
+        ({"SLURM_GPUS_ON_NODE": "2", "SLURM_GPUS_PER_TASK": "1", "SLURM_NTASKS": "3"}, 3, 1),
+    ],
+)
+def test_accelerators_are_dealt_out(variables, count, gpus):
+    steps = fit(allocation(**variables))
+    assert (steps.count, steps.gpus) == (count, gpus)
+
+
+def test_the_words_of_a_step():
+    words = " ".join(Steps(4, 2, 1, 3 * GIB, is_counted=True).launcher)
+    assert words == "srun --ntasks=1 --nodes=1 --exact --cpus-per-task=2 --mem=3072M --gpus-per-task=1"
+
+
+def test_a_script_asks_for_what_is_demanded():
+    demand = Demand(8, 4, 1, 6 * GIB, "long", "4:00:00", ("--account=abc",))
+    script = batch_script("linstudy-x", ["python", "a b"], Path("/a folder"), Path("/logs"), demand, 130)
+    options = {line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH")}
+    assert options >= {"--ntasks=8", "--cpus-per-task=4", "--gpus-per-task=1", "--mem-per-cpu=1536M"}
+    assert options >= {"--partition=long", "--time=4:00:00", "--account=abc", "--requeue", "--signal=B:USR1@120"}
+    assert "cd '/a folder'\npython 'a b' &\n" in script
+
+
+def test_what_is_not_demanded_is_left_to_the_queue():
+    assert Demand().lines() == ["--ntasks=1", "--cpus-per-task=1"]
+
+
+def test_without_slurm_it_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LinstudyError, match="`sbatch` is not here"):
+        submit_script("", tmp_path / "job.sh")
+
+
+@pytest.fixture(scope="module")
+def slurm():
+    with small_slurm() as slurm:
+        yield slurm
+
+
+def allocated(bench, slurm, *arguments, nodes=3, **options):
+    """`linstudy run` in an allocation of its own, begun."""
+    words = ("salloc", f"--nodes={nodes}", f"--ntasks={nodes}", "--cpus-per-task=2", "--no-kill", "--quiet")
+    command = (sys.executable, "-m", "linstudy", "run", "study.yaml", "--launch=slurm", "--no-fuse", *arguments)
+    return subprocess.Popen(
+        [*words, *command],
+        cwd=bench.folder,
+        env={**slurm.environment, "JAX_PLATFORMS": "cpu"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **options,
+    )
+
+
+def ended(process, status=0):
+    """What a command printed that ends with a status."""
+    out, _ = process.communicate(timeout=240)
+    assert process.returncode == status, out
+    return out
+
+
+def content(bench):
+    return [bench.rows(sql) for sql in CONTENT]
+
+
+@needs_slurm
+@pytest.mark.product_settings
+def test_a_study_over_nodes_ends_as_one_on_this_machine(bench, slurm):
+    bench.write(THREE)
+    out = ended(allocated(bench, slurm))
+    assert "3 workers by: srun --ntasks=1 --nodes=1 --exact --cpus-per-task=2\n" in out
+    assert "9 runs: 9 done now." in out
+    hosts = {host for (host,) in bench.rows("SELECT host FROM attempt")}
+    assert hosts <= {"n1", "n2", "n3"}
+    assert len(hosts) > 1
+    spread = content(bench)
+    bench.run_here("--no-fuse", "--again")
+    assert content(bench) == spread
+
+
+def wait_for(condition, seconds=180):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def trains(bench):
+    """Whether a training has told of an epoch."""
+    live = Live.read(bench.folder / ".linstudy" / "live.json")
+    return live is not None and any("epoch" in text for _, text, _ in live.workers)
+
+
+def hosts_at_work(bench):
+    """Where each worker's process is, by its pid, told by the worker itself."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_worker = b"linstudy.execute.worker" in (entry / "cmdline").read_bytes().split(b"\0")
+            if is_worker and (entry / "cwd").resolve() == bench.folder:
+                variables = dict(one.split(b"=", 1) for one in (entry / "environ").read_bytes().split(b"\0") if one)
+                if name := variables.get(b"SLURMD_NODENAME"):
+                    found[int(entry.name)] = name.decode()
+    return found
+
+
+@needs_slurm
+@pytest.mark.product_settings
+def test_a_run_whose_node_fails_goes_on_elsewhere(bench, slurm):
+    bench.write(LONG.replace("EPOCHS", "250"))
+    process = allocated(bench, slurm, nodes=2)
+    wait_for(lambda: trains(bench))
+    node = next(iter(hosts_at_work(bench).values()))
+    slurm.kill_node(node)
+    try:
+        out = ended(process)
+    finally:
+        slurm.start_node(node)
+        slurm.wait_until_idle()
+    assert "its worker is lost" in out
+    assert "2 runs: 2 done now." in out
+    [(status, error, host)] = bench.rows("SELECT status, error, host FROM attempt WHERE status <> 'done'")
+    assert (status, host) == ("interrupted", node)
+    assert "worker" in error
+    disturbed = content(bench)
+    bench.run_here("--no-fuse", "--again")
+    assert content(bench) == disturbed
+
+
+@needs_slurm
+@pytest.mark.product_settings
+def test_a_signal_to_a_step_stops_the_study(bench, slurm):
+    bench.write(LONG.replace("EPOCHS", "60000"))
+    process = allocated(bench, slurm, nodes=2)
+    wait_for(lambda: trains(bench))
+    [step, *_] = [one for one in slurm.run("squeue", "-s", "-h", "-o", "%i").split() if one[-1].isdigit()]
+    slurm.run("scancel", "--signal=TERM", step, check=False)  # it complains of the nodes that have no part in the step
+    assert "SIGTERM: stopping at the next safe point" in ended(process, 130)
+    assert bench.rows("SELECT DISTINCT error FROM attempt WHERE status = 'interrupted'") == [("stopped on request",)]
+    assert not hosts_at_work(bench)
+
+
+@needs_slurm
+@pytest.mark.product_settings
+def test_a_job_stops_before_its_limit_and_is_requeued_until_the_study_has_ended(bench, slurm):
+    bench.write(LONG.replace("EPOCHS", "250"))
+    command = ("-m", "linstudy", "submit", "study.yaml", "--workers=2", "--time=30", "--", "--no-fuse")
+    out = slurm.run(sys.executable, *command, cwd=bench.folder)
+    job, log = re.search(r"job (\d+): ", out)[1], Path(re.search(r"It prints to (\S+)", out)[1])
+    wait_for(lambda: trains(bench))
+    slurm.run("scancel", "--signal=USR1", "--batch", job)  # as --signal=B:USR1@120 does
+    wait_for(lambda: "SIGUSR1: stopping" in log.read_text())
+    wait_for(lambda: slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip() == "PENDING")
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits two minutes by itself
+    wait_for(lambda: "2 runs: 2 done now." in log.read_text())
+    assert bench.rows("SELECT DISTINCT status FROM runs") == [("done",)]
