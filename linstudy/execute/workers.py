@@ -1,6 +1,7 @@
 """The seam between what runs next and where it runs: start a worker, tell it, hear it, end it.
 
-Nothing above this interface knows a process or a pipe. `processes` starts them on this machine, or through a launcher.
+Nothing above this interface knows a process or a pipe. `processes` starts them on this machine or through a launcher,
+`dask` in a Dask cluster.
 """
 
 from abc import abstractmethod
