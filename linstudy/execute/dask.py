@@ -155,6 +155,14 @@ class DaskWorkers(Workers):
         return sorted(self._places, key=lambda share: share.place not in taken)[: self._most]
 
     def start(self, share: Share, inbox: Inbox) -> Worker:
+        try:
+            return Peer(self._link(share.place), self._settings, share, inbox)
+        except Exception as error:
+            self._lose(error)
+            raise LinstudyError(self._gone) from error
+
+    def _link(self, place: str) -> DaskLink:
+        """A process beside a Dask worker."""
         from distributed import Queue
 
         def carry(*arguments: Any) -> None:
@@ -171,13 +179,13 @@ class DaskWorkers(Workers):
             carry,
             *(name, self._reports.name, log, import_path()),
             key=name,
-            workers=[share.place],
+            workers=[place],
             allow_other_workers=False,
             retries=0,
             pure=False,
         )
-        link = self._links[name] = DaskLink(share.place, LEASE, commands, task, lambda: self._links.pop(name, None))
-        return Peer(link, self._settings, share, inbox)
+        self._links[name] = DaskLink(place, LEASE, commands, task, lambda: self._links.pop(name, None))
+        return self._links[name]
 
     def close(self) -> None:
         """Let the cluster go."""

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from disturbed import TRAINING, content, wait_until_gone, write_odd
 
 from linstudy.execute import dask, dask_link
 from linstudy.execute.peer import Death
+from linstudy.execute.worker import Settings
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.workspace import Workspace
 
@@ -195,6 +197,23 @@ def test_only_a_dask_worker_that_was_heard_till_its_end_is_lost_at_once(link, cl
         clock.seconds = seconds
         doubt.append(link.seconds_of_doubt())
     assert doubt == pytest.approx([0, 0.33, 0.1, 0])
+
+
+def test_a_scheduler_that_is_gone_as_a_worker_starts_ends_the_study_with_the_same_message(monkeypatch):
+    def refuse(name, client):
+        raise OSError("in <TCP (closed)>: Stream is closed")
+
+    there = {"memory_limit": 0, "status": "running", "last_seen": 1.0}
+    client = SimpleNamespace(scheduler_info=lambda: {"workers": {"tcp://b": there, "tcp://a": there}}, status="running")
+    monkeypatch.setattr(dask.DaskWorkers, "_guard", lambda self, work: None)
+    monkeypatch.setattr(distributed, "Queue", lambda name, client: SimpleNamespace(name=name))
+    workers = dask.DaskWorkers(client, Settings(""), Path("logs"), {}, 1)
+    assert [share.place for share in workers.places()] == ["tcp://a"]
+    workers._links["w"] = SimpleNamespace(place="tcp://b", lose=lambda reason: None)
+    assert [share.place for share in workers.places()] == ["tcp://b"]  # the one that is taken counts
+    monkeypatch.setattr(distributed, "Queue", refuse)
+    with pytest.raises(LinstudyError, match="the Dask scheduler is gone. The same command goes on"):
+        workers.start(workers.places()[0], Queue())
 
 
 def test_without_the_extra_one_sentence_says_what_to_do(bench, monkeypatch):
