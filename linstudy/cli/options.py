@@ -62,6 +62,12 @@ LAUNCH = click.option(
     metavar="LAUNCHER",
     help="Start workers by `slurm`, in this allocation, or by words before their command, as in 'ssh host'.",
 )
+DASK = click.option(
+    "--dask",
+    "scheduler",
+    metavar="SCHEDULER",
+    help="Start workers in a Dask cluster: the address of its scheduler, its scheduler file, or `local`.",
+)
 DEVICE = click.option("--device", help="cpu, gpu or another platform of JAX.  [default: the best there is]")
 MEMORY = click.option(
     "--memory",

@@ -1,12 +1,15 @@
 """Commands that start from a study file: list it, plan it, run it."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from linstudy.cli.options import (
+    DASK,
     DATA,
     DEVICE,
     LAUNCH,
@@ -24,8 +27,10 @@ from linstudy.cli.output import print_lines
 from linstudy.failures import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
+    from linstudy.execute.workers import Workers
     from linstudy.plan import Plan
     from linstudy.spec.points import Study
+    from linstudy.store.workspace import Workspace
 
 
 @example("linstudy run kernel_rotation --set train.epochs=200")
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 @DATA
 @WORKERS
 @LAUNCH
+@DASK
 @DEVICE
 @MEMORY
 @SCRATCH
@@ -63,6 +69,7 @@ def run(
     data_folder: Path | None,
     workers: int | None,
     launcher: str | None,
+    scheduler: str | None,
     device: str | None,
     memory: int | None,
     scratch: Path | None,
@@ -80,11 +87,9 @@ def run(
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
     from linstudy.execute.forecast import estimated_seconds
-    from linstudy.execute.launch import plan_launch
     from linstudy.execute.live import LiveFile
     from linstudy.execute.naming import Naming
     from linstudy.execute.planning import choose_runs, describe_dependants, study_places
-    from linstudy.execute.processes import worker_processes
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
@@ -99,24 +104,22 @@ def run(
     if again:
         for line in describe_dependants(chosen, Workspace(workspace)):
             terminal.print(line)
-    launch = plan_launch(launcher, workers, device, memory)
-    if launch.note:
-        terminal.print(launch.note)
-    display = make_display(
-        terminal,
-        LiveFile(Workspace(workspace).live, loaded.name),
-        estimates=estimated_seconds(selected, Workspace(workspace), study_places(loaded.file, data_folder)),
-        workers=len(launch.shares),
-    )
     anew, patience = chosen if again else (), GRACE if grace is None else grace
     options = Options(anew, fuse, patience, scratch)
-    processes = worker_processes(
-        Workspace(workspace), loaded.folder, data_folder, scratch, shares=launch.shares, launcher=launch.launcher
-    )
-    try:
-        summary = execute(loaded, plan, Workspace(workspace), display, options, processes, selected, naming)
-    finally:
-        display.close()
+    folders = Workspace(workspace), loaded.folder, data_folder, scratch
+    with _workers(folders, launcher, scheduler, workers, device, memory) as (places, note):
+        if note:
+            terminal.print(note)
+        display = make_display(
+            terminal,
+            LiveFile(Workspace(workspace).live, loaded.name),
+            estimates=estimated_seconds(selected, Workspace(workspace), study_places(loaded.file, data_folder)),
+            workers=max(1, len(places.places())),
+        )
+        try:
+            summary = execute(loaded, plan, Workspace(workspace), display, options, places, selected, naming)
+        finally:
+            display.close()
     terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")
     if summary.interrupted:
         terminal.print("The same command goes on from here.")
@@ -124,6 +127,33 @@ def run(
     if summary.failed:
         terminal.print("The same command tries again what failed; `linstudy status` shows why it did.")
         context.exit(FAILED)
+
+
+@contextmanager
+def _workers(
+    folders: "tuple[Workspace, Path, Path | None, Path | None]",
+    launcher: str | None,
+    scheduler: str | None,
+    count: int | None,
+    device: str | None,
+    memory: int | None,
+) -> "Iterator[tuple[Workers, str]]":
+    """The workers that are asked for, and what is to be said of them."""
+    if scheduler is not None:
+        from linstudy.execute.dask import dask_workers
+
+        if launcher is not None or memory is not None:
+            raise click.UsageError(
+                "--dask goes without --launch, and without --memory: a worker has the memory limit of its Dask worker"
+            )
+        with dask_workers(scheduler, *folders, workers=count, device=device) as workers:
+            yield workers, str(workers)
+    else:
+        from linstudy.execute.launch import plan_launch
+        from linstudy.execute.processes import worker_processes
+
+        launch = plan_launch(launcher, count, device, memory)
+        yield worker_processes(*folders, shares=launch.shares, launcher=launch.launcher), launch.note
 
 
 @example("linstudy plan kernel_rotation")

@@ -9,7 +9,10 @@ from queue import Queue
 from typing import TextIO
 
 from linstudy.execute.lease import Lease
-from linstudy.execute.messages import Beat, Interrupt, Sender, Start, Stop, receive
+from linstudy.execute.messages import Beat, Interrupt, Leaving, Message, Sender, Start, Stop, receive
+
+SECONDS_TO_LEAVE = 60.0
+"""For what is running to come to a safe point, before the place of its process ends."""
 
 
 class Channel:
@@ -37,6 +40,16 @@ class Channel:
         threading.Thread(target=self._listen, args=(commands,), daemon=True).start()
         threading.Thread(target=self._tell_signals, args=(signals,), daemon=True).start()
 
+    def leave_before(self, seconds: float) -> None:
+        """Tell the coordinator when little is left of the seconds after which the place of this process ends."""
+        timer = threading.Timer(max(0.0, seconds - SECONDS_TO_LEAVE), self._tell, args=(Leaving(),))
+        timer.daemon = True
+        timer.start()
+
+    def _tell(self, message: Message) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self.sender.send(message)
+
     def _listen(self, commands: TextIO) -> None:
         try:
             for message in receive(commands):
@@ -53,5 +66,4 @@ class Channel:
         """Leave to the coordinator what a signal means, at once, whatever the main thread is computing."""
         while signals:
             number = signal.sigwait(signals)
-            with contextlib.suppress(OSError, ValueError):
-                self.sender.send(Interrupt(signal.Signals(number).name))
+            self._tell(Interrupt(signal.Signals(number).name))

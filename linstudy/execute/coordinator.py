@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from linstudy.execute.crew import Attempt, Crew, Hand
 from linstudy.execute.display import Display
-from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Start, Stop
+from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Leaving, Start, Stop
 from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
 from linstudy.execute.signals import Interrupts
@@ -208,6 +208,11 @@ class Coordinator:
         self.interrupts.note(event.signal)
 
     @_receive.register
+    def _(self, event: Leaving, hand: Hand) -> None:
+        hand.is_leaving = True
+        hand.worker.send(Stop())
+
+    @_receive.register
     def _(self, event: Garbled, hand: Hand) -> None:
         if event.is_gap:  # what it reports is no longer whole
             hand.kill(f"the worker's messages are damaged: {event.text}. Something in it writes to their channel")
@@ -230,7 +235,10 @@ class Coordinator:
     def _take_ending(self, hand: Hand, attempt: Attempt, report: Report, ending: Ending) -> None:
         """The last report of an attempt."""
         self.records.record(attempt.run, Report(report.attempt, tuple(f for f in report.facts if f is not ending)))
-        self._end(hand, attempt, self._check_ending(attempt.run, ending))
+        if ending.outcome == "interrupted" and hand.is_leaving and not self.interrupts.first:
+            self._begin_elsewhere(hand, attempt, "stopped before the end of its worker's place")
+        else:
+            self._end(hand, attempt, self._check_ending(attempt.run, ending))
         hand.is_idle = not hand.attempts
 
     def _check_ending(self, run: Run, ending: Ending) -> Ending:
@@ -253,15 +261,15 @@ class Coordinator:
         may_lie_in_place = event.is_remote and not hand.end
         for attempt in tuple(hand.attempts.values()):
             if may_lie_in_place and self._losses[attempt.run.run_id] < LOSSES:
+                self._losses[attempt.run.run_id] += 1
                 self._begin_elsewhere(hand, attempt, f"{reason}{printed}")
             else:
                 self._end(hand, attempt, Ending("failed", f"{reason}{printed}"))
 
     def _begin_elsewhere(self, hand: Hand, attempt: Attempt, reason: str) -> None:
-        """Let a run wait again whose worker was lost with its place."""
+        """Let a run wait again whose worker was lost with its place, or leaves it."""
         del hand.attempts[attempt.number]
         run = attempt.run
-        self._losses[run.run_id] += 1
         self.records.record(run, Report(attempt.number, (Ending("interrupted", reason),)))
         self.schedule.reopen(run.run_id)
         self.display.moved(run, reason)

@@ -44,6 +44,8 @@ class Hand:
     versions: dict[str, str] = field(default_factory=dict)
     attempts: dict[int, Attempt] = field(default_factory=dict)
     is_idle: bool = False
+    is_leaving: bool = False
+    """Its place is about to end: nothing more is started there."""
     end: str = ""
     """Why it is to end, where that is this program's own decision."""
 
@@ -75,7 +77,7 @@ class Crew:
     def fill(self, waiting: int) -> None:
         """Start workers where there are none, for so many runs that wait, unless too many could not start."""
         vacant = list(self._workers.places())
-        if len(vacant) <= len(self._hands) or self._failed_starts >= STARTS * len(vacant):
+        if self._failed_starts >= STARTS * len(vacant):
             return
         for hand in self:
             if hand.share in vacant:
@@ -109,7 +111,7 @@ class Crew:
             return ""
         self._failed_starts += 1
         text = f"a worker could not start: {hand.end or lost.reason}. It printed:\n{lost.last_words}"
-        is_hopeless = not lost.is_remote or self._failed_starts >= STARTS * len(self._workers.places())
+        is_hopeless = not lost.is_remote or self._failed_starts >= STARTS * max(1, len(self._workers.places()))
         if is_hopeless and not any(other.device for other in self):
             raise LinstudyError(text)
         return text if self._failed_starts == 1 else ""
@@ -140,11 +142,11 @@ class Crew:
 
     def idle(self) -> list[Hand]:
         """Those that are ready for something to do."""
-        return [hand for hand in self if hand.is_idle and not hand.end]
+        return [hand for hand in self if hand.is_idle and not hand.end and not hand.is_leaving]
 
     def count_free(self) -> int:
         """How many have nothing to do, with those that are starting."""
-        return sum(not hand.attempts for hand in self)
+        return sum(not hand.attempts and not hand.is_leaving for hand in self)
 
     def is_at(self, run_id: str) -> bool:
         """Whether one makes an attempt at a run."""

@@ -79,9 +79,9 @@ class Display:
         self.note(f"{'waits':<11} {run.run_id}  {describe(run.spec)}: a file is made again first{_reason(error)}")
 
     def moved(self, run: Run, error: str | None) -> None:
-        """A run's worker was lost with its place; the run waits for another worker."""
+        """A run's worker was lost with its place, or leaves it; the run waits for another worker."""
         self._remove(run)
-        self.note(f"{'waits':<11} {run.run_id}  {describe(run.spec)}: its worker is lost{_reason(error)}")
+        self.note(f"{'waits':<11} {run.run_id}  {describe(run.spec)}: for another worker{_reason(error)}")
 
     def note(self, text: str) -> None:
         """Something else that is to be said."""

@@ -63,6 +63,7 @@ def diagnose(workspace: Path, data_folder: Path | None, reports: Path) -> Iterat
     yield _data_folder(data_folder)
     yield _reports(reports)
     yield _check(_neural_tangents, otherwise=None if importlib.util.find_spec("neural_tangents") is None else False)
+    yield _dask()
     for kind in PUBLISHED:
         yield _data(kind, data_folder)
 
@@ -157,6 +158,12 @@ def _neural_tangents() -> str:
     except NeuralTangentsMissing as error:
         raise NeuralTangentsMissing(f"{error} {_WITHOUT_NEURAL_TANGENTS}") from None
     return f"neural-tangents {module.__version__} is installed"
+
+
+def _dask() -> Finding:
+    if version := _version("distributed"):
+        return Finding(f"distributed {version} is installed, for `run --dask`")
+    return Finding("distributed is not installed. `run --dask` alone needs it: pip install 'linstudy[dask]'", None)
 
 
 def _data(kind: str, folder: Path | None) -> Finding:

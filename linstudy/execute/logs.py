@@ -2,6 +2,7 @@
 
 import re
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ TAIL_BYTES = 2**18
 
 LAST_LINES = 5
 
+_CHUNK = 2**16
 _LONGEST_MARK = 300
 _MARK = re.compile(rb"\n\x1e([^\n]*)\n")
 
@@ -80,6 +82,13 @@ class LogWriter:
             self._log.close()
             self._log = Log(self.folder / (Path(name.decode(errors="replace")).name or self._own))
             self._log.write(printed)
+
+    def follow(self, stream: BinaryIO) -> None:
+        """Take all that is printed to a pipe, until its end."""
+        with stream:
+            while data := stream.read1(_CHUNK):  # type: ignore[attr-defined]
+                with suppress(OSError, ValueError):  # a full disk must not stop what prints, nor odd marks
+                    self.feed(data)
 
     def close(self) -> None:
         """Nothing more will be printed."""

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
@@ -79,6 +79,11 @@ class Interrupt:
 
 
 @dataclass(frozen=True)
+class Leaving:
+    """Worker to coordinator: its place is about to end."""
+
+
+@dataclass(frozen=True)
 class Garbled:
     """A line that is no message, or the place of one that never arrived."""
 
@@ -87,7 +92,7 @@ class Garbled:
 
 
 Command = Start | Stop | Beat
-Message = Command | Hello | Interrupt | Report
+Message = Command | Hello | Interrupt | Leaving | Report
 
 
 class Sender:
@@ -106,10 +111,10 @@ class Sender:
             self._sent += 1
 
 
-def receive(stream: TextIO) -> Iterator[Message | Garbled]:
+def receive(lines: Iterable[str]) -> Iterator[Message | Garbled]:
     """The messages of a channel until it ends. A number that is passed over is told as a gap, once."""
     expected, reason = 0, ""
-    for line in stream:
+    for line in lines:
         if line.isspace():
             continue
         try:
@@ -145,5 +150,6 @@ _PARSERS = {
     "Hello": lambda content: Hello(**content),
     "Beat": lambda content: Beat(**content),
     "Interrupt": lambda content: Interrupt(**content),
+    "Leaving": lambda content: Leaving(),
     "Report": decode,
 }

@@ -2,32 +2,25 @@
 
 import contextlib
 import io
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 from uuid import uuid4
 
-from linstudy.execute.lease import LEASE, silence
+from linstudy.execute.lease import LEASE
 from linstudy.execute.logs import LogWriter
-from linstudy.execute.messages import Beat, Command, Garbled, Message, Sender, receive
+from linstudy.execute.peer import SECONDS_TO_LEAVE, Death, Link, Peer
 from linstudy.execute.worker import Settings
-from linstudy.execute.workers import Inbox, Lost, Share, Worker, Workers
+from linstudy.execute.workers import Inbox, Share, Worker, Workers
 from linstudy.store.files import replacement
 from linstudy.store.workspace import Workspace
 
-SECONDS_TO_LEAVE = 10
-"""For a worker that has nothing to do to end by itself."""
-
-_CHUNK = 2**16
 _KILLED = 128
 
 
@@ -51,16 +44,23 @@ def worker_processes(
             here.
         lease: Seconds that one of a launcher may write since it was heard.
     """
-    settings = Settings(
+    settings = worker_settings(workspace, study_folder, data_folder, scratch, lease if launcher else None)
+    return Processes(settings, workspace.logs, tuple(shares), tuple(launcher))
+
+
+def worker_settings(
+    workspace: Workspace, study_folder: Path, data_folder: Path | None, scratch: Path | None, lease: float | None
+) -> Settings:
+    """What each worker is told, but for its share; with a lease if it may be on another machine."""
+    return Settings(
         artifacts=str(workspace.artifacts.absolute()),
         study_folder=str(study_folder.absolute()),
         data_folder=str(data_folder.absolute()) if data_folder else None,
         scratch=str(scratch.absolute()) if scratch else None,
         compile_cache=str(workspace.compile_cache.absolute()),
-        mark=_mark(workspace) if launcher else None,
-        lease=lease if launcher else None,
+        mark=None if lease is None else _mark(workspace),
+        lease=lease,
     )
-    return Processes(settings, workspace.logs, tuple(shares), tuple(launcher))
 
 
 @dataclass(frozen=True)
@@ -83,120 +83,75 @@ class Processes(Workers):
         return self.shares
 
     def start(self, share: Share, inbox: Inbox) -> Worker:
-        settings = replace(self.settings, memory=share.memory, cpus=share.cpus, environment=dict(share.environment))
-        process = subprocess.Popen(
-            # plain words alone: `ssh` gives them to a shell
-            [*self.launcher, sys.executable, "-P", "-m", "linstudy.execute.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **_import_path()},
-            start_new_session=True,  # Ctrl-C reaches the coordinator alone, which asks its workers to stop
-        )
-        name = f"worker-{datetime.now(UTC):%Y%m%dT%H%M%S}-{process.pid}.log"
-        worker = Process(process, settings, LogWriter(self.logs, name))
-        threading.Thread(target=worker.listen, args=(inbox,), daemon=True).start()
-        return worker
+        process = start_process(self.launcher, {**os.environ, **import_path()})
+        log = LogWriter(self.logs, log_name(str(process.pid)))
+        return Peer(Pipes(process, log), self.settings, share, inbox)
 
 
-class Process(Worker):
-    """A process, the channel to it, and the log of what it prints."""
+def start_process(
+    launcher: Sequence[str], environment: Mapping[str, str], seconds: float | None = None
+) -> subprocess.Popen[bytes]:
+    """A worker's process, with pipes to it; it is told after how many seconds its place ends, if that is known."""
+    return subprocess.Popen(
+        # plain words alone: `ssh` gives them to a shell
+        [
+            *launcher,
+            sys.executable,
+            "-P",
+            "-m",
+            "linstudy.execute.worker",
+            *([] if seconds is None else [str(seconds)]),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,  # Ctrl-C reaches the coordinator alone, which asks its workers to stop
+    )
 
-    def __init__(self, process: subprocess.Popen[bytes], settings: Settings, log: LogWriter):
+
+def log_name(name: str) -> str:
+    """The log of what a worker prints while it is at no run."""
+    return f"worker-{datetime.now(UTC):%Y%m%dT%H%M%S}-{name}.log"
+
+
+class Pipes(Link):
+    """The standard input and output of a process, and the log of what it prints."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: LogWriter):
         assert process.stdin
         assert process.stdout
         self._process, self._log = process, log
-        self._commands = io.TextIOWrapper(process.stdin, encoding="utf-8")
-        self._messages = io.TextIOWrapper(process.stdout, encoding="utf-8", errors="replace", newline="\n")
-        self._sender = Sender(self._commands)
-        self._lease = settings.lease
-        self._reason = ""
-        self._heard = 0.0
-        self._has_ended = threading.Event()
-        self._telling, self._has_told = threading.Lock(), False
-        with contextlib.suppress(OSError):
-            self._commands.write(json.dumps(asdict(settings)) + "\n")
-            self._commands.flush()
-
-    def send(self, command: Command) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._sender.send(command)
+        self.commands = io.TextIOWrapper(process.stdin, encoding="utf-8")
+        self.messages = self._said = io.TextIOWrapper(process.stdout, encoding="utf-8", errors="replace", newline="\n")
+        self._printed = threading.Thread(target=log.follow, args=(process.stderr,), daemon=True)
+        self._printed.start()
 
     def kill(self) -> None:
-        with contextlib.suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # with what a user's model may have started
+        kill_group(self._process)
 
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._commands.close()
-        self._end()
+    def end(self) -> Death:
+        status = wait(self._process)
+        self._printed.join(timeout=SECONDS_TO_LEAVE)
+        self._said.close()
+        with contextlib.suppress(OSError, ValueError):
+            self._log.close()
+        return Death(describe_death(status), self._log.last_words())
 
-    def listen(self, inbox: Inbox) -> None:
-        """Hand on what is said until the process ends; whatever goes wrong here is the loss of the worker."""
-        printed = threading.Thread(target=self._write_log, args=(self._process.stderr,), daemon=True)
-        try:
-            printed.start()
-            for message in self._hear(inbox):
-                inbox.put((self, message))  # type: ignore[arg-type]
-        except Exception as error:
-            self._give_up(f"its messages cannot be read: {type(error).__name__}: {error}")
-        finally:
-            status = self._end()
-            self._has_ended.set()
-            try:
-                printed.join(timeout=SECONDS_TO_LEAVE)
-                self._messages.close()
-                with contextlib.suppress(OSError, ValueError):
-                    self._log.close()
-            finally:
-                self._tell_lost(inbox, _death(status))
 
-    def _hear(self, inbox: Inbox) -> Iterator[Message | Garbled]:
-        """What is said, but for beats, each of which is answered."""
-        for message in receive(self._messages):
-            if not isinstance(message, Beat):
-                yield message
-                continue
-            is_first, self._heard = not self._heard, time.monotonic()
-            if is_first:
-                threading.Thread(target=self._watch, args=(inbox,), daemon=True).start()
-            self.send(message)
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group, with what a user's model may have started."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
 
-    def _watch(self, inbox: Inbox) -> None:
-        """Give the worker up when its beats stop, also where nothing here can end it or what it holds open."""
-        assert self._lease is not None
-        patience = silence(self._lease)
-        while not self._has_ended.wait(timeout=max(0.0, self._heard + patience - time.monotonic())):
-            if time.monotonic() - self._heard >= patience:
-                self._give_up(f"nothing was heard of it for {patience:g} s")
-                self._has_ended.wait(timeout=SECONDS_TO_LEAVE)
-                return self._tell_lost(inbox)
 
-    def _give_up(self, reason: str) -> None:
-        self._reason = reason
-        self.kill()
-
-    def _tell_lost(self, inbox: Inbox, reason: str = "") -> None:
-        """The last event, which comes once."""
-        with self._telling:
-            if not self._has_told:
-                self._has_told = True
-                lost = Lost(self._reason or reason, self._log.last_words(), is_remote=self._lease is not None)
-                inbox.put((self, lost))
-
-    def _end(self) -> int:
-        """The exit status of the process, which is given some seconds to end by itself."""
-        try:
-            return self._process.wait(timeout=SECONDS_TO_LEAVE)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return self._process.wait()
-
-    def _write_log(self, stream: BinaryIO) -> None:
-        with stream:
-            while data := stream.read1(_CHUNK):  # type: ignore[attr-defined]
-                with contextlib.suppress(OSError, ValueError):  # a full disk must not stop what prints, nor odd marks
-                    self._log.feed(data)
+def wait(process: subprocess.Popen[bytes]) -> int:
+    """The exit status of a process, which is given some seconds to end by itself."""
+    try:
+        return process.wait(timeout=SECONDS_TO_LEAVE)
+    except subprocess.TimeoutExpired:
+        kill_group(process)
+        return process.wait()
 
 
 def _mark(workspace: Workspace) -> tuple[str, str]:
@@ -209,13 +164,13 @@ def _mark(workspace: Workspace) -> tuple[str, str]:
     return str(file.absolute()), file.read_text()
 
 
-def _import_path() -> dict[str, str]:
+def import_path() -> dict[str, str]:
     """The user's own PYTHONPATH, which may name folders relative to the current one."""
     paths = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     return {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
 
 
-def _death(status: int) -> str:
+def describe_death(status: int) -> str:
     number = -status if status < 0 else status - _KILLED  # a launcher tells of a killed process as a shell does
     if number not in set(signal.Signals):
         return f"the worker process ended with exit status {status}"

@@ -55,7 +55,10 @@ class Settings:
 
 
 def main() -> None:
-    """Serve the coordinator, whose channel is the standard input and output, until it ends."""
+    """Serve the coordinator, whose channel is the standard input and output, until it ends.
+
+    An argument says after how many seconds the place of this process ends.
+    """
     signals = _block_signals()
     _die_with_parent()
     descriptors = _take_channel()
@@ -72,6 +75,8 @@ def main() -> None:
     from linstudy.execute.channel import Channel  # brings NumPy, so that it comes after the rest
 
     channel = Channel(descriptors, signals, settings.lease)
+    if len(sys.argv) > 1:
+        channel.leave_before(float(sys.argv[1]))
 
     from linstudy.execute.service import serve  # brings JAX
 

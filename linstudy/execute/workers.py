@@ -1,6 +1,7 @@
 """The seam between what runs next and where it runs: start a worker, tell it, hear it, end it.
 
-Nothing above this interface knows a process or a pipe. `processes` starts them on this machine, or through a launcher.
+Nothing above this interface knows a process or a pipe. `processes` starts them on this machine or through a launcher,
+`dask` in a Dask cluster.
 """
 
 from abc import abstractmethod
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from queue import Queue
 from typing import Protocol
 
-from linstudy.execute.messages import Command, Garbled, Hello, Interrupt
+from linstudy.execute.messages import Command, Garbled, Hello, Interrupt, Leaving
 from linstudy.facts import Report
 
 
@@ -21,11 +22,13 @@ class Share:
         environment: Variables that say which devices.
         memory: Bytes; None for all there are.
         cpus: The numbers of its processors; None for all.
+        place: The name of the place that it is in, where there are several that one of them may leave.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: int | None = None
     cpus: tuple[int, ...] | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Lost:
     is_remote: bool = False
 
 
-Event = Hello | Report | Interrupt | Garbled | Lost
+Event = Hello | Report | Interrupt | Leaving | Garbled | Lost
 
 
 class Worker(Protocol):

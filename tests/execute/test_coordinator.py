@@ -9,7 +9,7 @@ from scripted import Notes, Scripted, ScriptedWorkers
 from linstudy import metrics
 from linstudy.execute import crew
 from linstudy.execute.coordinator import Coordinator, Options
-from linstudy.execute.messages import Garbled, Hello, Interrupt
+from linstudy.execute.messages import Garbled, Hello, Interrupt, Leaving
 from linstudy.execute.planning import describe_dependants, run_rows
 from linstudy.execute.records import Records
 from linstudy.execute.workers import Share
@@ -568,3 +568,87 @@ def test_a_run_that_makes_a_lost_file_again_is_not_started_twice_for_another(stu
     made.workers.answer = answer
     made.workers.shares = [Share(), Share()]
     assert str(made.run()) == "3 runs: 3 done now."
+
+
+def test_a_run_whose_place_is_lost_is_made_in_one_that_came_meanwhile(study):
+    made = study(0)
+    made.workers.shares = [Share(place="a")]
+    good = made.workers.answer
+
+    def answer(worker, start):
+        if worker.share.place == "a":
+            made.workers.shares = [Share(place="b")]
+            worker.leave("no power", is_remote=True)
+        else:
+            good(worker, start)
+
+    made.workers.answer = answer
+    assert str(made.run()) == "1 run: 1 done now."
+    assert made.attempts() == [("interrupted", "no power"), ("done", None)]
+    assert ("moved", "no power") in made.notes.lines
+
+
+def test_a_worker_is_started_in_a_place_that_comes_while_another_is_there_no_more(study):
+    made = study(0, 1)
+    made.workers.shares = [Share(place="a")]
+    good = made.workers.answer
+    waiting = []
+
+    def answer(worker, start):
+        if worker.share.place == "a":
+            made.workers.shares = [Share(place="b")]
+            waiting.append((worker, start))
+        else:
+            good(worker, start)
+            good(*waiting.pop())
+
+    made.workers.answer = answer
+    assert str(made.run(fuse=False)) == "2 runs: 2 done now."
+    assert [worker.share.place for worker in made.workers.started] == ["a", "b"]
+
+
+def test_a_worker_that_is_lost_as_it_starts_in_the_last_place_ends_no_study(study):
+    made = study(0)
+
+    class Brief(ScriptedWorkers):
+        def start(self, share, inbox):
+            worker = super().start(share, inbox)
+            if len(self.started) == 1:
+                inbox.get()  # its Hello
+                self.shares = []
+                worker.leave("no power", is_remote=True)
+            return worker
+
+        def places(self):
+            if not self.shares and self.left:
+                self.shares = [Share(place="later")]
+                return []
+            return self.shares
+
+    good, made.workers = made.workers.answer, Brief()
+    made.workers.answer = good
+    assert str(made.run()) == "1 run: 1 done now."
+    assert made.attempts() == [("done", None)]
+
+
+def test_a_worker_whose_place_is_about_to_end_stops_and_is_given_nothing_more(study):
+    made = study(0, 1)
+    made.workers.shares = [Share(place="brief")]
+    good = made.workers.answer
+
+    def answer(worker, start):
+        if worker.share.place == "brief":
+            worker.at = start.attempts[0].attempt
+            worker.say(Leaving())
+        else:
+            good(worker, start)
+
+    def stop(worker):
+        made.workers.shares = [Share(place="brief"), Share(place="long")]
+        worker.say(Report(worker.at, (Ending("interrupted", "stopped on request"),)))
+
+    made.workers.answer, made.workers.stop = answer, stop
+    assert str(made.run(fuse=False)) == "2 runs: 2 done now."
+    reason = "stopped before the end of its worker's place"
+    assert made.attempts() == [("interrupted", reason), ("done", None), ("done", None)]
+    assert [len(worker.starts) for worker in made.workers.started] == [1, 2]

@@ -125,3 +125,10 @@ def test_a_missing_data_folder_is_wrong(findings, tmp_path):
 def test_a_folder_that_cannot_be_written_to_is_wrong(findings):
     [line] = [line for line in findings(Path("/proc")) if line.startswith("NO")]
     assert "the folder /proc cannot be written to" in line
+
+
+def test_without_distributed_it_is_said_what_needs_it(findings, monkeypatch):
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "distributed" else "1")
+    assert "--  distributed is not installed. `run --dask` alone needs it: pip install 'linstudy[dask]'" in findings()
+    monkeypatch.setattr(doctor, "_version", lambda name: "1")
+    assert "ok  distributed 1 is installed, for `run --dask`" in findings()

@@ -14,6 +14,7 @@ from linstudy.execute.messages import (
     Garbled,
     Hello,
     Interrupt,
+    Leaving,
     Sender,
     Start,
     Stop,
@@ -41,6 +42,7 @@ MESSAGES = [
     Stop(),
     Hello("cpu: cpu", {"jax": "0.10.2"}),
     Interrupt("SIGTERM"),
+    Leaving(),
     Report(3, (Number(metrics.LOSS, 0.5, "train", 1, 2), Progress(0.5, "half"), Ending("failed", "no", "é\n", ("a",)))),
 ]
 

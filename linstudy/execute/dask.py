@@ -1,0 +1,251 @@
+"""Workers in a Dask cluster: each is a process beside one of Dask's workers, started by a task that stays with it.
+
+The task holds the process's pipes. Between it and the coordinator lines travel through Dask's own queues, on Dask's
+connections, so that nothing else listens and security is what the cluster has: one queue for what all processes say,
+and one a worker for what it is told.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from linstudy.execute.dask_link import DaskLink
+from linstudy.execute.devices import platform_variable
+from linstudy.execute.lease import LEASE
+from linstudy.execute.peer import SECONDS_TO_LEAVE, Peer
+from linstudy.execute.processes import import_path, log_name, worker_settings
+from linstudy.execute.worker import Settings
+from linstudy.execute.workers import Inbox, Share, Worker, Workers
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+LOCAL = "local"
+"""In place of a scheduler: a cluster on this machine, for this study alone."""
+
+_POLL = 1.0
+"""Seconds between two looks at which Dask workers there are."""
+
+_STALE = 30.0
+"""Seconds after which a Dask worker that its scheduler does not hear is no place for another worker."""
+
+
+@contextlib.contextmanager
+def dask_workers(
+    scheduler: str,
+    workspace: Workspace,
+    study_folder: Path,
+    data_folder: Path | None,
+    scratch: Path | None = None,
+    *,
+    workers: int | None = None,
+    device: str | None = None,
+) -> "Iterator[DaskWorkers]":
+    """Workers in a cluster of Dask, until the end of the block.
+
+    Args:
+        scheduler: Its address, its scheduler file, or `local`.
+        study_folder: Where the relative paths of its runs begin.
+        scratch: Where files go that exceed memory; beside the artifacts if None.
+        workers: How many there may be; as many as Dask's own if None, one for `local`.
+        device: `cpu`, `gpu` or another platform of JAX; the best there is if None.
+
+    Raises:
+        LinstudyError: If Dask is not installed, or there is no scheduler.
+    """
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise LinstudyError("--dask needs `distributed`. Install it: pip install 'linstudy[dask]'") from None
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # the coordinator says what happens
+    with contextlib.ExitStack() as stack:
+        is_local = scheduler == LOCAL
+        place = {"address": stack.enter_context(_local_cluster(workers or 1))} if is_local else _find(scheduler)
+        client = stack.enter_context(_connect(place))
+        settings = worker_settings(workspace, study_folder, data_folder, scratch, LEASE)
+        started = DaskWorkers(client, settings, workspace.logs.absolute(), platform_variable(device), workers)
+        stack.callback(started.close)
+        yield started
+
+
+def _connect(place: Mapping[str, Any]) -> "Client":
+    from distributed import Client
+
+    try:
+        return Client(**place, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:  # of which the last tells of TLS
+        raise LinstudyError(f"there is no Dask scheduler at {', '.join(place.values())}: {error}") from error
+
+
+def _find(scheduler: str) -> dict[str, str]:
+    """What a client is given for a scheduler file, or an address."""
+    if Path(scheduler).is_file():
+        return {"scheduler_file": scheduler}
+    if ":" not in scheduler:
+        raise LinstudyError(
+            f"--dask {scheduler} is no scheduler file that is there, and no address such as tcp://host:8786"
+        )
+    return {"address": scheduler}
+
+
+@contextlib.contextmanager
+def _local_cluster(workers: int) -> Iterator[str]:
+    """The address of a scheduler of this process, which nothing but this machine can reach, with its Dask workers."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",  # of status alone, where no other cluster is in the way
+        scheduler_kwargs={"dashboard": False},
+        silence_logs=logging.CRITICAL,
+        preload=["import os; os.setpgrp()"],  # Ctrl-C reaches the coordinator alone
+    ) as cluster:
+        yield cluster.scheduler_address  # type: ignore[attr-defined]
+
+
+class DaskWorkers(Workers):
+    """Starts workers beside those of Dask, which may come and go.
+
+    Args:
+        client: The connection to the scheduler.
+        settings: What each worker is told, but for its share.
+        logs: The folder of logs.
+        environment: Variables for each worker.
+        most: How many there may be; as many as Dask's own if None.
+    """
+
+    def __init__(
+        self, client: "Client", settings: Settings, logs: Path, environment: Mapping[str, str], most: int | None
+    ):
+        from distributed import Queue
+
+        self._client, self._settings, self._logs = client, settings, logs
+        self._environment, self._most = environment, most
+        self._reports = Queue(f"linstudy-{uuid4().hex}", client=client)
+        self._links: dict[str, DaskLink] = {}
+        self._is_closing = threading.Event()
+        self._gone, self._started = "", 0
+        self._seen: dict[str, tuple[float, float]] = {}
+        """When the scheduler last heard each Dask worker, by its clock, and when that was learnt, by ours."""
+        self._places: Sequence[Share] = ()
+        self._look()
+        for work in (self._receive, self._watch):
+            threading.Thread(target=self._guard, args=(work,), daemon=True).start()
+
+    def __str__(self) -> str:
+        count = len(self._places)
+        address = self._client.scheduler.address  # type: ignore[union-attr]
+        later = "" if count else ". Runs begin when one comes"
+        return f"{count} {'worker' if count == 1 else 'workers'} in the Dask cluster at {address}{later}"
+
+    def places(self) -> Sequence[Share]:
+        if self._gone and not self._links:
+            raise LinstudyError(self._gone)
+        taken = {link.place for link in self._links.values()}
+        return sorted(self._places, key=lambda share: share.place not in taken)[: self._most]
+
+    def start(self, share: Share, inbox: Inbox) -> Worker:
+        try:
+            return Peer(self._link(share.place), self._settings, share, inbox)
+        except Exception as error:
+            self._lose(error)
+            raise LinstudyError(self._gone) from error
+
+    def _link(self, place: str) -> DaskLink:
+        """A process beside a Dask worker."""
+        from distributed import Queue
+
+        def carry(*arguments: Any) -> None:
+            # sent as it stands here: a task that cannot be loaded, for want of linstudy, would end the Dask worker
+            from linstudy.execute import dask_task
+
+            dask_task.carry(*arguments)
+
+        self._started += 1
+        name = f"linstudy-worker-{uuid4().hex}"
+        commands = Queue(name, client=self._client)
+        log = str(self._logs / log_name(name[-8:]))
+        task = self._client.submit(
+            carry,
+            *(name, self._reports.name, log, import_path()),
+            key=name,
+            workers=[place],
+            allow_other_workers=False,
+            retries=0,
+            pure=False,
+        )
+        self._links[name] = DaskLink(place, LEASE, commands, task, lambda: self._links.pop(name, None))
+        return self._links[name]
+
+    def close(self) -> None:
+        """Let the cluster go."""
+        self._is_closing.set()
+        if self._gone:
+            return
+        with contextlib.suppress(Exception):
+            self._reports.put(None, callback_timeout=SECONDS_TO_LEAVE)
+            for _ in range(1 + self._started):  # also for tasks that were lost and did not let go of it
+                self._reports.close()
+
+    def _look(self) -> None:
+        """See which Dask workers there are, and which of them the scheduler hears."""
+        found, now = self._client.scheduler_info()["workers"], time.monotonic()
+        for address, worker in found.items():
+            if self._seen.get(address, (0.0, 0.0))[0] != worker["last_seen"]:
+                self._seen[address] = worker["last_seen"], now
+        for address in self._seen.keys() - found.keys():
+            del self._seen[address]
+        self._places = [
+            Share(self._environment, worker["memory_limit"] or None, place=address)
+            for address, worker in sorted(found.items())
+            if worker["status"] == "running" and now - self._seen[address][1] < _STALE
+        ]
+
+    def _guard(self, work: Any) -> None:
+        """Do something for ever; that it cannot be done is the loss of the scheduler."""
+        try:
+            work()
+        except Exception as error:
+            if not self._is_closing.is_set():
+                self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        is_gone = isinstance(error, OSError) or self._client.status != "running"
+        reason = "the Dask scheduler is gone" if is_gone else f"Dask failed: {type(error).__name__}: {error}"
+        self._places = ()
+        self._gone = f"{reason}. The same command goes on once there is a scheduler"
+        for link in tuple(self._links.values()):
+            link.lose(reason)
+
+    def _receive(self) -> None:
+        """Deal out what the processes say."""
+        while not self._is_closing.is_set():
+            reports: Any = self._reports
+            for report in (reports.get(), *reports.get(batch=True)):
+                if report and (link := self._links.get(report[0])):
+                    link.receive(*report[1:])
+
+    def _watch(self) -> None:
+        """See which Dask workers there are, and which are gone with what they had been given."""
+        lost: set[str] = set()
+        while not self._is_closing.wait(timeout=_POLL):
+            self._look()
+            for name, link in tuple(self._links.items()):
+                if name in lost:
+                    continue
+                if link.place not in self._seen:
+                    link.lose(f"the Dask worker {link.place} is gone", after=link.seconds_of_doubt())
+                    lost.add(name)
+                elif link.task.status == "error":
+                    link.lose(f"the Dask worker {link.place}: {link.task.exception()!r}")
+                    lost.add(name)

@@ -1,0 +1,111 @@
+"""The coordinator's end of the way to a worker's process in a Dask cluster."""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+from linstudy.execute.lease import silence
+from linstudy.execute.peer import SECONDS_TO_LEAVE, Death, Link
+
+
+class DaskLink(Link):
+    """The way to a process that a task holds.
+
+    Args:
+        place: The address of its Dask worker.
+        lease: Seconds that the process may write since it was heard.
+        commands: The queue of what it is told.
+        task: The task's future.
+        forget: Called at its end.
+    """
+
+    def __init__(self, place: str, lease: float, commands: Any, task: Any, forget: Callable[[], object]):
+        self.place, self.task = place, task
+        self._queue, self._forget, self._patience = commands, forget, silence(lease)
+        self.commands: TextIO = _Commands(commands, self._patience, self._has_end)  # type: ignore[assignment]
+        self._said: queue.SimpleQueue[bytes | Death] = queue.SimpleQueue()
+        self._heard = time.monotonic()
+        self._death: Death | None = None
+        self.messages = self._lines()
+
+    def receive(self, said: bytes, reason: str = "", last_words: str = "") -> None:
+        """Take what the task sent: what the process said, or nothing and how it ended."""
+        self._heard = time.monotonic()
+        self._said.put(said or Death(reason, last_words))
+
+    def lose(self, reason: str, after: float = 0.0) -> None:
+        """Nothing more will come, or nothing more is waited for after some seconds."""
+        if not after:
+            return self._said.put(Death(reason))
+        timer = threading.Timer(after, self._said.put, args=(Death(reason),))
+        timer.daemon = True
+        timer.start()
+
+    def seconds_of_doubt(self) -> float:
+        """How long the process may still write, whose Dask worker the scheduler has lost.
+
+        None where it was heard till then: then its machine has closed the connection, and ended the process with the
+        Dask worker. After a silence it is perhaps the network that is gone, and the process ends with its lease.
+        """
+        left = self._heard + self._patience - time.monotonic()
+        return 0.0 if left > self._patience * 5 / 6 else max(0.0, left)  # which is more than a beat
+
+    def kill(self) -> None:
+        self.task.release()  # which the task sees; where it cannot, the process ends with its lease
+        patience = max(SECONDS_TO_LEAVE, self._heard + self._patience - time.monotonic())
+        self.lose("its task did not say that it has ended", after=patience)
+
+    def _has_end(self) -> bool:
+        return self._death is not None
+
+    def end(self) -> Death:
+        while self._death is None:  # what is left to hear, where hearing was broken off
+            self._take(self._said.get())
+        self.task.release()
+        with contextlib.suppress(Exception):
+            for _ in range(2):  # also for a task that was lost
+                self._queue.close()
+        self._forget()
+        return self._death
+
+    def _take(self, said: bytes | Death) -> bytes:
+        if isinstance(said, Death):
+            self._death = said
+            return b""
+        return said
+
+    def _lines(self) -> Iterator[str]:
+        rest = b""
+        while self._death is None:
+            *lines, rest = (rest + self._take(self._said.get())).split(b"\n")
+            for line in lines:
+                yield line.decode(errors="replace") + "\n"
+        if rest:
+            yield rest.decode(errors="replace")
+
+
+class _Commands:
+    """The queue of what a process is told, as a stream."""
+
+    def __init__(self, commands: Any, patience: float, is_over: Callable[[], bool]):
+        self._queue, self._patience, self._is_over = commands, patience, is_over
+
+    def write(self, text: str) -> None:
+        self._put(text.encode())
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._put(None)
+
+    def _put(self, item: bytes | None) -> None:
+        if self._is_over():  # a scheduler that is gone would be waited for
+            return
+        try:
+            self._queue.put(item, callback_timeout=self._patience)
+        except Exception as error:
+            raise OSError(f"{type(error).__name__}: {error}") from error

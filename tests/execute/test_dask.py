@@ -1,0 +1,231 @@
+"""Workers in a real Dask cluster: a scheduler and workers that are processes of this machine, and what befalls them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
+from types import SimpleNamespace
+
+import pytest
+from disturbed import TRAINING, content, wait_until_gone, write_odd
+
+from linstudy.execute import dask, dask_link
+from linstudy.execute.peer import Death
+from linstudy.execute.worker import Settings
+from linstudy.spec.errors import LinstudyError
+from linstudy.store.workspace import Workspace
+
+distributed = pytest.importorskip("distributed")
+
+pytestmark = [
+    pytest.mark.product_settings,
+    pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a study in /proc"),
+]
+
+LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
+
+
+@dataclass
+class Task:
+    """A task's future."""
+
+    released: list = field(default_factory=list)
+
+    def release(self):
+        self.released.append(True)
+
+
+@pytest.fixture
+def link():
+    return dask_link.DaskLink("tcp://there", 0.3, SimpleNamespace(close=lambda: None), Task(), lambda: None)
+
+
+class Cluster:
+    """A scheduler, and the workers that a test starts."""
+
+    def __init__(self, folder):
+        self.file = folder / "scheduler.json"
+        self.processes = [self._start("scheduler", "--port", "0", "--scheduler-file", self.file)]
+        while not (self.file.exists() and self.file.read_text().endswith("}")):
+            time.sleep(0.05)
+        self.address = json.loads(self.file.read_text())["address"]
+
+    @property
+    def scheduler(self):
+        return self.processes[0]
+
+    def start_worker(self, *arguments):
+        words = ("--scheduler-file", self.file, "--no-nanny", "--nthreads", "1", *arguments)
+        self.processes.append(self._start("worker", *words))
+        return self.processes[-1]
+
+    def _start(self, kind, *arguments):
+        words = (sys.executable, "-m", f"distributed.cli.dask_{kind}", *LOOPBACK, *arguments)
+        return subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def left(self):
+        """What the scheduler holds: tasks, and queues."""
+        with distributed.Client(self.address, set_as_default=False) as client:
+            return client.run_on_scheduler(
+                lambda dask_scheduler: [*dask_scheduler.tasks, *dask_scheduler.extensions["queues"].queues]
+            )
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path_factory):
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    yield made
+    made.close()
+
+
+def children(process):
+    return [
+        int(pid)
+        for task in Path(f"/proc/{process.pid}/task").iterdir()
+        for pid in (task / "children").read_text().split()
+    ]
+
+
+def started(bench, cluster, *arguments):
+    """The command, at a training."""
+    process = bench.start("run", "study.yaml", "--dask", cluster.file, *arguments)
+    while not ("running" in (line := process.stdout.readline()) and "  training " in line):
+        assert line, process.communicate()
+    return process
+
+
+def attempts(bench):
+    return bench.rows("SELECT status, error FROM attempt ORDER BY attempt_id")
+
+
+def finish(process, exit_status=0):
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == exit_status, out + err
+    return out + err
+
+
+def test_a_study_has_the_same_results_and_leaves_nothing_in_the_cluster(bench, cluster):
+    cluster.start_worker()
+    out = bench.linstudy("run", "study.yaml", "--dask", cluster.address)
+    assert "3 runs: 3 done now." in out
+    elsewhere = content(bench)
+    assert bench.rows("SELECT DISTINCT status, error FROM attempt") == [("done", None)]
+    assert cluster.left() == []
+    bench.run_here("--again")
+    assert content(bench) == elsewhere
+
+
+def test_the_run_of_a_killed_dask_worker_is_made_by_one_that_comes_later(bench, cluster):
+    bench.write(TRAINING)
+    first = cluster.start_worker()
+    process = started(bench, cluster)
+    [worker] = children(first)
+    first.kill()
+    wait_until_gone(worker)
+    cluster.start_worker()
+    assert "1 run: 1 done now." in finish(process)
+    [(status, error), second] = attempts(bench)
+    assert (status, second) == ("interrupted", ("done", None))
+    assert error.startswith("the Dask worker tcp://127.0.0.1:")
+    assert error.endswith(" is gone")
+
+
+def test_a_study_ends_with_its_scheduler_and_goes_on_in_another_cluster(bench, cluster):
+    bench.write(TRAINING)
+    dask_worker = cluster.start_worker()
+    process = started(bench, cluster)
+    [worker] = children(dask_worker)
+    cluster.scheduler.kill()
+    out = finish(process, exit_status=1)
+    assert "Error: the Dask scheduler is gone" in out
+    assert "The same command goes on once there is a scheduler" in out
+    wait_until_gone(worker)
+    assert [status for status, _ in attempts(bench)] == ["interrupted"]
+    assert "1 run: 1 done now." in bench.run("--dask", "local")
+    assert [status for status, _ in attempts(bench)] == ["interrupted", "done"]
+
+
+def test_what_must_end_at_once_ends_beside_its_dask_worker(bench, cluster):
+    write_odd(bench, "computes")
+    dask_worker = cluster.start_worker()
+    process = started(bench, cluster)
+    [worker] = children(dask_worker)
+    process.send_signal(signal.SIGINT)
+    assert "stopping at the next safe point" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    finish(process, exit_status=130)
+    wait_until_gone(worker)
+    assert attempts(bench) == [("interrupted", "stopped at once by a second Ctrl-C")]
+    process = started(bench, cluster)
+    [worker] = children(dask_worker)
+    process.kill()
+    process.communicate()
+    wait_until_gone(worker)
+
+
+def test_lines_arrive_whole_however_they_were_cut_and_then_the_end(link):
+    for piece in (b"{\xc3", b"\xa9", b"}\n\xff\nhalf"):
+        link.receive(piece)
+    link.receive(b"", "it was killed", "its last words")
+    assert list(link.messages) == ["{é}\n", "\N{REPLACEMENT CHARACTER}\n", "half"]
+    assert link.end() == Death("it was killed", "its last words")
+
+
+def test_a_task_that_says_nothing_is_given_up_when_its_lease_is_over(link, monkeypatch):
+    monkeypatch.setattr(dask_link, "SECONDS_TO_LEAVE", 0.0)
+    began = time.monotonic()
+    link.kill()
+    assert link.task.released == [True]
+    assert list(link.messages) == []
+    assert time.monotonic() - began >= 0.35
+    assert link.end().reason == "its task did not say that it has ended"
+
+
+def test_only_a_dask_worker_that_was_heard_till_its_end_is_lost_at_once(link, clock):
+    link.receive(b"{}\n")
+    doubt = []
+    for seconds in (0.06, 0.07, 0.3, 0.5):  # of the 0.4 s that its silence is borne
+        clock.seconds = seconds
+        doubt.append(link.seconds_of_doubt())
+    assert doubt == pytest.approx([0, 0.33, 0.1, 0])
+
+
+def test_a_scheduler_that_is_gone_as_a_worker_starts_ends_the_study_with_the_same_message(monkeypatch):
+    def refuse(name, client):
+        raise OSError("in <TCP (closed)>: Stream is closed")
+
+    there = {"memory_limit": 0, "status": "running", "last_seen": 1.0}
+    client = SimpleNamespace(scheduler_info=lambda: {"workers": {"tcp://b": there, "tcp://a": there}}, status="running")
+    monkeypatch.setattr(dask.DaskWorkers, "_guard", lambda self, work: None)
+    monkeypatch.setattr(distributed, "Queue", lambda name, client: SimpleNamespace(name=name))
+    workers = dask.DaskWorkers(client, Settings(""), Path("logs"), {}, 1)
+    assert [share.place for share in workers.places()] == ["tcp://a"]
+    workers._links["w"] = SimpleNamespace(place="tcp://b", lose=lambda reason: None)
+    assert [share.place for share in workers.places()] == ["tcp://b"]  # the one that is taken counts
+    monkeypatch.setattr(distributed, "Queue", refuse)
+    with pytest.raises(LinstudyError, match="the Dask scheduler is gone. The same command goes on"):
+        workers.start(workers.places()[0], Queue())
+
+
+def test_without_the_extra_one_sentence_says_what_to_do(bench, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    asked = dask.dask_workers("local", Workspace(bench.folder), bench.folder, None)
+    with pytest.raises(LinstudyError, match=r"--dask needs `distributed`. Install it: pip install 'linstudy\[dask\]'"):
+        asked.__enter__()
+
+
+def test_nothing_of_dask_is_imported_unless_it_is_asked_for(bench):
+    code = "import sys, linstudy.execute.dask, linstudy.cli; print({'dask', 'distributed'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+    wrong = bench.run("--dask", "local", "--memory", "1GB", exit_status=2)
+    assert "a worker has the memory limit of its Dask worker" in wrong
