@@ -75,9 +75,9 @@ class Crew:
         return iter(self._hands.values())
 
     def fill(self, waiting: int) -> None:
-        """Start workers where there are none, for so many runs that wait, unless too many could not start."""
+        """Start workers where there are none, for runs that wait; beside others only while not too many fail."""
         vacant = list(self._workers.places())
-        if self._failed_starts >= STARTS * len(vacant):
+        if self._hands and self._failed_starts >= STARTS * len(vacant):
             return
         for hand in self:
             if hand.share in vacant:

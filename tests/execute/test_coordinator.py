@@ -334,6 +334,20 @@ def test_a_worker_that_cannot_start_does_not_end_what_another_is_at(study):
     assert [worker.share.memory for worker in made.workers.started if worker.starts] == [2]
 
 
+def test_places_are_tried_again_once_the_last_worker_is_lost(study):
+    made, failing = study(0, 1), crew.STARTS * 2
+    answer, made.workers = made.workers.answer, Failing(shares=[Share(memory=1), Share(memory=2)])
+
+    def fails(number):
+        if number == failing:  # the last that is tried beside the first
+            made.workers.started[0].leave("its machine is gone", is_remote=True)
+        return 1 <= number <= failing
+
+    made.workers.fails = fails
+    made.workers.answer = lambda worker, start: len(made.workers.started) == 1 or answer(worker, start)
+    assert str(made.run(fuse=False)) == "2 runs: 2 done now."
+
+
 def test_places_may_come_and_go_while_a_study_runs(study):
     made = study(0, 1, 2)
     asked = []
