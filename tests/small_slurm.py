@@ -91,6 +91,12 @@ class SmallSlurm:
             self.start_node(node)
         self.wait_until_idle()
 
+    def restart_controller(self, seconds):
+        """Without a controller for so long."""
+        _kill(self.daemons.pop("controller"))
+        time.sleep(seconds)
+        self.daemons["controller"] = self._daemon("slurmctld", "-D")
+
     def start_node(self, node):
         self.daemons[node] = self._daemon("slurmd", "-D", "-N", node)
 

@@ -104,7 +104,7 @@ class Coordinator:
             if hand.attempts:
                 hand.worker.kill()
                 self._end_all(hand, Ending("interrupted", "the program that ran it ended"))
-            hand.worker.close()
+        self.crew.close()
 
     def publish(self, *, force: bool = False) -> None:
         """Publish what is new; where that fails it is said once, and tried again later."""

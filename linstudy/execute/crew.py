@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, Queue
@@ -20,6 +21,10 @@ SECONDS_TO_START = 300.0
 
 STARTS = 3
 """How often each worker may fail to start, in a row, before no more is started."""
+
+
+MOST_AT_ONCE = 64
+"""Workers whose ends are waited for."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,12 @@ class Crew:
         """One is gone, as it was to be."""
         del self._hands[hand.worker]
         hand.worker.close()
+
+    def close(self) -> None:
+        """Let all go, at once: each may take some seconds to end."""
+        with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+            for hand in self:
+                pool.submit(hand.worker.close)
 
     def lose(self, hand: Hand, lost: Lost) -> str:
         """One is gone. That it could not start is no reason to end what others are at.
