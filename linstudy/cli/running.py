@@ -86,7 +86,7 @@ def run(
     from linstudy.execute.coordinator import GRACE, Options
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
-    from linstudy.execute.forecast import estimated_seconds
+    from linstudy.execute.forecast import expected_runs
     from linstudy.execute.live import LiveFile
     from linstudy.execute.naming import Naming
     from linstudy.execute.planning import choose_runs, describe_dependants, study_places
@@ -105,7 +105,8 @@ def run(
         for line in describe_dependants(chosen, Workspace(workspace)):
             terminal.print(line)
     anew, patience = chosen if again else (), GRACE if grace is None else grace
-    options = Options(anew, fuse, patience, scratch)
+    estimates = expected_runs(selected, Workspace(workspace), study_places(loaded.file, data_folder))
+    options = Options(anew, fuse, patience, scratch, estimates)
     folders = Workspace(workspace), loaded.folder, data_folder, scratch
     with _workers(folders, launcher, scheduler, workers, device, memory) as (places, note):
         if note:
@@ -113,7 +114,7 @@ def run(
         display = make_display(
             terminal,
             LiveFile(Workspace(workspace).live, loaded.name),
-            estimates=estimated_seconds(selected, Workspace(workspace), study_places(loaded.file, data_folder)),
+            estimates={run_id: one.seconds for run_id, one in estimates.items() if one.seconds is not None},
             workers=max(1, len(places.places())),
         )
         try:
