@@ -13,6 +13,7 @@ from linstudy.cli.options import (
     DATA,
     DEVICE,
     LAUNCH,
+    LEDGER,
     MEMORY,
     ONLY,
     PROFILE,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 @DEVICE
 @MEMORY
 @SCRATCH
+@LEDGER
 @click.option(
     "--variant", metavar="NAME", help="Keep this STUDY as a variant NAME, beside that of another file of its name."
 )
@@ -73,6 +75,7 @@ def run(
     device: str | None,
     memory: int | None,
     scratch: Path | None,
+    ledger_folder: Path | None,
     variant: str | None,
     replace: bool,
     again: bool,
@@ -93,35 +96,36 @@ def run(
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
+    home = Workspace(workspace, ledger_folder)
     loaded, plan = _plan(study, profile, overrides, data_folder)
     naming = Naming(variant, replace)
     loaded = naming.apply(loaded)
     terminal = Terminal(sys.stdout)
-    chosen = choose_runs(loaded, plan, condition, Workspace(workspace))
+    chosen = choose_runs(loaded, plan, condition, home)
     selected = plan if condition is None else plan.with_needs(chosen)
     if selected is not plan:
         terminal.print(_selected(selected, plan))
     if again:
-        for line in describe_dependants(chosen, Workspace(workspace)):
+        for line in describe_dependants(chosen, home):
             terminal.print(line)
     anew, patience = chosen if again else (), GRACE if grace is None else grace
-    estimates = expected_runs(selected, Workspace(workspace), study_places(loaded.file, data_folder))
+    estimates = expected_runs(selected, home, study_places(loaded.file, data_folder))
     options = Options(anew, fuse, patience, scratch, estimates)
-    folders = Workspace(workspace), loaded.folder, data_folder, scratch
+    folders = home, loaded.folder, data_folder, scratch
     with _workers(folders, launcher, scheduler, workers, device, memory) as (places, note):
         if note:
             terminal.print(note)
         display = make_display(
             terminal,
-            LiveFile(Workspace(workspace).live, loaded.name),
+            LiveFile(home.live, loaded.name),
             estimates={run_id: one.seconds for run_id, one in estimates.items() if one.seconds is not None},
             workers=max(1, len(places.places())),
         )
         try:
-            summary = execute(loaded, plan, Workspace(workspace), display, options, places, selected, naming)
+            summary = execute(loaded, plan, home, display, options, places, selected, naming)
         finally:
             display.close()
-    terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")
+    terminal.print(f"{summary}\nResults: {home.results}")
     if summary.interrupted:
         terminal.print("The same command goes on from here.")
         context.exit(INTERRUPTED)
