@@ -80,14 +80,18 @@ class Crew:
         return iter(self._hands.values())
 
     def fill(self, waiting: int) -> None:
-        """Start workers where there are none, for runs that wait; beside others only while not too many fail."""
-        vacant = list(self._workers.places())
+        """Start workers where there are none, for runs that wait; beside others only while not too many fail.
+
+        Those with the most memory come first. One that has more than all there are is started for any run that waits.
+        """
+        vacant = sorted(self._workers.places(), key=lambda share: -share.capacity)
         if self._hands and self._failed_starts >= STARTS * len(vacant):
             return
         for hand in self:
             if hand.share in vacant:
                 vacant.remove(hand.share)
-        for share in vacant[: max(0, waiting - self.count_free())]:
+        is_larger = bool(waiting and vacant) and vacant[0].capacity > self.largest()
+        for share in vacant[: max(is_larger, waiting - self.count_free())]:
             worker = self._workers.start(share, self._inbox)
             self._hands[worker] = Hand(worker, share)
 
@@ -158,6 +162,14 @@ class Crew:
     def count_free(self) -> int:
         """How many have nothing to do, with those that are starting."""
         return sum(not hand.attempts and not hand.is_leaving for hand in self)
+
+    def largest(self) -> float:
+        """The bytes of memory of the worker that has the most."""
+        return max((hand.share.capacity for hand in self if not hand.is_leaving), default=0.0)
+
+    def has_more(self, share: Share) -> bool:
+        """Whether there is a place with more memory than this one."""
+        return any(place.capacity > share.capacity for place in self._workers.places())
 
     def is_at(self, run_id: str) -> bool:
         """Whether one makes an attempt at a run."""
