@@ -42,7 +42,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
 KillWait=10
-SlurmdTimeout=15
+SlurmdTimeout=5
 SchedulerParameters=sched_min_interval=1000
 {nodes}
 PartitionName=main Nodes=n[1-{count}] Default=YES MaxTime=60 State=UP
