@@ -1,7 +1,6 @@
 """The run `spectrum`: the NTK Gram at initialization, decomposed."""
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
@@ -9,10 +8,11 @@ from linstudy import metrics
 from linstudy.facts import Method, Number, Vector
 from linstudy.models.infinite_width import infinite_width_kernel
 from linstudy.runs.context import IN_FILE, gram_room, inputs_of, progress_of
-from linstudy.runs.gram_file import GramFile, discard
+from linstudy.runs.gram_file import discard
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import ROUNDING, precision
+from linstudy.runs.shared_gram import LEAST_BYTES, help_with_gram, shared_gram
 from linstudy.spec.run import SpectrumRun
 from linstudy.spec.spectrum import BYTES_PER_PAIR
 from linstudy.spec.train import Precision
@@ -28,23 +28,25 @@ SHARE_OF_GRAM = 0.7
 
 
 def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
-    compute = partial(
-        ntk_gram,
-        freeze(*initial_network(job, inputs.shape[1:])),
+    model = freeze(*initial_network(job, inputs.shape[1:]))
+    if _in_shared_file(job, len(inputs) ** 2 * inputs.itemsize):
+        job.tell(IN_FILE)
+        return shared_gram(job, model, inputs, _report(job))
+    return ntk_gram(
+        model,
         inputs,
+        out=gram_room(job, (len(inputs), len(inputs)), inputs.dtype),
         memory_budget=default_budget(job.resources.features),
         progress=_report(job),
         chose=lambda how: job.tell(Method("gram", how)),
     )
-    folder, shape = job.resources.folder, (len(inputs), len(inputs))
-    if folder is None or job.resources.holds(len(inputs) ** 2 * inputs.itemsize):
-        return compute(out=gram_room(job, shape, inputs.dtype))
-    job.tell(IN_FILE)
-    file = GramFile(folder, job.name, shape, inputs.dtype)
-    try:
-        return compute(out=file.array, finished=file.finished, keep=file.keep)
-    finally:
-        file.note()
+
+
+def _in_shared_file(job: Job, size: int) -> bool:
+    """Whether a Gram of some bytes goes to a file that outlives the attempt, and that helpers can write to."""
+    if job.resources.folder is None:
+        return False
+    return not job.resources.holds(size) or (job.may_be_helped and size >= LEAST_BYTES)
 
 
 def _infinite_width(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
@@ -75,6 +77,15 @@ def _arrays(found: Spectrum, precision: Precision) -> dict[str, np.ndarray]:
         "residuals": found.residuals,
         "rounding": np.array([ROUNDING[precision]]),
     }
+
+
+def assist(job: Job, token: str, is_released: Callable[[], bool]) -> None:
+    """Help another worker with the Gram of its run; see `help_with_gram`."""
+    spec = job.spec
+    assert isinstance(spec, SpectrumRun)
+    with precision(spec.spectrum.precision):
+        inputs = inputs_of(job, spec.task, spec.spectrum.precision)
+        help_with_gram(job, freeze(*initial_network(job, inputs.shape[1:])), inputs, token, is_released)
 
 
 def run(job: Job) -> None:
