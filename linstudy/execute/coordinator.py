@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from linstudy.execute.crew import Attempt, Crew, Hand
 from linstudy.execute.display import Display
-from linstudy.execute.helpers import Helpers
+from linstudy.execute.help import Helpers
 from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Leaving, Start, Stop
 from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone

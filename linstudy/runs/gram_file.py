@@ -29,7 +29,7 @@ def discard(folder: Path | None, name: str) -> None:
 
 
 class GramFile:
-    """`NAME.json` of a folder says what it is; `NAME.TOKEN.gram` has the entries, `NAME.TOKEN.blocks` a byte for each block.
+    """`NAME.json` says what it is; `NAME.TOKEN.gram` has its entries, `NAME.TOKEN.blocks` a byte a block.
 
     Entries are written at their places, not mapped: on a network file system two that had mapped one page would undo
     what the other wrote.
@@ -102,9 +102,9 @@ class GramFile:
         self._file.close()
 
     def _write(self, row: int, column: int, values: np.ndarray) -> None:
-        data, size = np.ascontiguousarray(values, self._dtype), self._dtype.itemsize
-        for number, line in enumerate(data, start=row):
-            _write_at(self._file.fileno(), line, (number * self.division.samples + column) * size)
+        size = self._dtype.itemsize
+        for number, line in enumerate(values, start=row):
+            _write_at(self._file.fileno(), line.tobytes(), (number * self.division.samples + column) * size)
 
     def _read(self) -> bytes:
         return self._states.read_bytes()  # opened anew, so that a network file system asks its server
@@ -165,8 +165,7 @@ def _paths(folder: Path, name: str, token: str) -> tuple[Path, Path]:
     return folder / f"{name}.{token}.gram", folder / f"{name}.{token}.blocks"
 
 
-def _write_at(descriptor: int, line: np.ndarray, offset: int) -> None:
-    data = memoryview(line).cast("B")
-    while data:
-        done = os.pwrite(descriptor, data, offset)
-        data, offset = data[done:], offset + done
+def _write_at(descriptor: int, line: bytes, offset: int) -> None:
+    while line:
+        done = os.pwrite(descriptor, line, offset)
+        line, offset = line[done:], offset + done

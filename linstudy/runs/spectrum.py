@@ -1,6 +1,8 @@
 """The run `spectrum`: the NTK Gram at initialization, decomposed."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -44,9 +46,15 @@ def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
 
 def _in_shared_file(job: Job, size: int) -> bool:
     """Whether a Gram of some bytes goes to a file that outlives the attempt, and that helpers can write to."""
-    if job.resources.folder is None:
-        return False
-    return not job.resources.holds(size) or (job.may_be_helped and size >= LEAST_BYTES)
+    folder = job.resources.folder
+    if folder is None or not job.resources.holds(size):
+        return folder is not None
+    return job.may_be_helped and size >= LEAST_BYTES and _has_room(folder, size)
+
+
+def _has_room(folder: Path, size: int) -> bool:
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(existing).free > 2 * size
 
 
 def _infinite_width(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:

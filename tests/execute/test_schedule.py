@@ -213,3 +213,12 @@ def test_counts_are_those_of_the_states():
         for state in ("done", "diverged", "pending", "running", "failed", "blocked", "interrupted"):
             assert schedule.count(state) == found.count(state)
     assert schedule.count("pending", "running") == 0
+
+
+def test_what_is_ready_waits_for_a_worker_alone():
+    schedule = Schedule(study(seeds=(0, 1)))
+    assert (schedule.has_ready(), schedule.count_ready()) == (True, 2)  # the spectra: the other runs wait for them
+    schedule.start_next()
+    assert (schedule.has_ready(), schedule.count_ready()) == (True, 1)
+    schedule.start_next()
+    assert (schedule.has_ready(), schedule.count_ready()) == (False, 0)

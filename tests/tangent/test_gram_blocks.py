@@ -52,4 +52,3 @@ def test_blocks_in_any_order_have_the_bits_of_one_process(mlp, getkey, tiles_in_
 def test_a_division_of_other_samples_is_rejected(mlp, getkey):
     with pytest.raises(ValueError, match="one of 8 samples, and 7 are given"):
         GramBlocks(mlp, jax.random.normal(getkey(), (7, 4)), division=Division(8, 2, 2, 1))
-
