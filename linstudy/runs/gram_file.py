@@ -47,9 +47,10 @@ class GramFile:
         self.whole = len(self.division.blocks())
         self._file: BinaryIO = open(self._path, "r+b", buffering=0)  # noqa: SIM115
 
-    def claim_next(self) -> int | None:
-        """The number of a block that nobody has claimed, which now is; None if there is none."""
-        number = self._read().find(_FREE)
+    def claim_next(self, *, from_end: bool = False) -> int | None:
+        """The number of the first or the last block that nobody has claimed, which now is; None if there is none."""
+        states = self._read()
+        number = states.rfind(_FREE) if from_end else states.find(_FREE)
         if number < 0:
             return None
         self._mark(number, _CLAIMED)

@@ -18,11 +18,11 @@ from linstudy.tangent import GramBlocks
 from linstudy.tangent.placement import default_budget
 
 LEAST_SECONDS = 20.0
-"""That are left of a Gram for help to be asked for: a worker takes about 5 s to start."""
+"""Of what is left of a Gram for help to be asked for: a worker takes about 5 s to start."""
 
-LEAST_LEADS = 2.0
-"""That are left at least, in times of what this worker took before its first tile: data, programs, features. A helper
-takes as long."""
+LEAST_LEADS = 1.5
+"""Of what is left at least, in times of what this worker took before its first tile: data, programs, features. A helper
+takes about as long, and is of use in what then is left."""
 
 LEAST_BYTES = 2**28
 """Of a Gram that is held in a file, for the sake of helpers, though it fits memory: 8,192 samples in float32."""
@@ -156,7 +156,8 @@ def help_with_gram(
         blocks = GramBlocks(model, inputs, division=file.division, memory_budget=budget)
         report = progress_of(job, "help")
         with closing(_Share(job, blocks, file)) as share:
-            while not is_released() and (number := file.claim_next()) is not None:
+            # from the end, where blocks have other rows than the owner's, or fewer: not all features are made twice
+            while not is_released() and (number := file.claim_next(from_end=True)) is not None:
                 share.compute(number, lambda done: report(0.0))
             share.wait()
 

@@ -144,7 +144,6 @@ def test_what_a_lost_helper_had_begun_is_computed_by_the_owner(tmp_path, whole, 
             file.write(slice(0, 20), slice(30, 50), np.full((20, 20), 7.0))
 
     assert_equal(run(tmp_path, tell=claim_one), whole)
-    assert computed[-1] == computed[0].__class__(computed[0].rows, computed[-1].columns)
     assert len(computed) == len(set(computed))
 
 
@@ -210,6 +209,16 @@ def test_another_division_or_kind_has_a_file_of_its_own(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_helpers_claim_from_the_end(tmp_path):
+    file = make_gram_file(tmp_path, "a", DIVISION, np.float32, "")
+    claimed = [file.claim_next(from_end=from_end) for from_end in (False, True, True, False)]
+    assert claimed == [0, file.whole - 1, file.whole - 2, 1]
+    while file.claim_next() is not None:
+        claimed.append(0)
+    assert len(claimed) == file.whole
+    assert sorted(file.unfinished()) == list(range(file.whole))
+
+
 def test_a_tile_is_written_with_its_mirror_image(tmp_path):
     file = make_gram_file(tmp_path, "a", DIVISION, np.float32, "")
     values = np.arange(9, dtype=np.float32).reshape(3, 3)
@@ -236,7 +245,7 @@ def test_a_file_that_was_cut_is_made_anew(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tiles", "pace", "lead", "expected"), [(10, 2.0, 5.0, True), (10, 1.9, 5.0, False), (10, 2.0, 11.0, False)]
+    ("tiles", "pace", "lead", "expected"), [(10, 2.0, 5.0, True), (10, 1.9, 5.0, False), (10, 2.0, 14.0, False)]
 )
 def test_help_is_asked_for_where_it_pays(tiles, pace, lead, expected):
     assert shared_gram.pays(tiles, pace, lead) is expected
