@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from linstudy.facts import Divided, Method
+from linstudy.facts import Divided
 from linstudy.runs.context import progress_of
 from linstudy.runs.gram_file import GramFile, find_gram_file, make_gram_file
 from linstudy.runs.job import Job, Stopped
@@ -25,7 +25,8 @@ LEAST_LEADS = 1.5
 takes about as long, and is of use in what then is left."""
 
 LEAST_BYTES = 2**28
-"""Of a Gram that is held in a file, for the sake of helpers, though it fits memory: 8,192 samples in float32."""
+SECONDS_FOR_FILE = 40.0
+"""Of a Gram that is held in a file for the sake of helpers, though it fits memory: to write 1.6 GB took 2 s of CPU."""
 
 SECONDS_TO_APPEAR = 30.0
 """For a file that another machine made."""
@@ -98,9 +99,7 @@ class _Share:
         self._file.close()
 
 
-def shared_gram(
-    job: Job, model: Any, inputs: Float[np.ndarray, "samples *shape"], report: Callable[[float], None]
-) -> Float[np.ndarray, "samples samples"]:
+def shared_gram(job: Job, blocks: GramBlocks, report: Callable[[float], None]) -> Float[np.ndarray, "samples samples"]:
     """The Gram, in a file of the job's; help is asked for where it pays.
 
     Args:
@@ -111,8 +110,6 @@ def shared_gram(
         Stopped: If the job is asked to stop.
     """
     assert job.resources.folder is not None
-    blocks = GramBlocks(model, inputs, memory_budget=default_budget(job.resources.features))
-    job.tell(Method("gram", blocks.how))
     file = make_gram_file(job.resources.folder, job.name, blocks.division, blocks.dtype, job.resources.kind)
     with closing(_Share(job, blocks, file)) as share:
         total, has_asked = share.count_tiles(range(file.whole)), False

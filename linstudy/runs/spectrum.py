@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from linstudy.runs.gram_file import discard
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import ROUNDING, precision
-from linstudy.runs.shared_gram import LEAST_BYTES, help_with_gram, shared_gram
+from linstudy.runs.shared_gram import LEAST_BYTES, SECONDS_FOR_FILE, help_with_gram, shared_gram
 from linstudy.spec.run import SpectrumRun
 from linstudy.spec.spectrum import BYTES_PER_PAIR
 from linstudy.spec.train import Precision
-from linstudy.tangent import Spectrum, freeze, ntk_gram, spectrum
+from linstudy.tangent import GramBlocks, Spectrum, freeze, ntk_gram, spectrum
 from linstudy.tangent.infinite_width import infinite_width_gram
 from linstudy.tangent.placement import default_budget
 from linstudy.tangent.spectrum import is_full
@@ -31,9 +32,10 @@ SHARE_OF_GRAM = 0.7
 
 def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
     model = freeze(*initial_network(job, inputs.shape[1:]))
-    if _in_shared_file(job, len(inputs) ** 2 * inputs.itemsize):
-        job.tell(IN_FILE)
-        return shared_gram(job, model, inputs, _report(job))
+    blocks = _shared_blocks(job, model, inputs)
+    if blocks is not None:
+        job.tell(IN_FILE, Method("gram", blocks.how))
+        return shared_gram(job, blocks, _report(job))
     return ntk_gram(
         model,
         inputs,
@@ -44,12 +46,17 @@ def _empirical(spec: SpectrumRun, job: Job, inputs: np.ndarray) -> np.ndarray:
     )
 
 
-def _in_shared_file(job: Job, size: int) -> bool:
-    """Whether a Gram of some bytes goes to a file that outlives the attempt, and that helpers can write to."""
-    folder = job.resources.folder
-    if folder is None or not job.resources.holds(size):
-        return folder is not None
-    return job.may_be_helped and size >= LEAST_BYTES and _has_room(folder, size)
+def _shared_blocks(job: Job, model: Any, inputs: np.ndarray) -> GramBlocks | None:
+    """The blocks of a Gram that goes to a file which outlives the attempt, and to which helpers write; else None.
+
+    One that does not fit memory does, and one that takes so long that help may pay.
+    """
+    folder, size = job.resources.folder, len(inputs) ** 2 * inputs.itemsize
+    fits = job.resources.holds(size)
+    if folder is None or (fits and not (job.may_be_helped and size >= LEAST_BYTES and _has_room(folder, size))):
+        return None
+    blocks = GramBlocks(model, inputs, memory_budget=default_budget(job.resources.features))
+    return None if fits and blocks.seconds() < SECONDS_FOR_FILE else blocks
 
 
 def _has_room(folder: Path, size: int) -> bool:

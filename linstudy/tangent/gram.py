@@ -1,6 +1,7 @@
 """The empirical neural tangent kernel of a model, as a Gram matrix."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, final
 
@@ -284,6 +285,15 @@ class GramBlocks:
             values = without_padding(tile)
             yield rows, columns, upper_mirrored(values) if rows == columns else values
         self._features.confirm()
+
+    def seconds(self) -> float:
+        """About how long all tiles take one process, without features: one is computed twice, and timed once."""
+        times = []
+        for _ in range(2):  # the first may compile
+            began = time.monotonic()
+            contract(self._held[0], everywhere(self._held[0])).block_until_ready()
+            times.append(time.monotonic() - began)
+        return times[-1] * tile_count(self.division.across, self.division.across, True)
 
     def _begin(self) -> tuple[Division, Factors]:
         """The first batch, the same in each process, shows how features are held, from which the division follows."""

@@ -76,7 +76,7 @@ def scripted(self, *tile):
 
 if SCRIPT:
     GramFile.write = scripted
-    shared_gram.LEAST_SECONDS = shared_gram.LEAST_LEADS = spectrum.LEAST_BYTES = 0
+    shared_gram.LEAST_SECONDS = shared_gram.LEAST_LEADS = spectrum.LEAST_BYTES = spectrum.SECONDS_FOR_FILE = 0
 """
 TILES, FIRST_BLOCK = 36, 8
 

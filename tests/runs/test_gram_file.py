@@ -1,7 +1,6 @@
 """A Gram in a file, to which several workers write, and which goes on after an interruption."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,12 +10,13 @@ from linstudy.resources import LIMITS, Resources
 from linstudy.runs import shared_gram, spectrum
 from linstudy.runs.gram_file import discard, find_gram_file, make_gram_file
 from linstudy.runs.job import Job, Stopped
+from linstudy.runs.networks import initial_network
 from linstudy.spec.data import DigitsData
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.model import MlpModel
 from linstudy.spec.run import SpectrumRun
 from linstudy.spec.spectrum import Spectrum
-from linstudy.tangent import Division, GramBlocks
+from linstudy.tangent import Division, GramBlocks, freeze
 
 pytestmark = pytest.mark.product_settings
 
@@ -251,8 +251,22 @@ def test_help_is_asked_for_where_it_pays(tiles, pace, lead, expected):
     assert shared_gram.pays(tiles, pace, lead) is expected
 
 
-def test_a_gram_that_fits_memory_goes_to_a_file_for_helpers_alone(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("helped", "least", "seconds", "expected"),
+    [(False, 0, 0.0, False), (True, 0, 0.0, True), (True, 2**28, 0.0, False), (True, 0, 1e6, False)],
+)
+def test_a_gram_that_fits_memory_goes_to_a_file_where_help_may_pay(
+    tmp_path, monkeypatch, helped, least, seconds, expected
+):
     monkeypatch.setitem(LIMITS, "gram", 2**30)
-    for helped, size, expected in [(False, 2**29, False), (True, 2**29, True), (True, 2**27, False)]:
-        job = SimpleNamespace(resources=Resources(folder=tmp_path), may_be_helped=helped)
-        assert spectrum._in_shared_file(job, size) is expected
+    monkeypatch.setattr(spectrum, "LEAST_BYTES", least)
+    monkeypatch.setattr(spectrum, "SECONDS_FOR_FILE", seconds)
+    job = Job(RUN, resources=Resources(folder=tmp_path / "later" / "made"), may_be_helped=helped)
+    inputs = np.random.default_rng(0).random((300, 1, 8, 8), np.float32)
+    blocks = spectrum._shared_blocks(job, freeze(*initial_network(job, (1, 8, 8))), inputs)
+    assert (blocks is not None) is expected
+
+
+def test_a_gram_stays_in_memory_where_the_disk_has_no_room(tmp_path):
+    assert spectrum._has_room(tmp_path / "later", 2**10)
+    assert not spectrum._has_room(tmp_path / "later", 2**60)

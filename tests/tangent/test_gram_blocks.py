@@ -1,10 +1,12 @@
 """A Gram by blocks: which there are, and that whoever computes them gets the bits of one process."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
 
-from linstudy.tangent import Division, GramBlocks, ntk_gram
+from linstudy.tangent import Division, GramBlocks, gram, ntk_gram
 from linstudy.tangent.features import feature_bytes
 
 DIVISIONS = [
@@ -27,11 +29,11 @@ def test_the_last_blocks_of_a_panel_are_its_smallest():
 
 
 def filled(blocks, numbers, size):
-    gram = np.full((size, size), np.nan)
+    found = np.full((size, size), np.nan)
     for number in numbers:
         for rows, columns, values in blocks.tiles(blocks.division.blocks()[number]):
-            gram[rows, columns], gram[columns, rows] = values, values.T
-    return gram
+            found[rows, columns], found[columns, rows] = values, values.T
+    return found
 
 
 @pytest.mark.parametrize("tiles_in_budget", [3, 8, 100])
@@ -52,3 +54,10 @@ def test_blocks_in_any_order_have_the_bits_of_one_process(mlp, getkey, tiles_in_
 def test_a_division_of_other_samples_is_rejected(mlp, getkey):
     with pytest.raises(ValueError, match="one of 8 samples, and 7 are given"):
         GramBlocks(mlp, jax.random.normal(getkey(), (7, 4)), division=Division(8, 2, 2, 1))
+
+
+def test_the_time_of_all_tiles_is_counted_from_one(mlp, getkey, monkeypatch):
+    blocks = GramBlocks(mlp, jax.random.normal(getkey(), (7, 4)), division=Division(7, 2, 2, 4))
+    clock = iter([0.0, 9.0, 10.0, 12.0])  # the first tile compiles
+    monkeypatch.setattr(gram, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert blocks.seconds() == 2.0 * 10
