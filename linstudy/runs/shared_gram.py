@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +14,6 @@ from linstudy.runs.gram_file import GramFile, find_gram_file, make_gram_file
 from linstudy.runs.job import Job, Stopped
 from linstudy.spec.errors import LinstudyError
 from linstudy.tangent import GramBlocks
-from linstudy.tangent.placement import default_budget
 
 LEAST_SECONDS = 20.0
 """Of what is left of a Gram for help to be asked for: a worker takes about 5 s to start."""
@@ -134,33 +132,30 @@ def shared_gram(job: Job, blocks: GramBlocks, report: Callable[[float], None]) -
     return file.array()
 
 
-def help_with_gram(
-    job: Job, model: Any, inputs: Float[np.ndarray, "samples *shape"], token: str, is_released: Callable[[], bool]
-) -> None:
-    """Compute blocks of a Gram that another worker makes, until none is left.
+def help_with_gram(job: Job, blocks: GramBlocks, file: GramFile, is_released: Callable[[], bool]) -> None:
+    """Compute blocks of a Gram that another worker makes, until nobody has left one.
 
     Args:
-        token: Of the file of that worker.
-        is_released: Asked after each block, whether that is enough.
+        is_released: Asked before each block, whether that is enough.
 
     Raises:
-        LinstudyError: If this worker does not see that file, or computes on another kind of device.
         Stopped: If the job is asked to stop.
     """
-    file = _find(job, token, is_released)
-    with closing(file):
-        budget = default_budget(job.resources.features)
-        blocks = GramBlocks(model, inputs, division=file.division, memory_budget=budget)
-        report = progress_of(job, "help")
-        with closing(_Share(job, blocks, file)) as share:
-            # from the end, where blocks have other rows than the owner's, or fewer: not all features are made twice
-            while not is_released() and (number := file.claim_next(from_end=True)) is not None:
-                share.compute(number, lambda done: report(0.0))
-            share.wait()
+    report = progress_of(job, "help")
+    with closing(_Share(job, blocks, file)) as share:
+        # from the end, where blocks have other rows than the owner's, or fewer: not all features are made twice
+        while not is_released() and (number := file.claim_next(from_end=True)) is not None:
+            share.compute(number, lambda done: report(0.0))
+        share.wait()
 
 
-def _find(job: Job, token: str, is_released: Callable[[], bool]) -> GramFile:
-    """The file of another worker, which may appear late."""
+def wait_for_file(job: Job, token: str, is_released: Callable[[], bool]) -> GramFile:
+    """The file in which another worker makes the Gram of a job's run; it may appear late.
+
+    Raises:
+        LinstudyError: If this worker does not see it, or computes on another kind of device.
+        Stopped: If the job is asked to stop, or released, before.
+    """
     folder, deadline = job.resources.folder, time.monotonic() + SECONDS_TO_APPEAR
     while folder is not None:
         file = find_gram_file(folder, job.name, token, job.resources.kind)

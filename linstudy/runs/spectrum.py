@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from linstudy.runs.gram_file import discard
 from linstudy.runs.job import Job
 from linstudy.runs.networks import initial_network
 from linstudy.runs.precision import ROUNDING, precision
-from linstudy.runs.shared_gram import LEAST_BYTES, SECONDS_FOR_FILE, help_with_gram, shared_gram
+from linstudy.runs.shared_gram import LEAST_BYTES, SECONDS_FOR_FILE, help_with_gram, shared_gram, wait_for_file
 from linstudy.spec.run import SpectrumRun
 from linstudy.spec.spectrum import BYTES_PER_PAIR
 from linstudy.spec.train import Precision
@@ -95,12 +96,15 @@ def _arrays(found: Spectrum, precision: Precision) -> dict[str, np.ndarray]:
 
 
 def assist(job: Job, token: str, is_released: Callable[[], bool]) -> None:
-    """Help another worker with the Gram of its run; see `help_with_gram`."""
+    """Help another worker with the Gram of its run; see `wait_for_file` and `help_with_gram`."""
     spec = job.spec
     assert isinstance(spec, SpectrumRun)
-    with precision(spec.spectrum.precision):
+    with precision(spec.spectrum.precision), closing(wait_for_file(job, token, is_released)) as file:
         inputs = inputs_of(job, spec.task, spec.spectrum.precision)
-        help_with_gram(job, freeze(*initial_network(job, inputs.shape[1:])), inputs, token, is_released)
+        model = freeze(*initial_network(job, inputs.shape[1:]))
+        budget = default_budget(job.resources.features)
+        blocks = GramBlocks(model, inputs, division=file.division, memory_budget=budget)
+        help_with_gram(job, blocks, file, is_released)
 
 
 def run(job: Job) -> None:

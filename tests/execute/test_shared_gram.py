@@ -167,7 +167,7 @@ def test_what_a_killed_helper_was_at_is_made_by_others(begin, bench, alone):
     os.kill(list(tiles(bench))[1], signal.SIGKILL)
     assert "2 done now" in end(process)
     assert_equal(results(bench), alone)
-    assert count_twice(bench) >= 2
+    assert count_twice(bench) >= 1
     assert no_file_is_left(bench)
 
 
