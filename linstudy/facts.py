@@ -149,12 +149,14 @@ class Ending:
     Attributes:
         error, traceback: Shortened where they are long.
         damaged: Paths of artifacts that were missing or not what was recorded.
+        for_memory: Whether it failed for want of memory, as far as can be told.
     """
 
     outcome: Outcome
     error: str | None = None
     traceback: str | None = None
     damaged: tuple[str, ...] = ()
+    for_memory: bool = False
 
     def __post_init__(self) -> None:
         if self.outcome not in get_args(Outcome):

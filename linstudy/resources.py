@@ -28,6 +28,10 @@ REST = 3 * 2**30
 """What the limits leave for programs, data, and blocks that are converted or multiplied."""
 
 
+class MemoryShortage(LinstudyError, MemoryError):
+    """What a run needs at once is more than its worker has."""
+
+
 @dataclass
 class Cache:
     """What a worker keeps from one run for the next: of each name the last thing, with the key it was made for."""
@@ -125,12 +129,12 @@ class Resources:
         """See that the memory is enough for what cannot be cut into parts; beyond a Gram's part the cache is given up.
 
         Raises:
-            LinstudyError: If it is not, with both sizes and what to do.
+            MemoryShortage: If it is not, with both sizes and what to do.
         """
         if not self.holds(size):
             self.cache.clear()
         if self.memory is not None and size > self.memory:
-            raise LinstudyError(
+            raise MemoryShortage(
                 f"{purpose} takes {size / 2**30:,.1f} GiB of memory, and this worker has {self.memory / 2**30:,.1f}. "
                 f"{remedy}, or give it more by --memory or fewer --workers"
             )

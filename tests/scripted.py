@@ -33,11 +33,11 @@ class Scripted:
     def close(self):
         self.leave("closed")
 
-    def leave(self, reason, last_words="", *, is_remote=False):
+    def leave(self, reason, last_words="", *, is_remote=False, for_memory=False):
         if not self.is_gone:
             self.is_gone = True
             self.workers.left.append(reason)
-            self.say(Lost(reason, last_words, is_remote))
+            self.say(Lost(reason, last_words, is_remote, for_memory))
 
 
 @dataclass
@@ -83,8 +83,8 @@ class Notes:
     def parted(self, run, error):
         self.lines.append(("parted", error))
 
-    def moved(self, run, error):
-        self.lines.append(("moved", error))
+    def moved(self, run, error, *to):
+        self.lines.append(("moved", error, *to))
 
     def note(self, text):
         self.lines.append(("note", text))

@@ -42,7 +42,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
 KillWait=10
-SlurmdTimeout=15
+SlurmdTimeout=5
 SchedulerParameters=sched_min_interval=1000
 {nodes}
 PartitionName=main Nodes=n[1-{count}] Default=YES MaxTime=60 State=UP
@@ -90,6 +90,12 @@ class SmallSlurm:
         for node in self.nodes:
             self.start_node(node)
         self.wait_until_idle()
+
+    def restart_controller(self, seconds):
+        """Without a controller for so long."""
+        _kill(self.daemons.pop("controller"))
+        time.sleep(seconds)
+        self.daemons["controller"] = self._daemon("slurmctld", "-D")
 
     def start_node(self, node):
         self.daemons[node] = self._daemon("slurmd", "-D", "-N", node)

@@ -79,6 +79,13 @@ SCRATCH = click.option(
     type=click.Path(file_okay=False, exists=True, writable=True, path_type=Path),
     help="Folder for files that exceed memory.  [default: in the workspace]",
 )
+LEDGER = click.option(
+    "--ledger",
+    "ledger_folder",
+    envvar="LINSTUDY_LEDGER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder on a local disk for the ledger while it runs (LINSTUDY_LEDGER).  [default: in the workspace]",
+)
 SELECTED = click.option(
     "--only", "condition", metavar="CONDITION", help="Only runs for which this SQL over the columns of `runs` holds."
 )

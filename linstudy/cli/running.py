@@ -13,6 +13,7 @@ from linstudy.cli.options import (
     DATA,
     DEVICE,
     LAUNCH,
+    LEDGER,
     MEMORY,
     ONLY,
     PROFILE,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 @DEVICE
 @MEMORY
 @SCRATCH
+@LEDGER
 @click.option(
     "--variant", metavar="NAME", help="Keep this STUDY as a variant NAME, beside that of another file of its name."
 )
@@ -73,6 +75,7 @@ def run(
     device: str | None,
     memory: int | None,
     scratch: Path | None,
+    ledger_folder: Path | None,
     variant: str | None,
     replace: bool,
     again: bool,
@@ -86,41 +89,43 @@ def run(
     from linstudy.execute.coordinator import GRACE, Options
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
-    from linstudy.execute.forecast import estimated_seconds
+    from linstudy.execute.forecast import expected_runs
     from linstudy.execute.live import LiveFile
     from linstudy.execute.naming import Naming
     from linstudy.execute.planning import choose_runs, describe_dependants, study_places
     from linstudy.execute.terminal import Terminal
     from linstudy.store.workspace import Workspace
 
+    home = Workspace(workspace, ledger_folder)
     loaded, plan = _plan(study, profile, overrides, data_folder)
     naming = Naming(variant, replace)
     loaded = naming.apply(loaded)
     terminal = Terminal(sys.stdout)
-    chosen = choose_runs(loaded, plan, condition, Workspace(workspace))
+    chosen = choose_runs(loaded, plan, condition, home)
     selected = plan if condition is None else plan.with_needs(chosen)
     if selected is not plan:
         terminal.print(_selected(selected, plan))
     if again:
-        for line in describe_dependants(chosen, Workspace(workspace)):
+        for line in describe_dependants(chosen, home):
             terminal.print(line)
     anew, patience = chosen if again else (), GRACE if grace is None else grace
-    options = Options(anew, fuse, patience, scratch)
-    folders = Workspace(workspace), loaded.folder, data_folder, scratch
+    estimates = expected_runs(selected, home, study_places(loaded.file, data_folder))
+    options = Options(anew, fuse, patience, scratch, estimates)
+    folders = home, loaded.folder, data_folder, scratch
     with _workers(folders, launcher, scheduler, workers, device, memory) as (places, note):
         if note:
             terminal.print(note)
         display = make_display(
             terminal,
-            LiveFile(Workspace(workspace).live, loaded.name),
-            estimates=estimated_seconds(selected, Workspace(workspace), study_places(loaded.file, data_folder)),
+            LiveFile(home.live, loaded.name),
+            estimates={run_id: one.seconds for run_id, one in estimates.items() if one.seconds is not None},
             workers=max(1, len(places.places())),
         )
         try:
-            summary = execute(loaded, plan, Workspace(workspace), display, options, places, selected, naming)
+            summary = execute(loaded, plan, home, display, options, places, selected, naming)
         finally:
             display.close()
-    terminal.print(f"{summary}\nResults: {Workspace(workspace).results}")
+    terminal.print(f"{summary}\nResults: {home.results}")
     if summary.interrupted:
         terminal.print("The same command goes on from here.")
         context.exit(INTERRUPTED)

@@ -1,13 +1,16 @@
 """The one process that writes: it hands runs to workers, records what they report, and publishes."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, singledispatchmethod
 from pathlib import Path
 from uuid import uuid4
 
+from linstudy.estimate.estimates import Estimate
+from linstudy.estimate.text import rough_size
 from linstudy.execute.crew import Attempt, Crew, Hand
 from linstudy.execute.display import Display
 from linstudy.execute.help import Helpers
@@ -37,12 +40,14 @@ class Options:
         again: The runs that are begun from nothing, also where they are done.
         grace: Seconds that workers have to stop at a safe point before they are killed.
         scratch: Where workers put files that exceed memory; beside the artifacts if None.
+        estimates: What runs take, by id, as far as is known: which is started first, and where.
     """
 
     again: Collection[str] = ()
     fuse: bool = True
     grace: float = GRACE
     scratch: Path | None = None
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 class Coordinator:
@@ -74,11 +79,13 @@ class Coordinator:
         done = complete.difference(options.again)
         diverged = {run_id for run_id in done if records.of(run_id).status == "diverged"}
         key = fusion_key if options.fuse else alone
-        self.schedule = Schedule(plan, done, diverged, key=key)
+        self.schedule = Schedule(plan, done, diverged, key=key, estimates=options.estimates)
         self._made_from = cache(made_from)
         self._stop_at = 0.0
         self._losses: Counter[str] = Counter()
         self._begun: set[str] = set()
+        self._enlarged: set[str] = set()
+        """Runs that died of memory and wait, or have waited, for a worker with more."""
         self._lost: set[str] = set()
         self._owing: set[str] = set()
         """Runs of which a file was found lost while they ran: they are made again when they have ended."""
@@ -106,7 +113,7 @@ class Coordinator:
             if hand.attempts:
                 hand.worker.kill()
                 self._end_all(hand, Ending("interrupted", "the program that ran it ended"))
-            hand.worker.close()
+        self.crew.close()
 
     def publish(self, *, force: bool = False) -> None:
         """Publish what is new; where that fails it is said once, and tried again later."""
@@ -154,20 +161,27 @@ class Coordinator:
                 hand.kill(reason)
 
     def _assign(self) -> None:
-        idle = self.crew.idle()
-        while idle and not self.interrupts.first:
-            runs = self.schedule.start_next(self.crew.count_free())
-            if not runs:
-                break
-            self._start(idle.pop(), runs)
+        """Give those that are idle what fits, the smallest first; what fits none is for one with the most memory."""
+        largest = self.crew.largest()
+        refused: set[float] = set()
+        for hand in sorted(self.crew.idle(), key=lambda hand: hand.share.capacity):
+            room = hand.share.capacity if hand.share.capacity < largest else math.inf
+            if self.interrupts.first or room in refused:
+                continue
+            if runs := self.schedule.start_next(self.crew.count_free(), room):
+                self._start(hand, runs)
+            else:
+                refused.add(room)
         self._share_work()
 
     def _share_work(self) -> None:
-        """Let workers that have nothing to do help others, until a run is ready for them."""
+        """Let workers that have nothing to do help others, until a run is ready."""
         self.helpers.keep_only([number for hand in self.crew for number in hand.attempts])
         if self.helpers.count_wanted() and not self.interrupts.first:
-            self.helpers.release(self.schedule.count_ready())
-            self.helpers.send()
+            if ready := self.schedule.count_ready():
+                self.helpers.release(ready)
+            else:
+                self.helpers.send()
 
     def _start(self, hand: Hand, runs: Sequence[Run]) -> None:
         group = uuid4().hex[:16] if len(runs) > 1 else None
@@ -277,12 +291,14 @@ class Coordinator:
             self.display.note(note)
         printed = f"\n{event.last_words}" if event.last_words and not hand.end else ""
         may_lie_in_place = event.is_remote and not hand.end
+        ending = Ending("failed", f"{reason}{printed}", for_memory=event.for_memory and not hand.end)
         for attempt in tuple(hand.attempts.values()):
-            if may_lie_in_place and self._losses[attempt.run.run_id] < LOSSES:
+            is_elsewhere = may_lie_in_place and not self._can_have_more(hand, attempt, ending)
+            if is_elsewhere and self._losses[attempt.run.run_id] < LOSSES:
                 self._losses[attempt.run.run_id] += 1
                 self._begin_elsewhere(hand, attempt, f"{reason}{printed}")
             else:
-                self._end(hand, attempt, Ending("failed", f"{reason}{printed}"))
+                self._end(hand, attempt, ending)
 
     def _begin_elsewhere(self, hand: Hand, attempt: Attempt, reason: str) -> None:
         """Let a run wait again whose worker was lost with its place, or leaves it."""
@@ -303,12 +319,27 @@ class Coordinator:
         if self._waits_again(run, ending):
             self.schedule.reopen(run.run_id)
             self.display.postponed(run, ending.error)
+        elif self._can_have_more(hand, attempt, ending):
+            self._begin_with_more(hand, run, ending)
         elif attempt.group and ending.outcome == "failed":  # perhaps by another's fault, or by their number
             self.schedule.part(run.run_id)
             self.display.parted(run, ending.error)
         else:
             blocked = self.schedule.finish(run.run_id, ending.outcome)
             self.display.finished(run, ending.outcome, ending.error, time.monotonic() - attempt.began, blocked)
+
+    def _can_have_more(self, hand: Hand, attempt: Attempt, ending: Ending) -> bool:
+        """Whether a run that died of memory is tried once more, where there is more of it; a group is parted first."""
+        is_first = ending.for_memory and attempt.run.run_id not in self._enlarged
+        return is_first and not attempt.group and self.crew.has_more(hand.share)
+
+    def _begin_with_more(self, hand: Hand, run: Run, ending: Ending) -> None:
+        """Let a run wait for a worker with more memory than it had, as all of its setting do from now on."""
+        assert hand.share.memory is not None
+        self._enlarged.add(run.run_id)
+        self.schedule.require_memory(run.setting_id, hand.share.memory + 1)
+        self.schedule.reopen(run.run_id)
+        self.display.moved(run, ending.error, f"a worker with more memory than {rough_size(hand.share.memory)}")
 
     def _waits_again(self, run: Run, ending: Ending) -> bool:
         """Whether a run waits for a lost file: that of another run which makes it again, or one of its own.

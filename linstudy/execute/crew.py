@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, Queue
@@ -20,6 +21,10 @@ SECONDS_TO_START = 300.0
 
 STARTS = 3
 """How often each worker may fail to start, in a row, before no more is started."""
+
+
+MOST_AT_ONCE = 64
+"""Workers whose ends are waited for."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +84,18 @@ class Crew:
         return iter(self._hands.values())
 
     def fill(self, waiting: int) -> None:
-        """Start workers where there are none, for runs that wait; beside others only while not too many fail."""
-        vacant = list(self._workers.places())
+        """Start workers where there are none, for runs that wait; beside others only while not too many fail.
+
+        Those with the most memory come first. One that has more than all there are is started for any run that waits.
+        """
+        vacant = sorted(self._workers.places(), key=lambda share: -share.capacity)
         if self._hands and self._failed_starts >= STARTS * len(vacant):
             return
         for hand in self:
             if hand.share in vacant:
                 vacant.remove(hand.share)
-        for share in vacant[: max(0, waiting - self.count_free())]:
+        is_larger = bool(waiting and vacant) and vacant[0].capacity > self.largest()
+        for share in vacant[: max(is_larger, waiting - self.count_free())]:
             worker = self._workers.start(share, self._inbox)
             self._hands[worker] = Hand(worker, share)
 
@@ -100,6 +109,12 @@ class Crew:
         """One is gone, as it was to be."""
         del self._hands[hand.worker]
         hand.worker.close()
+
+    def close(self) -> None:
+        """Let all go, at once: each may take some seconds to end."""
+        with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+            for hand in self:
+                pool.submit(hand.worker.close)
 
     def lose(self, hand: Hand, lost: Lost) -> str:
         """One is gone. That it could not start is no reason to end what others are at.
@@ -155,6 +170,14 @@ class Crew:
     def count_free(self) -> int:
         """How many have nothing to do, with those that are starting."""
         return sum(not hand.attempts and not hand.is_leaving for hand in self)
+
+    def largest(self) -> float:
+        """The bytes of memory of the worker that has the most."""
+        return max((hand.share.capacity for hand in self if not hand.is_leaving), default=0.0)
+
+    def has_more(self, share: Share) -> bool:
+        """Whether there is a place with more memory than this one."""
+        return any(place.capacity > share.capacity for place in self._workers.places())
 
     def is_at(self, run_id: str) -> bool:
         """Whether one makes an attempt at a run."""

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from linstudy.execute.lease import silence
 from linstudy.execute.peer import SECONDS_TO_LEAVE, Death, Link
+from linstudy.execute.processes import death
 
 
 class DaskLink(Link):
@@ -31,10 +32,10 @@ class DaskLink(Link):
         self._death: Death | None = None
         self.messages = self._lines()
 
-    def receive(self, said: bytes, reason: str = "", last_words: str = "") -> None:
-        """Take what the task sent: what the process said, or nothing and how it ended."""
+    def receive(self, said: bytes, status: int = 0, last_words: str = "") -> None:
+        """Take what the task sent: what the process said, or nothing and its exit status."""
         self._heard = time.monotonic()
-        self._said.put(said or Death(reason, last_words))
+        self._said.put(said or death(status, last_words))
 
     def lose(self, reason: str, after: float = 0.0) -> None:
         """Nothing more will come, or nothing more is waited for after some seconds."""

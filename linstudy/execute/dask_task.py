@@ -11,7 +11,7 @@ from typing import Any
 
 from linstudy.execute.logs import LogWriter
 from linstudy.execute.peer import SECONDS_TO_LEAVE
-from linstudy.execute.processes import describe_death, kill_group, start_process, wait
+from linstudy.execute.processes import kill_group, start_process, wait
 
 _POLL = 1.0
 """Seconds between two looks at whether the task is still wanted."""
@@ -54,7 +54,7 @@ def carry(name: str, reports: str, log: str, environment: Mapping[str, str]) -> 
         with contextlib.suppress(OSError, ValueError):
             printed.close()
         commands.put(None)  # ends `_feed`, before the coordinator lets go of the queue
-        said.put([name, b"", describe_death(status), printed.last_words()])
+        said.put([name, b"", status, printed.last_words()])
     finally:
         has_ended.set()
         kill_group(process)

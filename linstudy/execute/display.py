@@ -78,10 +78,10 @@ class Display:
         self._remove(run)
         self.note(f"{'waits':<11} {run.run_id}  {describe(run.spec)}: a file is made again first{_reason(error)}")
 
-    def moved(self, run: Run, error: str | None) -> None:
-        """A run's worker was lost with its place, or leaves it; the run waits for another worker."""
+    def moved(self, run: Run, error: str | None, to: str = "another worker") -> None:
+        """A run cannot go on where it was, since its worker or its memory is lost; it waits for another worker."""
         self._remove(run)
-        self.note(f"{'waits':<11} {run.run_id}  {describe(run.spec)}: for another worker{_reason(error)}")
+        self.note(f"{'waits':<11} {run.run_id}  {describe(run.spec)}: for {to}{_reason(error)}")
 
     def note(self, text: str) -> None:
         """Something else that is to be said."""

@@ -17,6 +17,7 @@ from linstudy.execute.provenance import git_state
 from linstudy.machine import available_memory, available_threads
 from linstudy.store.database import SCHEMA_VERSION
 from linstudy.store.query import schema_version
+from linstudy.store.working_copy import describe_loss, find
 from linstudy.store.workspace import Workspace
 
 PACKAGES = (
@@ -59,6 +60,7 @@ def diagnose(workspace: Path, data_folder: Path | None, reports: Path) -> Iterat
     yield _check(_gradient)
     yield _check(lambda: Workspace(workspace).check())
     yield _check(lambda: _results(Workspace(workspace)))
+    yield from _ledger_elsewhere(Workspace(workspace))
     yield _resources(Workspace(workspace))
     yield _data_folder(data_folder)
     yield _reports(reports)
@@ -108,6 +110,16 @@ def _results(workspace: Workspace) -> str:
     version = schema_version(workspace.results)
     older = "" if version == SCHEMA_VERSION else f"; the next `linstudy run` makes it {SCHEMA_VERSION}"
     return f"{workspace.results} has schema version {version}{older}"
+
+
+def _ledger_elsewhere(workspace: Workspace) -> Iterator[Finding]:
+    """Where the ledger is, if that is not the workspace."""
+    if (copy := find(workspace)) is None:
+        return
+    if workspace.holder() is not None or copy.is_here():
+        yield Finding(f"the ledger lies on {copy.host}, in {copy.path}, while a study runs or until the next one does")
+    else:
+        yield Finding(f"{describe_loss(workspace, copy)}. `linstudy run` goes on without it", False)
 
 
 def _devices() -> str:

@@ -13,7 +13,7 @@ from linstudy.execute.summary import Summary
 from linstudy.execute.workers import Workers
 from linstudy.plan import Plan
 from linstudy.spec.points import Study
-from linstudy.store.database import adoption_note
+from linstudy.store.database import adoption_note, give_up_lost
 from linstudy.store.ledger import Ledger
 from linstudy.store.snapshot import Publisher
 from linstudy.store.workspace import Workspace
@@ -84,6 +84,6 @@ def _made_from(study: Study, ledger: Ledger, display: Display) -> dict[str, obje
 
 
 def _open(workspace: Workspace, display: Display) -> Ledger:
-    if note := adoption_note(workspace):
+    for note in filter(None, (give_up_lost(workspace), adoption_note(workspace))):
         display.note(note)
     return Ledger.open(workspace)

@@ -49,13 +49,12 @@ def estimate_runs(
     return Estimator(machine, form, stored_timings(workspace, on_cpu=machine.cores is not None))(runs)
 
 
-def estimated_seconds(plan: Plan, workspace: Workspace, places: Places) -> dict[str, float]:
-    """The seconds of those runs of a plan of which they are known, by id; none if what is published cannot be read."""
+def expected_runs(plan: Plan, workspace: Workspace, places: Places) -> Mapping[str, Estimate]:
+    """As `estimate_runs`, of a plan's runs; nothing if what is published cannot be read."""
     try:
-        estimates = estimate_runs(plan.runs.values(), workspace, places)
+        return estimate_runs(plan.runs.values(), workspace, places)
     except LinstudyError:  # of which the ledger has more to say
         return {}
-    return {run_id: one.seconds for run_id, one in estimates.items() if one.seconds is not None}
 
 
 def stored_timings(workspace: Workspace, on_cpu: bool) -> list[Timing]:

@@ -20,10 +20,11 @@ SECONDS_TO_LEAVE = 10
 
 @dataclass(frozen=True)
 class Death:
-    """How a process ended, and the end of what it printed."""
+    """How a process ended, and the end of what it printed; see `Lost`."""
 
     reason: str
     last_words: str = ""
+    for_memory: bool = False
 
 
 class Link(Protocol):
@@ -126,5 +127,10 @@ class Peer(Worker):
         with self._telling:
             if not self._has_told:
                 self._has_told = True
-                lost = Lost(self._reason or death.reason, death.last_words, is_remote=self._lease is not None)
+                lost = Lost(
+                    self._reason or death.reason,
+                    death.last_words,
+                    is_remote=self._lease is not None,
+                    for_memory=death.for_memory and not self._reason,
+                )
                 inbox.put((self, lost))

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from linstudy.store.files import replacement
 from linstudy.store.workspace import Workspace
 
 _KILLED = 128
+
+_OOM = re.compile(r"\boom[-_ ]kill", re.IGNORECASE)
+"""In what Slurm says of a step: `Detected 1 oom_kill event in StepId=7.0.`"""
 
 
 def worker_processes(
@@ -136,7 +140,7 @@ class Pipes(Link):
         self._said.close()
         with contextlib.suppress(OSError, ValueError):
             self._log.close()
-        return Death(describe_death(status), self._log.last_words())
+        return death(status, self._log.last_words())
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -170,10 +174,15 @@ def import_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
 
 
-def describe_death(status: int) -> str:
+def death(status: int, last_words: str) -> Death:
+    """What the exit status of a process, or of its launcher, and the end of what it printed tell of its end.
+
+    The system kills a process that takes more memory than there is; so does Slurm, whose `srun` then says so and may
+    end with another status.
+    """
     number = -status if status < 0 else status - _KILLED  # a launcher tells of a killed process as a shell does
-    if number not in set(signal.Signals):
-        return f"the worker process ended with exit status {status}"
-    name = signal.Signals(number).name
-    hint = ", probably for want of memory: give less by --memory, or take fewer --workers" if name == "SIGKILL" else ""
-    return f"the worker process was killed by {name}{hint}"
+    for_memory = number == signal.SIGKILL or (status != 0 and _OOM.search(last_words) is not None)
+    hint = ", probably for want of memory: give less by --memory, or take fewer --workers" if for_memory else ""
+    if number in set(signal.Signals):
+        return Death(f"the worker process was killed by {signal.Signals(number).name}{hint}", last_words, for_memory)
+    return Death(f"the worker process ended with exit status {status}{hint}", last_words, for_memory)

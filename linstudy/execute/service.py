@@ -36,6 +36,9 @@ SECONDS_BETWEEN_PROGRESS = 0.1
 SECONDS_TO_APPEAR = 30.0
 """For a file that another machine wrote: network file systems keep for some seconds what they saw of a folder."""
 
+_EXHAUSTED = "RESOURCE_EXHAUSTED"
+"""In the message of an error of XLA, whose class is that of its other errors."""
+
 _SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
 
 
@@ -134,12 +137,13 @@ def _failure(error: BaseException) -> Ending:
         case ArtifactError():
             return Ending("failed", str(error), damaged=error.paths)
         case LinstudyError():
-            return Ending("failed", str(error))
+            return Ending("failed", str(error), for_memory=isinstance(error, MemoryError))
         case SystemExit():
             text = f"the run's own code ended the process, with exit status {error.code}"
         case _:
             text = f"{type(error).__name__}: {error}"
-    return Ending("failed", text, traceback.format_exc())
+    lacks_memory = isinstance(error, MemoryError) or _EXHAUSTED in str(error)
+    return Ending("failed", text, traceback.format_exc(), for_memory=lacks_memory)
 
 
 def _compute(jobs: Sequence[Job]) -> None:

@@ -4,6 +4,7 @@ Nothing above this interface knows a process or a pipe. `processes` starts them 
 `dask` in a Dask cluster.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,11 @@ class Share:
     cpus: tuple[int, ...] | None = None
     place: str = ""
 
+    @property
+    def capacity(self) -> float:
+        """Bytes of memory, infinite where no number is known, to compare places by."""
+        return math.inf if self.memory is None else self.memory
+
 
 @dataclass(frozen=True)
 class Lost:
@@ -39,11 +45,13 @@ class Lost:
         reason: What is known of it.
         last_words: The end of what it printed.
         is_remote: Whether it was elsewhere, so that the place may have been lost, with nothing wrong in its runs.
+        for_memory: Whether it was killed as a process is that takes more memory than there is.
     """
 
     reason: str
     last_words: str = ""
     is_remote: bool = False
+    for_memory: bool = False
 
 
 Event = Hello | Report | Interrupt | Leaving | Garbled | Lost

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from linstudy.spec.errors import LinstudyError
+from linstudy.store import working_copy
 from linstudy.store.files import install
 from linstudy.store.fingerprint import TABLE, differences, drop_note
 from linstudy.store.quoting import identifier, literal, path_literal
@@ -59,14 +60,82 @@ class LedgerError(LinstudyError):
     """The ledger cannot be opened or written."""
 
 
-def open_ledger(workspace: Workspace) -> duckdb.DuckDBPyConnection:
-    """A connection whose default database, `ledger`, has the tables of schema.sql and no views."""
-    if not workspace.ledger.exists():
-        try:
-            _establish(workspace)
-        except (OSError, duckdb.Error) as error:
-            raise LedgerError(f"{workspace.ledger} cannot be made: {error}. Free some space, and try again") from error
-    return _open(workspace.ledger)
+def open_ledger(workspace: Workspace) -> tuple[duckdb.DuckDBPyConnection, Path | None]:
+    """A connection whose default database, `ledger`, has the tables of schema.sql and no views.
+
+    Returns:
+        The connection; and the working copy that it is to, None for the workspace's own ledger.
+
+    Raises:
+        LedgerError: If there is no such connection to be had, or a working copy of an earlier run is not here.
+    """
+    if copy := working_copy.find(workspace):
+        if not copy.is_here():
+            loss = working_copy.describe_loss(workspace, copy)
+            raise LedgerError(f"{loss}. `linstudy run STUDY` goes on without it; or give this command on {copy.host}")
+        bring_back(workspace)
+    try:
+        file = None if workspace.working is None else _take_away(workspace, workspace.working)
+        if file is None and not workspace.ledger.exists():
+            _establish(workspace, workspace.ledger)
+    except (OSError, duckdb.Error) as error:
+        place = workspace.working or workspace.ledger
+        raise LedgerError(f"{place}: the ledger cannot be made: {error}. Free some space, and try again") from error
+    return _open(file or workspace.ledger), file
+
+
+def _take_away(workspace: Workspace, folder: Path) -> Path:
+    """A copy of the ledger in a folder, which is the ledger from now on."""
+    file = working_copy.new_file(folder)
+    if workspace.ledger.exists():
+        for source, target in ((log(workspace.ledger), log(file)), (workspace.ledger, file)):
+            if source.exists():
+                working_copy.copy_file(source, target)
+    else:
+        _establish(workspace, file)
+    working_copy.note(workspace, file)
+    return file
+
+
+def bring_back(workspace: Workspace) -> None:
+    """Let the workspace's own ledger be the working copy, which is here and closed, and goes; hold `workspace.lock()`.
+
+    Raises:
+        LedgerError: If that cannot be. The copy stays, and the next to open the ledger here brings it back.
+    """
+    copy = working_copy.find(workspace)
+    if copy is None:
+        return
+    try:
+        if log(copy.file).exists():  # of a process that was killed: the file has it all once it was opened
+            _open(copy.file).close()
+        log(workspace.ledger).unlink(missing_ok=True)  # of the file that is replaced
+        working_copy.copy_file(copy.file, workspace.ledger)
+        workspace.away.unlink()
+    except OSError as error:
+        raise LedgerError(
+            f"the ledger cannot be brought back to {workspace.ledger} ({error.strerror}). It lies on {copy.host}, in "
+            f"{copy.path}, where the next `linstudy run` finds it"
+        ) from error
+    with suppress(OSError):
+        discard(copy.file)
+        discard(publishing(copy.file))
+
+
+def give_up_lost(workspace: Workspace) -> str | None:
+    """Let the last state that is here be the ledger, where a working copy is not here; hold `workspace.lock()`.
+
+    Returns:
+        What is to be said of it; None where nothing is lost.
+    """
+    copy = working_copy.find(workspace)
+    if copy is None or copy.is_here():
+        return None
+    loss = working_copy.describe_loss(workspace, copy)
+    if working_copy.was_published(workspace, copy):
+        discard(workspace.ledger)  # which is older; the published file becomes the ledger
+    workspace.away.unlink()
+    return f"{loss}, and is made again. That file counts for nothing from now on"
 
 
 def temporary_ledger() -> duckdb.DuckDBPyConnection:
@@ -113,7 +182,7 @@ def compact(workspace: Workspace) -> None:
 
     Where that fails, such as on a full disk, the ledger stays as it is.
     """
-    temporary = _temporary(workspace)
+    temporary = _new(workspace.ledger)
     with suppress(OSError, duckdb.Error):
         discard(temporary)
         with duckdb.connect(":memory:") as connection:
@@ -130,7 +199,7 @@ def compact(workspace: Workspace) -> None:
 
 def unfinished_files(workspace: Workspace) -> Iterator[Path]:
     """What a killed process may have left of a database file that it wrote."""
-    for file in (_temporary(workspace), publishing(workspace.results.resolve())):
+    for file in (_new(workspace.ledger), publishing(workspace.results.resolve())):
         yield from (file, log(file))
 
 
@@ -139,23 +208,23 @@ def publishing(path: Path) -> Path:
     return path.with_name(f"{path.name}.publishing")
 
 
-def _temporary(workspace: Workspace) -> Path:
-    return workspace.ledger.with_name("new-ledger.duckdb")
+def _new(ledger: Path) -> Path:
+    return ledger.with_name(f"new-{ledger.name}")
 
 
-def _establish(workspace: Workspace) -> None:
+def _establish(workspace: Workspace, ledger: Path) -> None:
     """Make the ledger under another name first, so that a ledger is always complete."""
-    workspace.private.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(workspace)
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _new(ledger)
     discard(temporary)
-    discard(workspace.ledger)
+    discard(ledger)
     if workspace.results.is_file():
         shutil.copyfile(workspace.results, temporary)
         with _open(temporary, named=workspace.results) as connection:
             _detach(connection)
     else:
         _create(temporary)
-    install(temporary, workspace.ledger)
+    install(temporary, ledger)
 
 
 def _create(file: Path) -> None:

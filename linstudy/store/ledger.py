@@ -2,11 +2,13 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Self
 
 import duckdb
@@ -14,7 +16,7 @@ import duckdb
 from linstudy.facts import RESUME, Ending, Report
 from linstudy.history import Stored
 from linstudy.metrics import METRICS
-from linstudy.store.database import LedgerError, open_ledger
+from linstudy.store.database import LedgerError, bring_back, open_ledger
 from linstudy.store.entries import CHANGING, Entry, Rejected
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.stored import read_stored
@@ -36,10 +38,17 @@ class Ledger:
 
     Attributes:
         revision: Counts the writes since it was opened.
+        working_copy: The file that it is, where that is not the workspace's own.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection):
-        self._connection = connection
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        working_copy: Path | None = None,
+        bring_back: Callable[[], None] = lambda: None,
+    ):
+        self._connection, self._bring_back = connection, bring_back
+        self.working_copy = working_copy
         self._types = _column_types(connection)
         self._open: dict[int, Entry] = {}
         self._rejected: list[Rejected] = []
@@ -56,11 +65,17 @@ class Ledger:
         Raises:
             LinstudyError: If the file is not a ledger, is newer than this program, or another process has it open.
         """
-        return cls(open_ledger(workspace))
+        connection, working_copy = open_ledger(workspace)
+        return cls(connection, working_copy, partial(bring_back, workspace) if working_copy else lambda: None)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; a working copy of it is brought back to its workspace.
+
+        Raises:
+            LedgerError: If it cannot be brought back.
+        """
         self._connection.close()
+        self._bring_back()
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,7 @@
 """Publishing: a copy of the ledger that readers can hold open without disturbing anybody."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +23,19 @@ def publish(ledger: Ledger, path: Path) -> None:
     """
     path = path.resolve()
     temporary = publishing(path)
-    discard(temporary)
+    # where the ledger has a working copy, DuckDB may be unable to lock a file beside `path`
+    written = temporary if ledger.working_copy is None else publishing(ledger.working_copy)
+    discard(written)
     try:
-        _write(ledger, temporary)
+        _write(ledger, written)
+        if written != temporary:
+            shutil.copyfile(written, temporary)
+            discard(written)
         # Left by someone who wrote into the published file; beside another file it would make that one unreadable.
         log(path).unlink(missing_ok=True)
         install(temporary, path)
     except (OSError, duckdb.Error):
+        discard(written)
         discard(temporary)
         raise
 

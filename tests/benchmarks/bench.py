@@ -16,6 +16,7 @@ from pathlib import Path
 import accuracy
 import click
 import convolutions
+import distribution
 import full
 import function_space
 import grams
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[Settings], Section]] = {
     "store": store.section,
     "runner": runner.section,
     "start": start_up.section,
+    "workers": distribution.section,
     "projection": projection.section,
 }
 SMOKE = "A smoke test: sizes are tiny, an MLP may stand for another network, and the times mean nothing.\n\n"

@@ -7,6 +7,7 @@ import pytest
 from scripted import Notes, Scripted, ScriptedWorkers
 
 from linstudy import metrics
+from linstudy.estimate.estimates import Estimate
 from linstudy.execute import crew
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.messages import Garbled, Hello, Help, Interrupt, Leaving, Release
@@ -330,10 +331,10 @@ def test_workers_elsewhere_that_never_start_end_the_study(study):
 
 def test_a_worker_that_cannot_start_does_not_end_what_another_is_at(study):
     made = study(0, 1, 2)
-    answer, made.workers = made.workers.answer, Failing(shares=[Share(memory=1), Share(memory=2)])
+    answer, made.workers = made.workers.answer, Failing(shares=[Share(place="a"), Share(place="b")])
     made.workers.answer, made.workers.fails = answer, lambda number: number != 1
     assert str(made.run(fuse=False)) == "3 runs: 3 done now."
-    assert [worker.share.memory for worker in made.workers.started if worker.starts] == [2]
+    assert [worker.share.place for worker in made.workers.started if worker.starts] == ["b"]
 
 
 def test_places_are_tried_again_once_the_last_worker_is_lost(study):
@@ -668,6 +669,148 @@ def test_a_worker_whose_place_is_about_to_end_stops_and_is_given_nothing_more(st
     reason = "stopped before the end of its worker's place"
     assert made.attempts() == [("interrupted", reason), ("done", None), ("done", None)]
     assert [len(worker.starts) for worker in made.workers.started] == [1, 2]
+
+
+GIB = 2**30
+
+
+def by_place(made):
+    """The seeds that each place's workers were given, in order."""
+    given = {}
+    for worker in made.workers.started:
+        given.setdefault(worker.share.place, []).extend(
+            one.spec["seed"] for start in worker.starts for one in start.attempts
+        )
+    return given
+
+
+def test_a_run_goes_to_a_worker_that_has_the_memory_that_it_takes(study):
+    made = study(0, 1, 2, 3)
+    small, large = Share(memory=2 * GIB, place="small"), Share(memory=8 * GIB, place="large")
+    made.workers.shares = [small, large]
+    takes = [1, 6, 1, 5]
+    estimates = {run.run_id: Estimate(memory=takes[run.spec.seed] * GIB) for run in made.plan.runs.values()}
+    waiting, good = [], made.workers.answer
+
+    def answer(worker, start):
+        """The large worker ends its first run after the small one has had all that fits it."""
+        if worker.share is large and start.attempts[0].spec["seed"] == 1:
+            waiting.append((worker, start))
+        else:
+            good(worker, start)
+        if waiting and by_place(made).get("small") == [0, 2]:
+            good(*waiting.pop())
+
+    made.workers.answer = answer
+    assert str(made.run(fuse=False, estimates=estimates)) == "4 runs: 4 done now."
+    assert by_place(made) == {"small": [0, 2], "large": [1, 3]}
+
+
+def test_a_run_that_fits_no_worker_goes_to_the_one_with_the_most_memory(study):
+    made = study(0, 1)
+    made.workers.shares = [Share(memory=2 * GIB, place="small"), Share(memory=4 * GIB, place="large")]
+    estimates = {run_id: Estimate(memory=100 * GIB) for run_id in made.plan.runs}
+    assert str(made.run(fuse=False, estimates=estimates)) == "2 runs: 2 done now."
+    assert by_place(made) == {"small": [], "large": [0, 1]}
+
+
+def test_a_run_is_not_kept_for_a_worker_that_is_there_no_more(study):
+    made = study(0, 1)
+    small, large = Share(memory=2 * GIB, place="small"), Share(memory=8 * GIB, place="large")
+    made.workers.shares = [small, large]
+    estimates = {run_id: Estimate(memory=6 * GIB) for run_id in made.plan.runs}
+    good = made.workers.answer
+
+    def answer(worker, start):
+        if worker.share is large:
+            made.workers.shares = [small]
+            worker.leave("its machine is gone", is_remote=True)
+        else:
+            good(worker, start)
+
+    made.workers.answer = answer
+    assert str(made.run(fuse=False, estimates=estimates)) == "2 runs: 2 done now."
+    assert by_place(made) == {"small": [0, 1], "large": [0]}
+
+
+def test_a_worker_with_the_memory_is_started_where_others_have_nothing_to_do(study):
+    """Its first one ends as it runs what only it can; the other worker has nothing to do all the time."""
+    made = study(0, 1)
+    small, large = Share(memory=2 * GIB, place="small"), Share(memory=8 * GIB, place="large")
+    made.workers.shares = [small, large]
+    estimates = {run_id: Estimate(memory=6 * GIB) for run_id in made.plan.runs}
+    good, ends = made.workers.answer, iter([True, False, False])
+    made.workers.answer = lambda worker, start: worker.leave("a fault") if next(ends) else good(worker, start)
+    assert str(made.run(fuse=False, estimates=estimates)) == "2 runs: 1 done now, 1 failed."
+    assert by_place(made) == {"small": [], "large": [0, 1]}
+
+
+def dies_below(made, memory, ending):
+    """Workers end runs as they should with at least so much memory, else by `ending`."""
+    good = made.workers.answer
+
+    def answer(worker, start):
+        if worker.share.memory < memory:
+            ending(worker, start)
+        else:
+            good(worker, start)
+
+    made.workers.answer = answer
+
+
+KILLED = "the worker process was killed by SIGKILL"
+
+
+def is_killed(worker, start):
+    worker.leave(KILLED, for_memory=True, is_remote=True)
+
+
+def says_so(worker, start):
+    worker.say(*(Report(one.attempt, (Ending("failed", KILLED, for_memory=True),)) for one in start.attempts))
+
+
+@pytest.mark.parametrize("ending", [is_killed, says_so])
+def test_a_run_that_dies_of_memory_is_tried_once_more_where_there_is_more(study, ending):
+    made = study(0)
+    made.workers.shares = [Share(memory=2 * GIB, place="small")]
+    dies_below(made, 4 * GIB, ending)
+
+    def places():  # the larger one comes once the first has been given something
+        more = [Share(memory=4 * GIB, place="large")] if any(worker.starts for worker in made.workers.started) else []
+        return [*made.workers.shares, *more]
+
+    made.workers.places = places
+    assert str(made.run()) == "1 run: 1 done now."
+    assert made.attempts() == [("failed", KILLED), ("done", None)]
+    assert ("moved", KILLED, "a worker with more memory than 2.1 GB") in made.notes.lines
+
+
+def test_what_one_run_of_a_setting_took_the_others_are_taken_to_take(study):
+    made = study(0, 1, 2, 3)
+    made.workers.shares = [Share(memory=4 * GIB, place="large"), Share(memory=2 * GIB, place="small")]
+    dies_below(made, 4 * GIB, says_so)
+    assert str(made.run(fuse=False)) == "4 runs: 4 done now."
+    assert len(by_place(made)["small"]) == 1
+    assert [status for status, _ in made.attempts()].count("failed") == 1
+
+
+@pytest.mark.parametrize("ending", [is_killed, says_so])
+def test_among_equal_workers_a_run_that_dies_of_memory_ends_as_others_do(study, ending):
+    made = study(0)
+    made.workers.shares = [Share(memory=2 * GIB)] * 2
+    dies_below(made, 4 * GIB, ending)
+    assert str(made.run()) == "1 run: 1 failed."
+    tries = 3 if ending is is_killed else 1
+    assert [kind for kind, *_ in made.notes.lines].count("started") == tries
+
+
+def test_a_run_that_dies_of_memory_everywhere_is_moved_for_it_once(study):
+    made = study(0)
+    made.workers.shares = [Share(memory=memory * GIB) for memory in (1, 2, 4)]
+    dies_below(made, 100 * GIB, says_so)
+    made.workers.places = lambda: made.workers.shares[: 1 + len(made.notes.lines)]
+    assert str(made.run()) == "1 run: 1 failed."
+    assert made.attempts() == [("failed", KILLED)] * 2
 
 
 def helped(made, answer_help):

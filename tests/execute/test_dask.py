@@ -175,9 +175,9 @@ def test_what_must_end_at_once_ends_beside_its_dask_worker(bench, cluster):
 def test_lines_arrive_whole_however_they_were_cut_and_then_the_end(link):
     for piece in (b"{\xc3", b"\xa9", b"}\n\xff\nhalf"):
         link.receive(piece)
-    link.receive(b"", "it was killed", "its last words")
+    link.receive(b"", -signal.SIGTERM, "its last words")
     assert list(link.messages) == ["{é}\n", "\N{REPLACEMENT CHARACTER}\n", "half"]
-    assert link.end() == Death("it was killed", "its last words")
+    assert link.end() == Death("the worker process was killed by SIGTERM", "its last words")
 
 
 def test_a_task_that_says_nothing_is_given_up_when_its_lease_is_over(link, monkeypatch):

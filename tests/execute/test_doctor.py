@@ -11,6 +11,8 @@ from linstudy import __version__
 from linstudy.execute import doctor
 from linstudy.execute.doctor import Finding, diagnose
 from linstudy.store.database import SCHEMA_VERSION as NOW
+from linstudy.store.ledger import Ledger
+from linstudy.store.workspace import Workspace
 
 
 @pytest.fixture
@@ -114,6 +116,20 @@ def test_a_file_system_without_locks_is_named(findings, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", flock)
     [line] = [line for line in findings() if line.startswith("NO")]
     assert "cannot be locked (Function not implemented): its file system has no locks" in line
+    assert line.endswith("or one on a local disk for the ledger: linstudy run --ledger DIR")
+
+
+def test_a_ledger_elsewhere_is_told(findings, tmp_path):
+    workspace = Workspace(tmp_path / "w", tmp_path / "local")
+    assert not any("the ledger " in line for line in findings(workspace.root))
+    with workspace.lock():
+        ledger = Ledger.open(workspace)
+        assert [line for line in findings(workspace.root) if line.startswith("ok  the ledger lies on ")]
+    ledger._connection.close()
+    [file] = workspace.working.iterdir()
+    file.unlink()
+    [line] = [line for line in findings(workspace.root) if line.startswith("NO")]
+    assert line.startswith("NO  the ledger of the last run is not here: it lies on ")
 
 
 def test_a_missing_data_folder_is_wrong(findings, tmp_path):

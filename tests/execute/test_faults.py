@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -279,3 +281,36 @@ def test_a_full_disk_ends_with_one_message_and_the_same_command_goes_on_once_the
     wait_until_gone(worker)
     ballast.unlink()
     assert "1 run: 1 done now." in bench.run_here("--workspace", small_disk)
+
+
+def published(bench, sql):
+    with contextlib.suppress(duckdb.Error):
+        return bench.rows(sql)[0][0]
+    return 0
+
+
+def test_a_study_whose_ledger_is_lost_with_its_disk_goes_on_from_what_it_published(bench, tmp_path_factory):
+    """Killed with some runs published, on a disk that nobody sees again; it ends as an undisturbed one."""
+    local = tmp_path_factory.mktemp("local")
+    long = MANY_EPOCHS.replace("epochs: 60", "epochs: 500").replace("every: 1", "every: 500")
+    bench.write(f"{long}seeds: [0, 1, 2]\n")
+    process, worker = started(bench, "--no-fuse", "--ledger", local)
+    wait_for(lambda: published(bench, "SELECT count(*) FROM runs WHERE status = 'done'") > 0, process)
+    process.kill()
+    process.communicate()
+    wait_until_gone(worker)
+    assert list(local.glob("linstudy-ledger-*.duckdb"))
+    shutil.rmtree(local)
+    done = published(bench, "SELECT count(*) FROM runs WHERE status = 'done'")
+    told = bench.run("--no-fuse")
+    assert f"the ledger of the last run is not here: it lies on {socket.gethostname()}, in {local}/" in told
+    assert ". results.duckdb is of 2" in told
+    assert f"9 runs: {done} done before, {9 - done} done now." in told
+    disturbed = content(bench)
+    shutil.rmtree(bench.folder / ".linstudy")
+    shutil.rmtree(bench.folder / "artifacts")
+    bench.results.unlink()
+    bench.run("--no-fuse", "--ledger", local)
+    assert content(bench) == disturbed
+    assert list(local.iterdir()) == []
+    assert "9 runs: 9 done before." in bench.run_here()

@@ -14,7 +14,7 @@ from linstudy.execute.service import Teller
 from linstudy.execute.worker import Settings
 from linstudy.facts import CHECKPOINT, RESUME, Artifact, Ending, Method, Number, Progress, Report
 from linstudy.history import Leg
-from linstudy.resources import Resources
+from linstudy.resources import MemoryShortage, Resources
 from linstudy.runs.job import Stopped
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.artifacts import ArtifactError, ArtifactStore, is_passing
@@ -130,6 +130,26 @@ def test_only_an_unexpected_error_has_a_traceback(attempt):
     [(_, expected)] = attempt(fail(LinstudyError("wrong")), 1).facts(Ending)
     assert Path(__file__).name in unexpected.traceback
     assert expected.traceback is None
+
+
+@pytest.mark.parametrize(
+    ("error", "is_for_memory"),
+    [
+        (MemoryError(), True),
+        (np._core._exceptions._ArrayMemoryError((10,), np.dtype("f8")), True),
+        (MemoryShortage("a decomposition takes 7.0 GiB of memory"), True),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8589934592 bytes."), True),
+        (RuntimeError("INVALID_ARGUMENT: odd"), False),
+        (LinstudyError("no such labels"), False),
+        (SystemExit(137), False),
+    ],
+)
+def test_a_failure_for_want_of_memory_says_so(attempt, error, is_for_memory):
+    def fail(jobs):
+        raise error
+
+    [(_, ending)] = attempt(fail, 1).facts(Ending)
+    assert (ending.outcome, ending.for_memory) == ("failed", is_for_memory)
 
 
 def test_a_damaged_file_is_reported_by_its_path(attempt, store):

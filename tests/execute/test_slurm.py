@@ -1,7 +1,9 @@
 """Studies in a Slurm allocation: what there is room for; and a real Slurm of three nodes, whose nodes and steps end."""
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -28,11 +30,11 @@ train: {epochs: 2, batch_size: 16}
 seeds: [0, 1, 2]
 probes: [{kind: alignment, top: 5, at: [start, end]}]
 """
-LONG = """
-study: long
+ENDLESS = """
+study: endless
 data: {kind: npz, path: samples.npz, train: 800, test: 32}
 model: {kind: mlp, hidden: [16]}
-train: {epochs: EPOCHS, batch_size: 4}
+train: {epochs: 100000, batch_size: 4}
 seeds: [0, 1]
 """
 CONTENT = (
@@ -203,6 +205,11 @@ def wait_for(condition, seconds=180):
         time.sleep(0.1)
 
 
+def read_past(process, text):
+    while text not in (line := process.stdout.readline()):
+        assert line, "it ended"
+
+
 def trains(bench):
     """Whether a training has told of an epoch."""
     live = Live.read(bench.folder / ".linstudy" / "live.json")
@@ -225,30 +232,37 @@ def hosts_at_work(bench):
 @needs_slurm
 @pytest.mark.product_settings
 def test_a_run_whose_node_fails_goes_on_elsewhere(bench, slurm):
-    bench.write(LONG.replace("EPOCHS", "250"))
-    process = allocated(bench, slurm, nodes=2)
-    wait_for(lambda: trains(bench))
-    node = next(iter(hosts_at_work(bench).values()))
-    slurm.kill_node(node)
+    """`just faults slurm` sees such studies to their end."""
+    bench.write(ENDLESS)
+    process = allocated(bench, slurm)
+    for _ in range(2):
+        read_past(process, "running ")
+    job = slurm.run("squeue", "-h", "-o", "%A", "--state=RUNNING").strip()
     try:
-        out = ended(process)
+        [(lost, node), _] = hosts_at_work(bench).items()
+        slurm.kill_node(node)
+        read_past(process, ": for another worker")
+        read_past(process, "running ")
+        assert lost not in hosts_at_work(bench)
+        [command] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(command), signal.SIGINT)  # `salloc` keeps it to itself
+        ended(process, 130)
     finally:
         slurm.start_node(node)
+        slurm.run("scancel", job, check=False)
         slurm.wait_until_idle()
-    assert "its worker is lost" in out
-    assert "2 runs: 2 done now." in out
-    [(status, error, host)] = bench.rows("SELECT status, error, host FROM attempt WHERE status <> 'done'")
-    assert (status, host) == ("interrupted", node)
-    assert "worker" in error
-    disturbed = content(bench)
-    bench.run_here("--no-fuse", "--again")
-    assert content(bench) == disturbed
+    attempts = bench.rows("SELECT run_id, status, host, error FROM attempt ORDER BY attempt_id")
+    [(run_id, status, _, error)] = [attempt for attempt in attempts if attempt[2] == node]
+    assert (status, error != "stopped on request") == ("interrupted", True)
+    [(_, status, host, error)] = [attempt for attempt in attempts if attempt[0] == run_id and attempt[2] != node]
+    assert (status, error) == ("interrupted", "stopped on request")
+    assert host in slurm.nodes
 
 
 @needs_slurm
 @pytest.mark.product_settings
 def test_a_signal_to_a_step_stops_the_study(bench, slurm):
-    bench.write(LONG.replace("EPOCHS", "60000"))
+    bench.write(ENDLESS)
     process = allocated(bench, slurm, nodes=2)
     wait_for(lambda: trains(bench))
     [step, *_] = [one for one in slurm.run("squeue", "-s", "-h", "-o", "%i").split() if one[-1].isdigit()]
@@ -260,15 +274,23 @@ def test_a_signal_to_a_step_stops_the_study(bench, slurm):
 
 @needs_slurm
 @pytest.mark.product_settings
-def test_a_job_stops_before_its_limit_and_is_requeued_until_the_study_has_ended(bench, slurm):
-    bench.write(LONG.replace("EPOCHS", "250"))
+def test_a_job_that_is_told_of_its_end_is_requeued_and_goes_on(bench, slurm):
+    bench.write(ENDLESS)
     command = ("-m", "linstudy", "submit", "study.yaml", "--workers=2", "--time=30", "--", "--no-fuse")
     out = slurm.run(sys.executable, *command, cwd=bench.folder)
     job, log = re.search(r"job (\d+): ", out)[1], Path(re.search(r"It prints to (\S+)", out)[1])
-    wait_for(lambda: trains(bench))
-    slurm.run("scancel", "--signal=USR1", "--batch", job)  # as --signal=B:USR1@120 does
-    wait_for(lambda: "SIGUSR1: stopping" in log.read_text())
-    wait_for(lambda: slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip() == "PENDING")
-    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits two minutes by itself
-    wait_for(lambda: "2 runs: 2 done now." in log.read_text())
-    assert bench.rows("SELECT DISTINCT status FROM runs") == [("done",)]
+    try:
+        wait_for(lambda: trains(bench))
+        slurm.run("scancel", "--signal=USR1", "--batch", job)  # as --signal=B:USR1@120 does
+        wait_for(lambda: slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip() == "PENDING")
+        assert "SIGUSR1: stopping" in log.read_text()
+        slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits two minutes by itself
+        wait_for(lambda: log.read_text().count("workers by:") == 2 and trains(bench))
+    finally:
+        slurm.run("scancel", job)
+    wait_for(lambda: log.read_text().count("The same command goes on from here.") == 2)
+    assert bench.rows("SELECT count(*), count(DISTINCT run_id) FROM attempt") == [(4, 2)]
+    epochs = bench.rows(
+        "SELECT count(*) - count(DISTINCT epoch) FROM metric WHERE split = 'train' GROUP BY run_id, name"
+    )
+    assert {repeated for (repeated,) in epochs} == {0}

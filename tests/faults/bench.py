@@ -87,7 +87,7 @@ class Bench:
             return subprocess.Popen(
                 [sys.executable, "-m", "linstudy", command, "study.yaml", *options],
                 cwd=self.folder,
-                env={**os.environ, **self._environment(), **environment},
+                env={**os.environ, **self.environment(), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -185,7 +185,8 @@ class Bench:
     def _printed(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What the command is given beside the variables of this process."""
         return {
             "JAX_PLATFORMS": "cpu",
             "JAX_COMPILATION_CACHE_DIR": str(self.cache),

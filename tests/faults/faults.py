@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 import click
+import cluster
 import crashes
 import damage
 import disks
@@ -27,8 +28,8 @@ from bench import ROOT, RUNS, Bench, FaultError
 
 REPORT = ROOT / "reports" / "faults.md"
 
-COUNTS = {"kills": 70, "kills, fused": 30, "crash points": 50, "full disks": 20, "damaged files": 40}
-QUICK = {"kills": 4, "kills, fused": 4, "crash points": 4, "full disks": 3, "damaged files": 10}
+COUNTS = {"kills": 70, "kills, fused": 30, "crash points": 50, "full disks": 20, "damaged files": 40, "slurm": 30}
+QUICK = {"kills": 4, "kills, fused": 4, "crash points": 4, "full disks": 3, "damaged files": 10, "slurm": 10}
 
 PLACES = 5
 """To crash at that are drawn until one is reached."""
@@ -145,12 +146,21 @@ def spoil(harness: Harness, number: int) -> tuple[int, str]:
     return 1, what
 
 
+def submit(harness: Harness, number: int) -> tuple[int, str]:
+    """A study that is a job of Slurm, on three nodes."""
+    calm, bench = harness.undisturbed(), harness.bench("disturbed")
+    what = cluster.disturb(bench.prepare(), number, harness.seconds(calm))
+    bench.check(calm.content())
+    return 1, what
+
+
 KINDS: dict[str, Callable[[Harness, int], tuple[int, str]]] = {
     "kills": kill,
     "kills, fused": lambda harness, number: kill(harness, number, fused=True),
     "crash points": crash,
     "full disks": fill,
     "damaged files": spoil,
+    "slurm": submit,
 }
 
 
@@ -211,6 +221,9 @@ def main(kinds: tuple[str, ...], quick: bool, count: int | None, new: bool, work
     for kind in kinds or KINDS:
         if kind == "full disks" and not disks.can_mount(harness.bench("disk")):
             click.echo("full disks: left out, since this user cannot mount a tmpfs")
+            continue
+        if kind == "slurm" and not cluster.is_possible():
+            click.echo("slurm: left out, since it needs root, and Debian's packages slurm-wlm and munge")
             continue
         wanted = count or (QUICK if quick else COUNTS)[kind]
         while harness.faults(kind) < wanted:

@@ -1,5 +1,6 @@
 import errno
 import fcntl
+import json
 import os
 import socket
 import subprocess
@@ -128,6 +129,104 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch, code):
     monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.raises(LockError, match="its file system has no locks.*Choose a folder on another file system"):
         Workspace(tmp_path).lock().__enter__()
+
+
+@pytest.fixture
+def without_locks(tmp_path, monkeypatch):
+    """A workspace whose file system has no locks, with its ledger elsewhere; its lock is the file that is given too."""
+
+    def flock(file, how):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    return Workspace(tmp_path / "w", tmp_path / "local"), tmp_path / "w" / ".linstudy" / "lock.owner"
+
+
+def test_without_locks_a_file_is_the_lock_where_the_ledger_is_elsewhere(without_locks):
+    workspace, file = without_locks
+    assert workspace.holder() is None
+    with workspace.lock():
+        assert workspace.holder() == Holder(os.getpid(), socket.gethostname())
+        words = f"in use by process {os.getpid()} on .*the file {file} stands for one: .*delete the file"
+        with pytest.raises(WorkspaceError, match=words), workspace.lock():
+            pass
+        assert file.exists(), "who was refused takes nothing away"
+    assert not file.exists()
+    assert workspace.holder() is None
+    with workspace.lock():
+        pass
+
+
+def test_a_machine_with_locks_respects_one_without(without_locks, monkeypatch):
+    workspace, _ = without_locks
+    with workspace.lock():
+        monkeypatch.undo()
+        for place in (workspace, Workspace(workspace.root)):
+            with pytest.raises(WorkspaceError, match=f"process {os.getpid()}"), place.lock():
+                pass
+        assert workspace.holder().pid == os.getpid()
+
+
+def ended_process():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("holder", "is_passed_over"),
+    [
+        ({"pid": ended_process, "host": socket.gethostname()}, True),
+        ({"pid": os.getppid, "host": socket.gethostname()}, False),
+        ({"pid": ended_process, "host": "n7"}, False),
+        ({"pid": ended_process, "host": "n7", "job": ["12", 0]}, True),
+        ({"pid": ended_process, "host": "n7", "job": ["12", 1]}, False),
+        ({"pid": ended_process, "host": "n7", "job": ["11", 0]}, False),
+        (None, False),
+    ],
+)
+def test_only_the_file_of_a_process_that_is_known_to_be_gone_is_passed_over(
+    without_locks, monkeypatch, holder, is_passed_over
+):
+    """Job 12 of Slurm runs here, requeued once."""
+    workspace, file = without_locks
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({**holder, "pid": holder["pid"]()}) if holder else "")
+    assert (workspace.holder() is None) == is_passed_over
+    if is_passed_over:
+        with workspace.lock():
+            assert workspace.holder().job == ("12", 1)
+    else:
+        with pytest.raises(WorkspaceError, match="is in use by"), workspace.lock():
+            pass
+    assert file.exists() != is_passed_over
+
+
+def test_a_file_that_another_process_made_meanwhile_stays(without_locks, monkeypatch):
+    """Two find the file of a process that is gone; the slower one must not take the lock of the faster."""
+    workspace, file = without_locks
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"pid": ended_process(), "host": socket.gethostname()}))
+    other = json.dumps({"pid": os.getppid(), "host": socket.gethostname()})
+    rename = Path.rename
+
+    def late(path, target):
+        path.write_text(other)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    with pytest.raises(WorkspaceError, match=f"process {os.getppid()}"), workspace.lock():
+        pass
+    assert file.read_text() == other
+
+
+def test_a_slow_disk_is_told(tmp_path, monkeypatch):
+    assert "--ledger" not in Workspace(tmp_path).check()
+    monkeypatch.setattr("linstudy.store.workspace._seconds_to_sync", lambda file: 0.12)
+    advice = "`linstudy run --ledger DIR`, with a folder on a local disk, does not wait for that"
+    assert Workspace(tmp_path).check().endswith(f". To sync a file takes 120 ms there: {advice}")
 
 
 def test_another_users_lock_is_told(tmp_path, monkeypatch):

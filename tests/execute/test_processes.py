@@ -1,0 +1,26 @@
+"""What the end of a process tells."""
+
+import pytest
+
+from linstudy.execute.processes import death
+
+OOM = "slurmstepd: error: Detected 1 oom_kill event in StepId=7.0. Some of the step tasks have been OOM Killed."
+
+
+@pytest.mark.parametrize(
+    ("status", "printed", "reason", "is_for_memory"),
+    [
+        (-9, "", "was killed by SIGKILL, probably for want of memory: give less by --memory", True),
+        (137, "srun: error: n1: task 0: Killed", "was killed by SIGKILL, probably for want of memory", True),
+        (1, OOM, "ended with exit status 1, probably for want of memory", True),
+        (-15, "", "was killed by SIGTERM", False),
+        (143, "", "was killed by SIGTERM", False),
+        (1, "the room is full, and so is the zoom", "ended with exit status 1", False),
+        (0, OOM, "ended with exit status 0", False),
+    ],
+)
+def test_a_death_tells_whether_it_was_for_memory(status, printed, reason, is_for_memory):
+    found = death(status, printed)
+    assert found.reason.startswith(f"the worker process {reason}")
+    assert found.reason.endswith("--workers" if is_for_memory else reason)
+    assert (found.last_words, found.for_memory) == (printed, is_for_memory)
