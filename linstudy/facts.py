@@ -130,6 +130,19 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Divided:
+    """What the attempt is at is divided, and help with it would pay.
+
+    Attributes:
+        token: Of the file in which it is made.
+        parts: How many nobody has begun; 0 once help pays no more.
+    """
+
+    token: str
+    parts: int
+
+
+@dataclass(frozen=True)
 class Ending:
     """The attempt is over; nothing that comes later is believed.
 
@@ -152,7 +165,7 @@ class Ending:
         object.__setattr__(self, "traceback", _shorten(self.traceback, LONGEST_TRACEBACK))
 
 
-Fact = Number | Vector | Artifact | Progress | Fingerprint | Method | Notice | Ending
+Fact = Number | Vector | Artifact | Progress | Fingerprint | Method | Notice | Divided | Ending
 
 _KINDS = {cls.__name__: cls for cls in get_args(Fact)}
 

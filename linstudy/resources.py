@@ -63,6 +63,7 @@ class Resources:
         threads: Processors; None if nothing limits them.
         scratch: Opens a file without a name for what exceeds memory; it is gone once nothing holds it.
         folder: For files that the next attempt at a run goes on with; None if there is no such place.
+        kind: Of device: those of one kind round alike.
         cache: What is kept from one run for the next.
     """
 
@@ -70,6 +71,7 @@ class Resources:
     threads: int | None = None
     scratch: Callable[[], IO[bytes]] = tempfile.TemporaryFile
     folder: Path | None = None
+    kind: str = ""
     cache: Cache = field(default_factory=Cache, compare=False)
 
     @property

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from linstudy.execute.messages import Hello, Start, Stop
+from linstudy.execute.messages import Hello, Help, Release, Start, Stop
 from linstudy.execute.workers import Lost, Share
 
 
@@ -22,6 +22,8 @@ class Scripted:
         if isinstance(command, Start):
             self.starts.append(command)
             self.workers.answer(self, command)
+        elif isinstance(command, Help | Release):
+            self.workers.help(self, command)
         elif isinstance(command, Stop):
             self.workers.stop(self)
 
@@ -40,9 +42,10 @@ class Scripted:
 
 @dataclass
 class ScriptedWorkers:
-    """Where they start; `answer` and `stop` say what they do, `shares` where they can be."""
+    """Where they start; `answer`, `help` and `stop` say what they do, `shares` where they can be."""
 
     answer: object = None
+    help: object = None
     stop: object = lambda worker: None
     started: list = field(default_factory=list)
     left: list = field(default_factory=list)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from linstudy import metrics
 from linstudy.facts import (
     Artifact,
+    Divided,
     Ending,
     Fact,
     FactError,
@@ -43,6 +44,7 @@ FACTS = {
     Fingerprint: st.builds(Fingerprint, st.text()),
     Method: st.builds(Method, st.text(), st.text()),
     Notice: st.builds(Notice, st.text()),
+    Divided: st.builds(Divided, st.text(), st.integers(0, 10**6)),
     Ending: st.builds(
         Ending,
         st.sampled_from(get_args(Outcome)),
@@ -58,6 +60,7 @@ LEAVES = {
     Vector: ("vectors", "told"),
     Artifact: ("artifacts", "artifacts"),
     Progress: (None, None),
+    Divided: (None, None),
     Fingerprint: ("fingerprint", "fingerprint"),
     Method: ("methods", None),
     Notice: ("notices", None),
@@ -73,6 +76,7 @@ EXAMPLES = {
     Fingerprint: Fingerprint("ab"),
     Method: Method("gram", "structured"),
     Notice: Notice("odd"),
+    Divided: Divided("ab", 2),
     Ending: Ending("done"),
 }
 

@@ -9,7 +9,7 @@ from queue import Queue
 from typing import TextIO
 
 from linstudy.execute.lease import Lease
-from linstudy.execute.messages import Beat, Interrupt, Leaving, Message, Sender, Start, Stop, receive
+from linstudy.execute.messages import Beat, Help, Interrupt, Leaving, Message, Release, Sender, Start, Stop, receive
 
 SECONDS_TO_LEAVE = 60.0
 """For what is running to come to a safe point, before the place of its process ends."""
@@ -21,6 +21,7 @@ class Channel:
     Attributes:
         starts: The commands to start something.
         stopping: Set once what is running shall end.
+        released: Set once help that is given shall end.
         lease: The right to write; None where the coordinator is on this machine, and can end this process itself.
 
     Args:
@@ -30,8 +31,8 @@ class Channel:
 
     def __init__(self, descriptors: Sequence[int], signals: Collection[signal.Signals], lease: float | None = None):
         read, write = descriptors
-        self.starts: Queue[Start] = Queue()
-        self.stopping = threading.Event()
+        self.starts: Queue[Start | Help] = Queue()
+        self.stopping, self.released = threading.Event(), threading.Event()
         self.sender = Sender(os.fdopen(write, "w", encoding="utf-8"))
         self.lease = None if lease is None else Lease(self.sender, lease)
         if self.lease:
@@ -55,7 +56,10 @@ class Channel:
             for message in receive(commands):
                 if isinstance(message, Stop):
                     self.stopping.set()
-                elif isinstance(message, Start):
+                elif isinstance(message, Release):
+                    self.released.set()
+                elif isinstance(message, Start | Help):
+                    self.released.clear()  # here, where commands come in their order
                     self.starts.put(message)
                 elif isinstance(message, Beat) and self.lease:
                     self.lease.renew(message)

@@ -13,13 +13,14 @@ from linstudy.estimate.estimates import Estimate
 from linstudy.estimate.text import rough_size
 from linstudy.execute.crew import Attempt, Crew, Hand
 from linstudy.execute.display import Display
+from linstudy.execute.help import Helpers
 from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Leaving, Start, Stop
 from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
 from linstudy.execute.signals import Interrupts
 from linstudy.execute.summary import Summary
 from linstudy.execute.workers import Lost, Workers
-from linstudy.facts import CHECKPOINT, Ending, Progress, Report
+from linstudy.facts import CHECKPOINT, Divided, Ending, Progress, Report
 from linstudy.history import artifacts_by_role, fingerprints_by_role, is_complete, resumption
 from linstudy.plan import Plan, Run, fusion_key
 from linstudy.store.snapshot import Publisher
@@ -72,6 +73,7 @@ class Coordinator:
         self.plan, self.records, self.publisher = plan, records, publisher
         self.display, self.options = display, options
         self.crew = Crew(workers)
+        self.helpers = Helpers(self.crew, self._assignment, display.note)
         self.interrupts = Interrupts()
         complete = {run_id for run_id, run in plan.runs.items() if is_complete(run, records.of(run_id))}
         done = complete.difference(options.again)
@@ -93,7 +95,7 @@ class Coordinator:
         self.display.begin(len(self.plan.runs), self.schedule.left)
         while self._is_unfinished():
             if not self.interrupts.first:
-                self.crew.fill(self.schedule.count("pending"))
+                self.crew.fill(self.schedule.count("pending") + self.helpers.count_wanted())
             self._assign()
             for hand, event in self.crew.arrivals():
                 self._receive(event, hand)
@@ -170,6 +172,16 @@ class Coordinator:
                 self._start(hand, runs)
             else:
                 refused.add(room)
+        self._share_work()
+
+    def _share_work(self) -> None:
+        """Let workers that have nothing to do help others, until a run is ready."""
+        self.helpers.keep_only([number for hand in self.crew for number in hand.attempts])
+        if self.helpers.count_wanted() and not self.interrupts.first:
+            if ready := self.schedule.count_ready():
+                self.helpers.release(ready)
+            else:
+                self.helpers.send()
 
     def _start(self, hand: Hand, runs: Sequence[Run]) -> None:
         group = uuid4().hex[:16] if len(runs) > 1 else None
@@ -205,7 +217,10 @@ class Coordinator:
         how = resumption(run, stored["self"])
         spec = run.spec.model_dump(mode="json")
         loaded = fingerprints_by_role(stored)
-        return Assignment(attempt.number, run.run_id, spec, run.source, how.kept, how.legs, references, loaded)
+        may_be_helped = not self.schedule.has_ready() and self.crew.count_places() > 1
+        return Assignment(
+            attempt.number, run.run_id, spec, run.source, how.kept, how.legs, references, loaded, may_be_helped
+        )
 
     @singledispatchmethod
     def _receive(self, event: object, hand: Hand) -> None:
@@ -233,6 +248,8 @@ class Coordinator:
 
     @_receive.register
     def _(self, event: Report, hand: Hand) -> None:
+        if hand.helps is not None and hand.helps.number == event.attempt:
+            return self.helpers.take_ending(hand, *[fact for fact in event.facts if isinstance(fact, Ending)])
         attempt = hand.attempts.get(event.attempt)
         if attempt is None or hand.end:  # over already; its worker may be free again
             hand.is_idle |= not hand.attempts and any(isinstance(fact, Ending) for fact in event.facts)
@@ -240,6 +257,8 @@ class Coordinator:
         for fact in event.facts:
             if isinstance(fact, Progress):
                 self.display.progressed(attempt.run, fact.fraction, fact.text)
+            elif isinstance(fact, Divided):
+                self.helpers.hear(attempt, fact)
             elif isinstance(fact, Ending):
                 return self._take_ending(hand, attempt, event, fact)
         self.records.record(attempt.run, event)
@@ -264,6 +283,7 @@ class Coordinator:
     @_receive.register
     def _(self, event: Lost, hand: Hand) -> None:
         reason = hand.end or event.reason
+        self.helpers.lose(hand)
         if self.interrupts.first:
             self.crew.dismiss(hand)
             return self._end_all(hand, Ending("interrupted", reason))

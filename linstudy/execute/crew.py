@@ -48,6 +48,10 @@ class Hand:
     host: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     attempts: dict[int, Attempt] = field(default_factory=dict)
+    helps: Attempt | None = None
+    """The attempt of another worker that it helps with."""
+    is_released: bool = False
+    """It was told that its help is enough."""
     is_idle: bool = False
     is_leaving: bool = False
     """Its place is about to end: nothing more is started there."""
@@ -158,6 +162,10 @@ class Crew:
     def idle(self) -> list[Hand]:
         """Those that are ready for something to do."""
         return [hand for hand in self if hand.is_idle and not hand.end and not hand.is_leaving]
+
+    def count_places(self) -> int:
+        """How many workers there can be."""
+        return len(self._workers.places())
 
     def count_free(self) -> int:
         """How many have nothing to do, with those that are starting."""

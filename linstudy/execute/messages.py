@@ -30,6 +30,7 @@ class Assignment:
         kept, legs: See `history.Resumption`.
         artifacts: What this run, as "self", and those that it needs have left.
         fingerprints: Of the arrays that these had loaded, by role.
+        may_be_helped: Whether other workers may have nothing to do.
     """
 
     attempt: int
@@ -40,6 +41,7 @@ class Assignment:
     legs: tuple[Leg, ...]
     artifacts: tuple[ArtifactReference, ...]
     fingerprints: dict[str, str]
+    may_be_helped: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,22 @@ class Start:
 
     log: str
     attempts: tuple[Assignment, ...]
+
+
+@dataclass(frozen=True)
+class Help:
+    """Coordinator to worker: help with an attempt of another worker, whose file has the token.
+
+    It answers with the ending of its help, as of that attempt.
+    """
+
+    assignment: Assignment
+    token: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """Coordinator to worker: end the help that it gives, at its next block."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,7 @@ class Garbled:
     is_gap: bool = False
 
 
-Command = Start | Stop | Beat
+Command = Start | Help | Release | Stop | Beat
 Message = Command | Hello | Interrupt | Leaving | Report
 
 
@@ -146,6 +164,8 @@ def _assignment(content: dict[str, Any]) -> Assignment:
 
 _PARSERS = {
     "Start": _start,
+    "Help": lambda content: Help(_assignment(content["assignment"]), content["token"]),
+    "Release": lambda content: Release(),
     "Stop": lambda content: Stop(),
     "Hello": lambda content: Hello(**content),
     "Beat": lambda content: Beat(**content),

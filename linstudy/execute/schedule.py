@@ -136,6 +136,16 @@ class Schedule:
         """How many runs are in one of some states."""
         return sum(self._counts[state] for state in states)
 
+    def count_ready(self) -> int:
+        """How many wait for a worker alone."""
+        return sum(map(self._is_ready, {run_id for *_, run_id in self._ready}))
+
+    def has_ready(self) -> bool:
+        """Whether one does."""
+        while self._ready and not self._is_ready(self._ready[0][-1]):
+            heapq.heappop(self._ready)
+        return bool(self._ready)
+
     def _is_missing(self, need) -> bool:
         return self.states[need.run_id] != "done"
 

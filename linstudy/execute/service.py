@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -16,14 +17,15 @@ from pydantic import TypeAdapter
 from linstudy.execute.channel import Channel
 from linstudy.execute.logs import mark
 from linstudy.execute.memory import Programs
-from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Sender
+from linstudy.execute.messages import ArtifactReference, Assignment, Hello, Help, Sender
+from linstudy.execute.programs import processor
 from linstudy.execute.sources import changed_sources, sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
 from linstudy.machine import available_memory, available_threads, host_name
 from linstudy.resources import Resources
 from linstudy.runs.job import Arrays, Job, Stopped
-from linstudy.runs.kinds import KINDS, TOGETHER
+from linstudy.runs.kinds import ASSISTS, KINDS, TOGETHER
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec
 from linstudy.store.artifacts import ArtifactError, ArtifactStore
@@ -51,16 +53,26 @@ def serve(settings: Settings, channel: Channel) -> None:
     programs = Programs()
     channel.sender.send(_hello())
     while True:
-        start = channel.starts.get()
-        _print_to(start.log)
-        _attempt(start.attempts, settings, store, resources, channel.stopping.is_set, channel.sender)
-        _print_to("")
+        command = channel.starts.get()
+        if isinstance(command, Help):
+            _help(command, settings, store, resources, channel)
+        else:
+            _print_to(command.log)
+            _attempt(command.attempts, settings, store, resources, channel.stopping.is_set, channel.sender)
+            _print_to("")
         programs.drop_if_large()
 
 
 def _resources(settings: Settings, store: ArtifactStore) -> Resources:
     threads = len(settings.cpus) if settings.cpus else available_threads()
-    return Resources(settings.memory or available_memory(), threads, store.scratch, store.scratch_folder)
+    memory = settings.memory or available_memory()
+    return Resources(memory, threads, store.scratch, store.scratch_folder, kind=_kind(threads))
+
+
+def _kind(threads: int) -> str:
+    """Of device. The number of threads counts: by it products are cut into parts, whose sums round."""
+    devices = jax.local_devices()
+    return f"{len(devices)} {devices[0].platform}, {devices[0].device_kind}, {processor()}, {threads} threads"
 
 
 def _hello() -> Hello:
@@ -100,6 +112,24 @@ def _attempt(
     sys.stdout.flush()
     for teller in tellers:
         teller.end(ending)
+
+
+def _help(command: Help, settings: Settings, store: ArtifactStore, resources: Resources, channel: Channel) -> None:
+    """Help with an attempt of another worker, of which nothing is told but how the help ended."""
+    assignment, teller = command.assignment, Teller(command.assignment.attempt, channel.sender)
+    try:
+        _check_sources([assignment], settings)
+        job = _job(assignment, teller, settings, store, resources, channel.stopping.is_set)
+        job = replace(job, tell=lambda *facts: None)
+        ASSISTS[job.spec.kind](job, command.token, channel.released.is_set)
+        ending = Ending("done")
+    except Stopped:
+        ending = Ending("interrupted", "stopped on request")
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        ending = _failure(error)
+    sys.stdout.flush()
+    teller.end(ending)
 
 
 def _failure(error: BaseException) -> Ending:
@@ -168,6 +198,7 @@ def _job(
         tell=teller.tell,
         store=save,
         stop=stop,
+        may_be_helped=assignment.may_be_helped,
     )
 
 

@@ -1,5 +1,6 @@
 """What a run is given to work with."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -55,6 +56,8 @@ class Job:
         tell: Reports what happens.
         stop: Whether the run should stop at its next safe point.
         command: What makes the runs of its study.
+        may_be_helped: Whether other workers may have nothing to do.
+        began: When, by the monotonic clock.
     """
 
     spec: RunSpec
@@ -69,6 +72,8 @@ class Job:
     store: Store = _nowhere
     stop: Callable[[], bool] = lambda: False
     command: str = "linstudy run STUDY"
+    may_be_helped: bool = False
+    began: float = field(default_factory=time.monotonic)
 
     def save(self, name: str, arrays: Arrays, epoch: int | None = None, *, replaces: int | None = None) -> Artifact:
         """Store arrays that this run, or others, will read. Nobody knows of them until the artifact is told.

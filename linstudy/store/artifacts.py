@@ -103,7 +103,7 @@ class ArtifactStore:
             unfinished: The runs that may have left a file in the scratch folder to go on from.
         """
         for file in self.scratch_folder.glob("*"):
-            if file.stem not in unfinished:
+            if file.name.partition(".")[0] not in unfinished:
                 file.unlink(missing_ok=True)
         for file in self._folder.glob(f"*/.*{_SUFFIX}"):
             file.unlink(missing_ok=True)

@@ -9,9 +9,10 @@ from linstudy.tangent.alignment import (
     rkhs_norm,
     rkhs_norm_bound,
 )
+from linstudy.tangent.division import Block, Division
 from linstudy.tangent.features import check_scalar_output, tangent_features
 from linstudy.tangent.freeze import FrozenState, freeze
-from linstudy.tangent.gram import GramOperator, ntk_diagonal, ntk_gram
+from linstudy.tangent.gram import GramBlocks, GramOperator, ntk_diagonal, ntk_gram
 from linstudy.tangent.infinite_width import infinite_width_gram
 from linstudy.tangent.krylov import NotConverged
 from linstudy.tangent.linearize import Linearized, linearize
@@ -24,9 +25,12 @@ from linstudy.tangent.tiling import Finished
 __all__ = [
     "FULL_LIMIT",
     "INSTALL_COMMAND",
+    "Block",
+    "Division",
     "Finished",
     "Frozen",
     "FrozenState",
+    "GramBlocks",
     "GramOperator",
     "Linearized",
     "Nads",

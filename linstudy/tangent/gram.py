@@ -1,6 +1,7 @@
 """The empirical neural tangent kernel of a model, as a Gram matrix."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, final
 
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from linstudy.tangent.division import Block, Division
 from linstudy.tangent.factors import KERNEL_BLOCK, Factors, contract, squared_norms
 from linstudy.tangent.kernel_features import KernelFeatures
 from linstudy.tangent.placement import device_count, everywhere, memory_budget_or_default, spread
@@ -24,6 +26,7 @@ from linstudy.tangent.tiling import (
     tile_count,
     tile_slices,
     tiles_to_skip,
+    upper_mirrored,
     without_padding,
 )
 
@@ -225,6 +228,96 @@ def ntk_diagonal(
     found = features.compute_until_accepted(norms)
     features.confirm()
     return found[: len(inputs)]
+
+
+@final
+class GramBlocks:
+    """The symmetric Gram of a model over some samples, by blocks: for processes that share the work.
+
+    Processes that agree on the division compute the same bits of a block, whichever of them takes it, on one kind of
+    device. As `ntk_gram` would in one process:
+
+        blocks = GramBlocks(model, inputs)
+        for block in blocks.division.blocks():
+            for rows, columns, values in blocks.tiles(block):
+                gram[rows, columns], gram[columns, rows] = values, values.T
+
+    Args:
+        division: That of the process which began; chosen from the sizes and the budget if None.
+        memory_budget: As of `ntk_gram`.
+
+    Attributes:
+        how: How features are computed, as `chose` of `ntk_gram` is told.
+
+    Raises:
+        ValueError: If the output of `model` is not a scalar, or the division is one of other samples.
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        inputs: Float[Array | np.ndarray, "samples *shape"],
+        *,
+        division: Division | None = None,
+        memory_budget: int | None = None,
+    ):
+        self._inputs, _ = _checked(inputs)
+        count = len(self._inputs)
+        if division is not None and division.samples != count:
+            raise ValueError(f"The division is one of {division.samples} samples, and {count} are given.")
+        self._features = KernelFeatures(model, self._inputs[0], count)
+        self._budget, self._given = memory_budget_or_default(memory_budget), division
+        self.division, first = self._features.compute_until_accepted(self._begin)
+        self._slices = self.division.slices()
+        self._held = {0: first}
+        self.dtype, self.how = self._features.dtype, self._features.how
+
+    def tiles(self, block: Block) -> Iterator[tuple[slice, slice, Float[np.ndarray, "rows columns"]]]:
+        """The rows, the columns and the values of each tile on and above the diagonal.
+
+        They are to be believed once all have come.
+
+        Raises:
+            RuntimeError: If a layer is called more than once, but was not in the first samples.
+        """
+        for tile in ahead(self._computed(block)):
+            rows, columns, _ = tile
+            values = without_padding(tile)
+            yield rows, columns, upper_mirrored(values) if rows == columns else values
+        self._features.confirm()
+
+    def seconds(self) -> float:
+        """About how long all tiles take one process, without features: one is computed twice, and timed once."""
+        times = []
+        for _ in range(2):  # the first may compile
+            began = time.monotonic()
+            contract(self._held[0], everywhere(self._held[0])).block_until_ready()
+            times.append(time.monotonic() - began)
+        return times[-1] * tile_count(self.division.across, self.division.across, True)
+
+    def _begin(self) -> tuple[Division, Factors]:
+        """The first batch, the same in each process, shows how features are held, from which the division follows."""
+        division = self._given
+        if division is None:
+            cut = _cut(self._features, len(self._inputs), None, self._budget)
+            division = Division(len(self._inputs), cut.tile, cut.batch, cut.held)
+        return division, self._factors(division, 0)
+
+    def _factors(self, division: Division, tile: int) -> Factors:
+        cut = _Cut(division.tile, division.batch, division.rows)
+        return _tile_factors(self._features, self._inputs, division.slices()[tile], cut)
+
+    def _computed(self, block: Block) -> Iterator[Tile]:
+        """As `_tiles`: the features of the rows are held for the next block, which mostly has the same."""
+        self._held = {tile: own for tile, own in self._held.items() if tile in block.rows}
+        for column in reversed(block.columns):
+            for row in block.rows_of(column):
+                if row not in self._held:
+                    self._held[row] = self._factors(self.division, row)
+            own = self._held.get(column)
+            right = everywhere(self._factors(self.division, column) if own is None else own)
+            for row in block.rows_of(column):
+                yield self._slices[row], self._slices[column], contract(self._held[row], right)
 
 
 @final

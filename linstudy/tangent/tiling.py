@@ -62,6 +62,11 @@ def _upper(size: int) -> Shaped[np.ndarray, "size size"]:
     return np.triu(np.ones((size, size), bool))
 
 
+def upper_mirrored(square: Shaped[np.ndarray, "size size"]) -> Shaped[np.ndarray, "size size"]:
+    """A tile on the diagonal, exactly symmetric."""
+    return np.where(_upper(len(square)), square, square.T)
+
+
 @dataclass(frozen=True)
 class Finished:
     """How much of a Gram is there, for `ntk_gram` to go on from.
@@ -110,7 +115,7 @@ def assemble(
     for rows, columns, values in ahead(tiles):
         block = without_padding((rows, columns, values))
         diagonal = symmetric and rows == columns
-        gram[rows, columns] = np.where(_upper(len(block)), block, block.T) if diagonal else block
+        gram[rows, columns] = upper_mirrored(block) if diagonal else block
         if symmetric and not diagonal:
             gram[columns, rows] = block.T
         written()

@@ -192,6 +192,12 @@ def begun(folder):
     return bench
 
 
+@pytest.fixture(scope="session")
+def bench_in():
+    """A function that gives the bench of a folder, for fixtures that several tests share."""
+    return begun
+
+
 @pytest.fixture
 def bench(tmp_path):
     return begun(tmp_path)

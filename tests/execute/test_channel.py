@@ -5,7 +5,7 @@ import os
 import pytest
 
 from linstudy.execute.channel import SECONDS_TO_LEAVE, Channel
-from linstudy.execute.messages import Leaving, receive
+from linstudy.execute.messages import Assignment, Help, Leaving, Release, Sender, receive
 
 
 @pytest.mark.parametrize("left", [0.0, SECONDS_TO_LEAVE + 0.1])
@@ -16,3 +16,18 @@ def test_a_worker_says_before_its_place_ends_that_it_is_about_to(left):
         assert next(receive(stream)) == Leaving()
     # the other pipe stays open: a channel that ends takes its process with it
     assert mine
+
+
+def test_what_lets_a_helper_go_does_not_outlive_its_help():
+    (commands, mine), (theirs, messages) = os.pipe(), os.pipe()
+    channel = Channel((commands, messages), ())
+    coordinator = Sender(os.fdopen(mine, "w", closefd=False))  # see above
+    assignment = Assignment(1, "r", {}, "", None, (), (), {})
+    for command in (Release(), Help(assignment, "a")):
+        coordinator.send(command)
+    assert channel.starts.get(timeout=60) == Help(assignment, "a")
+    assert not channel.released.is_set()
+    coordinator.send(Release())
+    assert channel.released.wait(timeout=60)
+    assert not channel.stopping.is_set()
+    assert theirs

@@ -10,11 +10,11 @@ from linstudy import metrics
 from linstudy.estimate.estimates import Estimate
 from linstudy.execute import crew
 from linstudy.execute.coordinator import Coordinator, Options
-from linstudy.execute.messages import Garbled, Hello, Interrupt, Leaving
+from linstudy.execute.messages import Garbled, Hello, Help, Interrupt, Leaving, Release
 from linstudy.execute.planning import describe_dependants, run_rows
 from linstudy.execute.records import Records
 from linstudy.execute.workers import Share
-from linstudy.facts import CHECKPOINT, Artifact, Ending, Number, Progress, Report
+from linstudy.facts import CHECKPOINT, Artifact, Divided, Ending, Number, Progress, Report
 from linstudy.plan import make_plan
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.study import Point
@@ -36,6 +36,8 @@ class Study:
     plan: object
     workers: ScriptedWorkers = field(default_factory=ScriptedWorkers)
     notes: Notes = field(default_factory=Notes)
+    owner: object = None
+    own: object = None
 
     @property
     def store(self):
@@ -809,3 +811,75 @@ def test_a_run_that_dies_of_memory_everywhere_is_moved_for_it_once(study):
     made.workers.places = lambda: made.workers.shares[: 1 + len(made.notes.lines)]
     assert str(made.run()) == "1 run: 1 failed."
     assert made.attempts() == [("failed", KILLED)] * 2
+
+
+def helped(made, answer_help):
+    """Let there be two workers; the one that gets a run says that it is divided, and what then comes is the test's."""
+    made.workers.shares = [Share(cpus=(cpu,)) for cpu in range(2)]
+
+    def answer(worker, start):
+        [made.own], made.owner = start.attempts, worker
+        worker.say(Report(made.own.attempt, (Divided("4f", 2),)))
+
+    made.workers.answer = answer
+    made.workers.help = answer_help
+
+
+def test_a_worker_with_nothing_to_do_helps_and_nothing_is_recorded_of_it(study):
+    made, told = study(0), []
+
+    def answer_help(worker, command):
+        told.append(command)
+        worker.say(Report(command.assignment.attempt, (Ending("done"),)))
+        made.owner.say(*made.good(made.own))
+
+    helped(made, answer_help)
+    assert str(made.run()) == "1 run: 1 done now."
+    [command] = told
+    assert made.own.may_be_helped
+    assert command == Help(made.own, "4f")
+    assert made.attempts() == [("done", None)]
+    assert ("done", None) in made.notes.lines
+
+
+def test_a_helper_is_let_go_when_a_run_is_ready_for_it(study):
+    """The training ends while its helper still works: the probe goes to the owner, which is free first."""
+    made, told = study(0, probes=PROBES), []
+
+    def answer_help(worker, command):
+        told.append(type(command))
+        if isinstance(command, Release):
+            worker.say(Report(made.own.attempt, (Ending("interrupted", "stopped on request"),)))
+        else:
+            made.workers.answer = lambda worker, start: worker.say(*made.good(start.attempts[0]))
+            made.owner.say(*made.good(made.own))
+
+    helped(made, answer_help)
+    assert str(made.run()) == "2 runs: 2 done now."
+    assert told == [Help, Release]
+
+
+def test_a_lost_helper_is_no_loss_of_the_run(study):
+    made, told = study(0), []
+
+    def answer_help(worker, command):
+        told.append(command)
+        worker.leave("killed by SIGKILL")
+        if len(told) == 3:
+            made.owner.say(*made.good(made.own))
+
+    helped(made, answer_help)
+    assert str(made.run()) == "1 run: 1 done now."
+    assert len(told) == 3  # after which no more are sent
+    assert made.attempts() == [("done", None)]
+
+
+def test_nobody_is_told_that_it_may_be_helped_while_runs_are_ready(study):
+    made = study(0, 1)
+    made.workers.shares = [Share(cpus=(cpu,)) for cpu in range(2)]
+    made.run(fuse=False)
+    alone = study(2)
+    alone.run()
+    each = [worker.starts[0].attempts[0] for worker in made.workers.started]
+    assert {one.attempt: one.may_be_helped for one in each} == {1: False, 2: True}
+    assert not alone.workers.started[0].starts[0].attempts[0].may_be_helped

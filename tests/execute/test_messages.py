@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from linstudy.execute.messages import (
     Assignment,
     Garbled,
     Hello,
+    Help,
     Interrupt,
     Leaving,
+    Release,
     Sender,
     Start,
     Stop,
@@ -39,6 +42,8 @@ ASSIGNMENT = Assignment(
 MESSAGES = [
     Start("r1-3.log", (ASSIGNMENT,)),
     Start("", ()),
+    Help(replace(ASSIGNMENT, may_be_helped=True), "4f"),
+    Release(),
     Stop(),
     Hello("cpu: cpu", {"jax": "0.10.2"}),
     Interrupt("SIGTERM"),

@@ -377,3 +377,12 @@ def test_a_long_chain_is_begun_before_many_short_ones():
     known = estimates(plan, lambda run: seconds[run.run_id])
     assert simulate(Schedule(plan, estimates=known), seconds, [1, 1]) == 40.0, "the chain's own time"
     assert simulate(Schedule(plan), seconds, [1, 1]) > 40.0
+
+
+def test_what_is_ready_waits_for_a_worker_alone():
+    schedule = Schedule(study(seeds=(0, 1)))
+    assert (schedule.has_ready(), schedule.count_ready()) == (True, 2)  # the spectra: the other runs wait for them
+    schedule.start_next()
+    assert (schedule.has_ready(), schedule.count_ready()) == (True, 1)
+    schedule.start_next()
+    assert (schedule.has_ready(), schedule.count_ready()) == (False, 0)

@@ -1,16 +1,18 @@
 """Attempts made in this process, as a worker makes them: what is reported of each."""
 
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from linstudy import metrics
 from linstudy.execute import service
-from linstudy.execute.messages import ArtifactReference, Assignment
+from linstudy.execute.messages import ArtifactReference, Assignment, Help
 from linstudy.execute.service import Teller
 from linstudy.execute.worker import Settings
-from linstudy.facts import CHECKPOINT, RESUME, Artifact, Ending, Method, Number, Progress
+from linstudy.facts import CHECKPOINT, RESUME, Artifact, Ending, Method, Number, Progress, Report
 from linstudy.history import Leg
 from linstudy.resources import MemoryShortage, Resources
 from linstudy.runs.job import Stopped
@@ -221,3 +223,28 @@ def test_facts_beside_progress_are_told_always():
         teller.tell(Progress(epoch / 100), Number(metrics.LOSS, 1.0, epoch=epoch))
     assert [number.epoch for _, number in channel.facts(Number)] == list(range(50))
     assert len(channel.facts(Progress)) < 10
+
+
+def _stops(job, token, is_released):
+    raise Stopped
+
+
+def _fails(job, token, is_released):
+    raise LinstudyError("the file is not here")
+
+
+@pytest.mark.parametrize(
+    ("assist", "ending"),
+    [
+        (lambda job, token, is_released: job.tell(Number(metrics.LOSS, 1.0)), Ending("done")),
+        (_stops, Ending("interrupted", "stopped on request")),
+        (_fails, Ending("failed", "the file is not here")),
+    ],
+)
+def test_of_help_nothing_is_reported_but_its_end(monkeypatch, tmp_path, store, assist, ending):
+    monkeypatch.setitem(service.ASSISTS, "training", assist)
+    channel = SimpleNamespace(sender=Channel(), stopping=threading.Event(), released=threading.Event())
+    command = Help(Assignment(7, "r7", {**SPEC, "seed": 7}, "", None, (), (), {}), "4f")
+    service._help(command, Settings(str(tmp_path / "artifacts")), store, Resources(), channel)
+    [report] = channel.sender.reports
+    assert report == Report(7, (ending,))

@@ -119,10 +119,10 @@ def test_sweeping_removes_what_killed_processes_left_and_nothing_else(store, tmp
     (tmp_path / "artifacts" / "note.txt").write_text("a user's own")
     for run_id in ("r1", "r2"):
         store.scratch_folder.mkdir(exist_ok=True)
-        (store.scratch_folder / f"{run_id}.gram").write_bytes(b"half")
+        (store.scratch_folder / f"{run_id}.4f.gram").write_bytes(b"half")
     store.sweep({named.path}, {"r1"})
     files = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
-    assert files == {kept.path, named.path, "artifacts/note.txt", "artifacts/scratch/r1.gram"}
+    assert files == {kept.path, named.path, "artifacts/note.txt", "artifacts/scratch/r1.4f.gram"}
 
 
 def test_a_full_disk_is_told_with_what_is_needed(store, tmp_path, monkeypatch):
