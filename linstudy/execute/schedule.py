@@ -5,11 +5,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from statistics import median
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from linstudy.estimate.estimates import Estimate
 from linstudy.plan import Plan, Run
 from linstudy.spec.run import RunSpec
+
+if TYPE_CHECKING:
+    from linstudy.estimate.estimates import Estimate  # brings NumPy
 
 GROUP = 32
 """Runs that are started together at most: one program's memory, and what its death takes along."""
@@ -46,7 +48,7 @@ class Schedule:
         diverged: Collection[str] = (),
         *,
         key: Key = alone,
-        estimates: Mapping[str, Estimate] | None = None,
+        estimates: "Mapping[str, Estimate] | None" = None,
     ):
         self.plan = plan
         self.states: dict[str, State] = {}
@@ -210,7 +212,7 @@ def _dependants(plan: Plan) -> dict[str, list[str]]:
     return dependants
 
 
-def _seconds(plan: Plan, estimates: Mapping[str, Estimate]) -> dict[str, float]:
+def _seconds(plan: Plan, estimates: "Mapping[str, Estimate]") -> dict[str, float]:
     """The seconds of each run, those that are unknown by what is known of others."""
     known = {run_id: own.seconds for run_id, own in estimates.items() if own.seconds is not None}
     by_kind: defaultdict[str, list[float]] = defaultdict(list)

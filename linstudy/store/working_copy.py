@@ -43,7 +43,7 @@ class WorkingCopy:
 
 def find(workspace: Workspace) -> WorkingCopy | None:
     """The copy that has what the workspace's own ledger has not; None if there is none."""
-    with suppress(FileNotFoundError, ValueError, TypeError):
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return WorkingCopy(**json.loads(workspace.away.read_text(encoding="utf-8")))
     return None
 

@@ -22,6 +22,7 @@ PARTS = [
     "Store",
     "Runner",
     "Start-up",
+    "Workers",
     "The whole",
 ]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import disks
 from bench import RUNS, SECONDS_TO_END, Bench, FaultError
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -75,7 +76,7 @@ class Case:
     def wait_for_end(self) -> None:
         """Until the study is done; what was requeued need not wait, what was cancelled is submitted again."""
         for _ in range(JOBS):
-            self.wait_for(self._has_left, "the job's end")
+            self.wait_for(self.has_left, "the job's end")
             if self._is_done():
                 return
             self.submit()
@@ -86,7 +87,8 @@ class Case:
         summaries = re.findall(rf"^{RUNS} runs: (.*)\.$", self.printed(), re.MULTILINE)
         return bool(summaries) and not re.search("failed|blocked|interrupted", summaries[-1])
 
-    def _has_left(self) -> bool:
+    def has_left(self) -> bool:
+        """Whether the job is over; one that is requeued need not wait."""
         if (state := self.state()) == "PENDING":
             self.slurm.run("scontrol", "update", f"JobId={self.job}", "StartTime=now", check=False)
         return state in ("", "COMPLETED", "FAILED", "CANCELLED")
@@ -179,6 +181,26 @@ def disturb(bench: Bench, number: int, seconds: float) -> str:
         case.submit()
         case.wait_for(lambda: "running" in case.printed() and case.steps(), "the first run")
         time.sleep(chance.uniform(0, seconds / 2))
-        what = FAULTS[number % len(FAULTS)](case)
+        what = FAULTS[number % (len(FAULTS) + 1)](case)
         case.wait_for_end()
         return what
+
+
+def fill(bench: Bench, number: int, needed: int, check: Callable[[], object]) -> str:
+    """Run the study as a job on a shared disk that is too small, make room, and submit it again.
+
+    Args:
+        needed: Bytes of an undisturbed workspace.
+        check: Called while the disk is there.
+    """
+    chance = random.Random(number)
+    size = disks.too_small(chance, needed)
+    with disks.disk(bench, size), small_slurm.small_slurm(WORKERS) as slurm:
+        bench.prepare()
+        case = Case(bench, slurm, chance)
+        case.submit()
+        case.wait_for(case.has_left, "the job's end")
+        disks.make_room(bench)
+        case.wait_for_end()
+        check()
+    return f"a shared disk of {size // 1024:,} KiB"

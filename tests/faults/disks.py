@@ -11,9 +11,9 @@ ROOMY = 2**28
 SMALLEST = 2**17
 
 
-def can_mount(bench: Bench) -> bool:
+def canmount(bench: Bench) -> bool:
     """Whether this process may make small disks."""
-    with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError), _disk(bench, SMALLEST):
+    with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError), disk(bench, SMALLEST):
         return True
     return False
 
@@ -25,12 +25,12 @@ def fill(bench: Bench, chance: random.Random, needed: int, check) -> str:
         needed: Bytes of an undisturbed workspace.
         check: Called while the disk is there.
     """
-    size = int(SMALLEST * (1.5 * needed / SMALLEST) ** chance.random())
-    with _disk(bench, size):
+    size = too_small(chance, needed)
+    with disk(bench, size):
         bench.prepare()
         ended = bench.run()
         _check_message(ended.status, ended.printed)
-        _mount("-o", f"remount,size={ROOMY}", str(bench.folder))
+        make_room(bench)
         bench.finish()
         check()
     return f"{size // 1024:,} KiB: exit status {ended.status}"
@@ -44,13 +44,24 @@ def _check_message(status: int, printed: str) -> None:
 
 
 @contextlib.contextmanager
-def _disk(bench: Bench, size: int) -> Iterator[None]:
+def disk(bench: Bench, size: int) -> Iterator[None]:
+    """The folder on a disk of its own, of so many bytes."""
     bench.folder.mkdir(parents=True, exist_ok=True)
     _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(bench.folder))
     try:
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(bench.folder)], check=True)
+
+
+def too_small(chance: random.Random, needed: int) -> int:
+    """Bytes, mostly fewer than are needed."""
+    return int(SMALLEST * (1.5 * needed / SMALLEST) ** chance.random())
+
+
+def make_room(bench: Bench) -> None:
+    """Let the disk be large."""
+    _mount("-o", f"remount,size={ROOMY}", str(bench.folder))
 
 
 def _mount(*arguments: str) -> None:

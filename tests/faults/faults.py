@@ -28,8 +28,8 @@ from bench import ROOT, RUNS, Bench, FaultError
 
 REPORT = ROOT / "reports" / "faults.md"
 
-COUNTS = {"kills": 70, "kills, fused": 30, "crash points": 50, "full disks": 20, "damaged files": 40, "slurm": 30}
-QUICK = {"kills": 4, "kills, fused": 4, "crash points": 4, "full disks": 3, "damaged files": 10, "slurm": 10}
+COUNTS = {"kills": 70, "kills, fused": 30, "crash points": 50, "full disks": 20, "damaged files": 40, "slurm": 33}
+QUICK = {"kills": 4, "kills, fused": 4, "crash points": 4, "full disks": 3, "damaged files": 10, "slurm": 11}
 
 PLACES = 5
 """To crash at that are drawn until one is reached."""
@@ -131,9 +131,13 @@ def crash(harness: Harness, number: int) -> tuple[int, str]:
 def fill(harness: Harness, number: int) -> tuple[int, str]:
     """A study on a disk that is too small at first."""
     calm, bench = harness.undisturbed(), harness.bench("disk")
-    needed = sum(file.stat().st_size for file in calm.folder.rglob("*") if file.is_file())
-    what = disks.fill(bench, random.Random(number), needed, lambda: bench.check(calm.content()))
+    what = disks.fill(bench, random.Random(number), size(calm), lambda: bench.check(calm.content()))
     return 1, what
+
+
+def size(bench: Bench) -> int:
+    """Bytes of a workspace."""
+    return sum(file.stat().st_size for file in bench.folder.rglob("*") if file.is_file())
 
 
 def spoil(harness: Harness, number: int) -> tuple[int, str]:
@@ -149,6 +153,9 @@ def spoil(harness: Harness, number: int) -> tuple[int, str]:
 def submit(harness: Harness, number: int) -> tuple[int, str]:
     """A study that is a job of Slurm, on three nodes."""
     calm, bench = harness.undisturbed(), harness.bench("disturbed")
+    if number % (len(cluster.FAULTS) + 1) == len(cluster.FAULTS):
+        disk = harness.bench("disk")
+        return 1, cluster.fill(disk, number, size(calm), lambda: disk.check(calm.content()))
     what = cluster.disturb(bench.prepare(), number, harness.seconds(calm))
     bench.check(calm.content())
     return 1, what
