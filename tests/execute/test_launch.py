@@ -10,6 +10,7 @@ from queue import Queue
 
 import pytest
 
+from linstudy.execute import peer
 from linstudy.execute import processes as processes_module
 from linstudy.execute.launch import plan_launch
 from linstudy.execute.messages import Hello
@@ -103,7 +104,7 @@ def until_hello(inbox):
 @pytest.mark.skipif(sys.platform != "linux", reason="finds a process in /proc")
 def test_a_silent_worker_is_given_up_and_ends_when_it_wakes(tmp_path, monkeypatch):
     """`setsid --fork` leaves it to itself, so that nothing here can end it: as on a machine that is out of reach."""
-    monkeypatch.setattr(processes_module, "SECONDS_TO_LEAVE", 1)
+    monkeypatch.setattr(peer, "SECONDS_TO_LEAVE", 1)
     workers = worker_processes(Workspace(tmp_path), tmp_path, None, launcher=("setsid", "--fork"), lease=1.0)
     inbox = Queue()
     began = workers.start(Share({"JAX_PLATFORMS": "cpu"}), inbox)

@@ -241,6 +241,7 @@ def test_a_run_whose_node_fails_goes_on_elsewhere(bench, slurm):
     try:
         [(lost, node), _] = hosts_at_work(bench).items()
         slurm.kill_node(node)
+        slurm.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")  # which it sees late
         read_past(process, ": for another worker")
         read_past(process, "running ")
         assert lost not in hosts_at_work(bench)
@@ -249,6 +250,7 @@ def test_a_run_whose_node_fails_goes_on_elsewhere(bench, slurm):
         ended(process, 130)
     finally:
         slurm.start_node(node)
+        slurm.run("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
         slurm.run("scancel", job, check=False)
         slurm.wait_until_idle()
     attempts = bench.rows("SELECT run_id, status, host, error FROM attempt ORDER BY attempt_id")
