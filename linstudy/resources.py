@@ -28,6 +28,10 @@ REST = 3 * 2**30
 """What the limits leave for programs, data, and blocks that are converted or multiplied."""
 
 
+SECONDS_TO_APPEAR = 30.0
+"""For a file that another machine wrote: network file systems keep for some seconds what they saw of a folder."""
+
+
 class MemoryShortage(LinstudyError, MemoryError):
     """What a run needs at once is more than its worker has."""
 

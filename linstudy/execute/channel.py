@@ -11,7 +11,7 @@ from typing import TextIO
 from linstudy.execute.lease import Lease
 from linstudy.execute.messages import Beat, Help, Interrupt, Leaving, Message, Release, Sender, Start, Stop, receive
 
-SECONDS_TO_LEAVE = 60.0
+SECONDS_TO_STOP = 60.0
 """For what is running to come to a safe point, before the place of its process ends."""
 
 
@@ -43,7 +43,7 @@ class Channel:
 
     def leave_before(self, seconds: float) -> None:
         """Tell the coordinator when little is left of the seconds after which the place of this process ends."""
-        timer = threading.Timer(max(0.0, seconds - SECONDS_TO_LEAVE), self._tell, args=(Leaving(),))
+        timer = threading.Timer(max(0.0, seconds - SECONDS_TO_STOP), self._tell, args=(Leaving(),))
         timer.daemon = True
         timer.start()
 

@@ -22,7 +22,6 @@ SECONDS_TO_START = 300.0
 STARTS = 3
 """How often each worker may fail to start, in a row, before no more is started."""
 
-
 MOST_AT_ONCE = 64
 """Workers whose ends are waited for."""
 
@@ -88,13 +87,15 @@ class Crew:
 
         Those with the most memory come first. One that has more than all there are is started for any run that waits.
         """
+        if not waiting:
+            return
         vacant = sorted(self._workers.places(), key=lambda share: -share.capacity)
         if self._hands and self._failed_starts >= STARTS * len(vacant):
             return
         for hand in self:
             if hand.share in vacant:
                 vacant.remove(hand.share)
-        is_larger = bool(waiting and vacant) and vacant[0].capacity > self.largest()
+        is_larger = bool(vacant) and vacant[0].capacity > self.largest()
         for share in vacant[: max(is_larger, waiting - self.count_free())]:
             worker = self._workers.start(share, self._inbox)
             self._hands[worker] = Hand(worker, share)

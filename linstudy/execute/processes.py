@@ -96,16 +96,10 @@ def start_process(
     launcher: Sequence[str], environment: Mapping[str, str], seconds: float | None = None
 ) -> subprocess.Popen[bytes]:
     """A worker's process, with pipes to it; it is told after how many seconds its place ends, if that is known."""
+    end = () if seconds is None else (str(seconds),)
     return subprocess.Popen(
         # plain words alone: `ssh` gives them to a shell
-        [
-            *launcher,
-            sys.executable,
-            "-P",
-            "-m",
-            "linstudy.execute.worker",
-            *([] if seconds is None else [str(seconds)]),
-        ],
+        [*launcher, sys.executable, "-P", "-m", "linstudy.execute.worker", *end],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

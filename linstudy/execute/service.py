@@ -23,7 +23,7 @@ from linstudy.execute.sources import changed_sources, sources
 from linstudy.execute.worker import Settings
 from linstudy.facts import RESUME, Artifact, Ending, Fact, Progress, Report
 from linstudy.machine import available_memory, available_threads, host_name
-from linstudy.resources import Resources
+from linstudy.resources import SECONDS_TO_APPEAR, Resources
 from linstudy.runs.job import Arrays, Job, Stopped
 from linstudy.runs.kinds import ASSISTS, KINDS, TOGETHER
 from linstudy.spec.errors import LinstudyError
@@ -32,9 +32,6 @@ from linstudy.store.artifacts import ArtifactError, ArtifactStore
 
 SECONDS_BETWEEN_PROGRESS = 0.1
 """A person sees no more of it, and a short epoch costs less than telling of it."""
-
-SECONDS_TO_APPEAR = 30.0
-"""For a file that another machine wrote: network file systems keep for some seconds what they saw of a folder."""
 
 _EXHAUSTED = "RESOURCE_EXHAUSTED"
 """In the message of an error of XLA, whose class is that of its other errors."""

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from linstudy.facts import Divided
+from linstudy.resources import SECONDS_TO_APPEAR
 from linstudy.runs.context import progress_of
 from linstudy.runs.gram_file import GramFile, find_gram_file, make_gram_file
 from linstudy.runs.job import Job, Stopped
@@ -25,9 +26,6 @@ takes about as long, and is of use in what then is left."""
 LEAST_BYTES = 2**28
 SECONDS_FOR_FILE = 40.0
 """Of a Gram that is held in a file for the sake of helpers, though it fits memory: to write 1.6 GB took 2 s of CPU."""
-
-SECONDS_TO_APPEAR = 30.0
-"""For a file that another machine made."""
 
 
 def pays(tiles: int, pace: float, lead: float) -> bool:

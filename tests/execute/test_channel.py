@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from linstudy.execute.channel import SECONDS_TO_LEAVE, Channel
+from linstudy.execute.channel import SECONDS_TO_STOP, Channel
 from linstudy.execute.messages import Assignment, Help, Leaving, Release, Sender, receive
 
 
-@pytest.mark.parametrize("left", [0.0, SECONDS_TO_LEAVE + 0.1])
+@pytest.mark.parametrize("left", [0.0, SECONDS_TO_STOP + 0.1])
 def test_a_worker_says_before_its_place_ends_that_it_is_about_to(left):
     (commands, mine), (theirs, messages) = os.pipe(), os.pipe()
     Channel((commands, messages), ()).leave_before(left)
