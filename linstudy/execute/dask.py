@@ -9,6 +9,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from linstudy.execute.peer import SECONDS_TO_LEAVE, Peer
 from linstudy.execute.processes import import_path, log_name, worker_settings
 from linstudy.execute.worker import Settings
 from linstudy.execute.workers import Inbox, Share, Worker, Workers
+from linstudy.machine import available_threads
 from linstudy.spec.errors import LinstudyError
 from linstudy.store.workspace import Workspace
 
@@ -103,7 +105,7 @@ def _local_cluster(workers: int) -> Iterator[str]:
 
     with LocalCluster(
         n_workers=workers,
-        threads_per_worker=1,
+        threads_per_worker=max(1, available_threads() // workers),
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",  # of status alone, where no other cluster is in the way
         scheduler_kwargs={"dashboard": False},
@@ -111,6 +113,17 @@ def _local_cluster(workers: int) -> Iterator[str]:
         preload=["import os; os.setpgrp()"],  # Ctrl-C reaches the coordinator alone
     ) as cluster:
         yield cluster.scheduler_address  # type: ignore[attr-defined]
+
+
+def _deal_processors(found: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ...]]:
+    """For each Dask worker as many processors as it has threads, beside each other for those of one host."""
+    taken: Counter[str] = Counter()
+    dealt = {}
+    for address, worker in sorted(found.items()):
+        first = taken[worker["host"]]
+        taken[worker["host"]] += worker["nthreads"]
+        dealt[address] = tuple(range(first, taken[worker["host"]]))
+    return dealt
 
 
 class DaskWorkers(Workers):
@@ -205,8 +218,9 @@ class DaskWorkers(Workers):
                 self._seen[address] = worker["last_seen"], now
         for address in self._seen.keys() - found.keys():
             del self._seen[address]
+        cpus = _deal_processors(found)
         self._places = [
-            Share(self._environment, worker["memory_limit"] or None, place=address)
+            Share(self._environment, worker["memory_limit"] or None, cpus[address], place=address)
             for address, worker in sorted(found.items())
             if worker["status"] == "running" and now - self._seen[address][1] < _STALE
         ]

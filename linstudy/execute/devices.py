@@ -58,8 +58,8 @@ def platform_variable(device: str | None) -> dict[str, str]:
 
 
 def _dealt_processors(workers: int) -> list[tuple[int, ...] | None]:
-    """The processors of this process dealt out; all of them to each where there are fewer than workers."""
+    """The processors of this process dealt out; one to each where there are fewer than workers."""
     if workers == 1 or not hasattr(os, "sched_getaffinity"):
         return [None] * workers
-    own = sorted(os.sched_getaffinity(0))
-    return [tuple(own[worker::workers]) or tuple(own) for worker in range(workers)]
+    own = len(os.sched_getaffinity(0))
+    return [tuple(range(worker, own, workers)) or (worker,) for worker in range(workers)]

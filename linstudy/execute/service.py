@@ -61,7 +61,7 @@ def serve(settings: Settings, channel: Channel) -> None:
 
 
 def _resources(settings: Settings, store: ArtifactStore) -> Resources:
-    threads = len(settings.cpus) if settings.cpus else available_threads()
+    threads = min(len(settings.cpus or ()) or available_threads(), available_threads())
     memory = settings.memory or available_memory()
     return Resources(memory, threads, store.scratch, store.scratch_folder, kind=_kind(threads))
 

@@ -28,7 +28,7 @@ class Settings:
         study_folder: Where the study file lies, and what it names.
         data_folder: Where data sets lie; the platform's cache if None.
         memory: Bytes that it may use; those there are if None.
-        cpus: The processors that it may use; all if None.
+        cpus: The processors that it may use, counted from 0 among those that it finds, and round again; all if None.
         scratch: Where files go that exceed memory; beside the artifacts if None.
         compile_cache: Where compiled programs are kept between studies; nowhere if None.
         environment: Variables to set before anything heavy is imported.
@@ -141,7 +141,8 @@ def _check_places(settings: Settings) -> None:
 def _use_processors(cpus: Sequence[int] | None) -> None:
     # before NumPy and JAX are imported, which start as many threads as they may use
     if cpus is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cpus)
+        own = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {own[cpu % len(own)] for cpu in cpus})
 
 
 if __name__ == "__main__":

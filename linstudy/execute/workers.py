@@ -22,7 +22,7 @@ class Share:
     Attributes:
         environment: Variables that say which devices.
         memory: Bytes; None for all there are.
-        cpus: The numbers of its processors; None for all.
+        cpus: Its processors, counted from 0 among those where it starts, and round again; None for all of them.
         place: The name of the place that it is in, where there are several that one of them may leave.
     """
 

@@ -35,28 +35,33 @@ def create_views(connection: duckdb.DuckDBPyConnection, *, fixed: bool = False) 
         fixed: Whether its tables stay as they are: `runs` is a table then, so that the specs are read once and not by
             each view and question.
     """
-    spec_fields = create_runs_view(connection, fixed=fixed)
+    connection.execute(view_definitions(connection, fixed=fixed))
+
+
+def view_definitions(connection: duckdb.DuckDBPyConnection, *, fixed: bool = False) -> str:
+    """What `create_views` executes, of what the tables of the connection's default database hold."""
+    spec_fields = _spec_fields(connection)
     emitted = connection.execute("SELECT DISTINCT name, label, split FROM metric ORDER BY ALL").fetchall()
-    connection.execute(settings_macro(spec_fields))
-    connection.execute(final_view([Emitted(*row) for row in emitted]))
-    connection.execute(files("linstudy.store").joinpath("views.sql").read_text(encoding="utf-8"))
+    parts = (
+        f"CREATE {'TABLE' if fixed else 'VIEW'} runs AS\n{runs_query(spec_fields)}",
+        settings_macro(spec_fields),
+        final_view([Emitted(*row) for row in emitted]),
+        files("linstudy.store").joinpath("views.sql").read_text(encoding="utf-8"),
+    )
+    return ";\n".join(parts)
 
 
-def create_runs_view(connection: duckdb.DuckDBPyConnection, *, fixed: bool = False) -> list[Field]:
-    """Create `runs` alone.
+def create_runs_view(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create `runs` alone."""
+    connection.execute(f"CREATE VIEW runs AS\n{runs_query(_spec_fields(connection))}")
 
-    Args:
-        fixed: As of `create_views`.
 
-    Returns:
-        The fields of the specs, which are columns of it.
-    """
+def _spec_fields(connection: duckdb.DuckDBPyConnection) -> list[Field]:
+    """The fields of the specs, which are columns of `runs`."""
     structures = connection.execute(
         "SELECT CAST(json_structure(spec) AS VARCHAR) FROM run GROUP BY 1 ORDER BY min(rowid)"
     ).fetchall()
-    spec_fields = with_declared(fields([json.loads(structure) for (structure,) in structures]))
-    connection.execute(f"CREATE {'TABLE' if fixed else 'VIEW'} runs AS\n{runs_query(spec_fields)}")
-    return spec_fields
+    return with_declared(fields([json.loads(structure) for (structure,) in structures]))
 
 
 def runs_query(spec_fields: Sequence[Field]) -> str:

@@ -203,7 +203,7 @@ def test_a_scheduler_that_is_gone_as_a_worker_starts_ends_the_study_with_the_sam
     def refuse(name, client):
         raise OSError("in <TCP (closed)>: Stream is closed")
 
-    there = {"memory_limit": 0, "status": "running", "last_seen": 1.0}
+    there = {"memory_limit": 0, "status": "running", "last_seen": 1.0, "host": "a", "nthreads": 1}
     client = SimpleNamespace(scheduler_info=lambda: {"workers": {"tcp://b": there, "tcp://a": there}}, status="running")
     monkeypatch.setattr(dask.DaskWorkers, "_guard", lambda self, work: None)
     monkeypatch.setattr(distributed, "Queue", lambda name, client: SimpleNamespace(name=name))
@@ -214,6 +214,13 @@ def test_a_scheduler_that_is_gone_as_a_worker_starts_ends_the_study_with_the_sam
     monkeypatch.setattr(distributed, "Queue", refuse)
     with pytest.raises(LinstudyError, match="the Dask scheduler is gone. The same command goes on"):
         workers.start(workers.places()[0], Queue())
+
+
+def test_dask_workers_have_the_processors_of_their_threads_beside_each_other():
+    threads = [("tcp://a:1", "a", 2), ("tcp://b:1", "b", 4), ("tcp://a:2", "a", 1)]
+    found = {address: {"host": host, "nthreads": count} for address, host, count in threads}
+    dealt = dask._deal_processors(found)
+    assert dealt == {"tcp://a:1": (0, 1), "tcp://a:2": (2,), "tcp://b:1": (0, 1, 2, 3)}
 
 
 def test_without_the_extra_one_sentence_says_what_to_do(bench, monkeypatch):

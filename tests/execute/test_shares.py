@@ -63,9 +63,9 @@ def test_one_worker_has_every_processor(processors):
     ("workers", "own", "dealt"),
     [
         (2, (0, 1, 2, 3), [(0, 2), (1, 3)]),
-        (2, (3, 5, 9), [(3, 9), (5,)]),
-        (3, (4, 7, 8), [(4,), (7,), (8,)]),
-        (3, (4, 7), [(4,), (7,), (4, 7)]),
+        (2, (3, 5, 9), [(0, 2), (1,)]),
+        (3, (4, 7, 8), [(0,), (1,), (2,)]),
+        (3, (4, 7), [(0,), (1,), (2,)]),
     ],
 )
 def test_processors_are_dealt_out_where_there_is_no_accelerator(processors, workers, own, dealt):

@@ -205,6 +205,16 @@ def wait_for(condition, seconds=180):
         time.sleep(0.1)
 
 
+def starts_at_once(slurm, job):
+    """Whether a requeued job runs; Slurm would let it wait two minutes, and says so anew when its steps have ended."""
+    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)  # refused once it runs
+    return state(slurm, job) == "RUNNING"
+
+
+def state(slurm, job):
+    return slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip()
+
+
 def read_past(process, text):
     while text not in (line := process.stdout.readline()):
         assert line, "it ended"
@@ -284,9 +294,9 @@ def test_a_job_that_is_told_of_its_end_is_requeued_and_goes_on(bench, slurm):
     try:
         wait_for(lambda: trains(bench))
         slurm.run("scancel", "--signal=USR1", "--batch", job)  # as --signal=B:USR1@120 does
-        wait_for(lambda: slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip() == "PENDING")
+        wait_for(lambda: state(slurm, job) == "PENDING")
         assert "SIGUSR1: stopping" in log.read_text()
-        slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits two minutes by itself
+        wait_for(lambda: starts_at_once(slurm, job))
         wait_for(lambda: log.read_text().count("workers by:") == 2 and trains(bench))
     finally:
         slurm.run("scancel", job)

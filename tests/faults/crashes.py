@@ -22,7 +22,7 @@ POINTS = (
     "linstudy.store.ledger:Ledger._update",  # the last thing before a COMMIT
     "linstudy.store.ledger:Ledger._insert",
     "linstudy.store.snapshot:publish",
-    "linstudy.store.snapshot:create_views",
+    "linstudy.store.snapshot:_make",
     "linstudy.store.integrity:Seals.write",
     "linstudy.execute.messages:Sender.send",
 )

@@ -297,7 +297,7 @@ def test_a_publishing_that_fails_leaves_nothing_behind(ledger, workspace, tell, 
     tell("t", loss(1))
     before = attached(ledger)
     with monkeypatch.context() as patched:
-        patched.setattr(snapshot, "create_views", _refuse)
+        patched.setattr(snapshot, "note_content", _refuse)
         with pytest.raises(duckdb.IOException, match="no space left"):
             publish(ledger, workspace.results)
     assert attached(ledger) == before
@@ -315,7 +315,7 @@ def test_a_publisher_says_why_it_failed_and_tries_again(ledger, workspace, tell,
     publisher = Publisher(ledger, workspace.results, clock=clock)
     tell("t", loss(0))
     with monkeypatch.context() as patched:
-        patched.setattr(snapshot, "create_views", _refuse)
+        patched.setattr(snapshot, "note_content", _refuse)
         assert not publisher.publish()
         assert "results.duckdb: cannot be replaced: " in publisher.problem
         assert "no space left on device" in publisher.problem
