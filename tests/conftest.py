@@ -1,10 +1,12 @@
 """Strict JAX for unit tests, and keys that are fixed unless --fresh-keys asks otherwise."""
 
 import functools
+import gc
 import os
 import random
 import signal
 import sys
+import threading
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -19,12 +21,15 @@ QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=
 if version("jaxlib").startswith("0.10."):  # later ones end the process at a flag they no longer know
     QUICK += " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 os.environ.setdefault("XLA_FLAGS", QUICK)
+# Programs carry the Python lines that they come from, which takes a twentieth of the time to trace and lower them.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 # The workers are as many as the processors: with threads beside each other, small products wait more than they compute,
 # and tests of the spectrum take three times as long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 FIXED_SEED = 20210614
+LONGEST_USE = 500
 
 settings.register_profile("linstudy", deadline=None)  # a machine that is busy is no failure
 settings.load_profile("linstudy")
@@ -41,6 +46,8 @@ def pytest_configure(config):
     _keep_bytecode()
     _keep_programs(config)
     _check_leaves_quickly()
+    _share_ir_contexts()
+    gc.set_threshold(100_000, 50, 1000)  # a tenth of the time would go into looking for garbage that is not there
 
 
 def _listen_to_signals():
@@ -83,6 +90,21 @@ def _checked(typechecked, function):
             raise TypeError(f"{type(leaf)} is no {expected}")
 
     return check
+
+
+def _share_ir_contexts():
+    """JAX makes an MLIR context a program, which is a tenth of the time of programs as small as those of tests."""
+    from jax._src.interpreters import mlir
+
+    local = threading.local()
+
+    def context():
+        if getattr(local, "uses", LONGEST_USE) == LONGEST_USE:
+            local.context, local.uses = make(), 0
+        local.uses += 1
+        return local.context
+
+    make, mlir.make_ir_context = mlir.make_ir_context, context
 
 
 @pytest.fixture

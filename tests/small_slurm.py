@@ -113,11 +113,24 @@ class SmallSlurm:
         assert not check or done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 
+    def start_again(self, job):
+        """Let a requeued job begin, once its script has ended; Slurm would give that two minutes.
+
+        The end of a script that is still there would be taken for that of the job which has begun again.
+        """
+        if not any(_command(entry).startswith(f"slurmstepd: [{job}.".encode()) for entry in _processes()):
+            self.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+
     def wait_until_idle(self, seconds=60):
         deadline = time.monotonic() + seconds
         while self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split() != ["idle"] * self.count:
             assert time.monotonic() < deadline, (self.run("sinfo", "-R"), self.log("controller"))
             time.sleep(0.2)
+
+    def describe(self):
+        """What it says of its jobs and nodes."""
+        said = [self.run("scontrol", "show", what, check=False) for what in ("jobs", "nodes")]
+        return "\n".join((*said, self.log("controller")))
 
     def log(self, name):
         return (self.folder / f"{name}.log").read_text()[-3000:]
@@ -151,10 +164,9 @@ class SmallSlurm:
     def _end_steps(self, node):
         """Kill what serves the steps of a node, which is known by its log; the steps end with it."""
         log = str(self.folder / f"{node}.log")
-        for entry in Path("/proc").glob("[0-9]*"):
+        for entry in _processes():
             with contextlib.suppress(OSError):
-                is_step = (entry / "cmdline").read_bytes().startswith(b"slurmstepd:")
-                if is_step and log in map(os.readlink, (entry / "fd").iterdir()):
+                if _command(entry).startswith(b"slurmstepd:") and log in map(os.readlink, (entry / "fd").iterdir()):
                     os.kill(int(entry.name), signal.SIGKILL)
 
 
@@ -170,6 +182,16 @@ def small_slurm(count=3) -> Iterator[SmallSlurm]:
     finally:
         slurm.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _processes():
+    return Path("/proc").glob("[0-9]*")
+
+
+def _command(entry):
+    with contextlib.suppress(OSError):
+        return (entry / "cmdline").read_bytes()
+    return b""
 
 
 def _free_ports(count):

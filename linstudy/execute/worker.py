@@ -80,6 +80,7 @@ def main() -> None:
 
     from linstudy.execute.service import serve  # brings JAX
 
+    gc.freeze()  # what is imported stays
     gc.enable()
     serve(settings, channel)
 

@@ -74,17 +74,23 @@ def open_ledger(workspace: Workspace) -> tuple[duckdb.DuckDBPyConnection, Path |
             loss = working_copy.describe_loss(workspace, copy)
             raise LedgerError(f"{loss}. `linstudy run STUDY` goes on without it; or give this command on {copy.host}")
         bring_back(workspace)
+    connection = duckdb.connect(":memory:")
     try:
-        file = None if workspace.working is None else _take_away(workspace, workspace.working)
-        if file is None and not workspace.ledger.exists():
-            _establish(workspace, workspace.ledger)
-    except (OSError, duckdb.Error) as error:
-        place = workspace.working or workspace.ledger
-        raise LedgerError(f"{place}: the ledger cannot be made: {error}. Free some space, and try again") from error
-    return _open(file or workspace.ledger), file
+        try:
+            file = None if workspace.working is None else _take_away(connection, workspace, workspace.working)
+            if file is None and not workspace.ledger.exists():
+                _establish(connection, workspace, workspace.ledger)
+        except (OSError, duckdb.Error) as error:
+            place = workspace.working or workspace.ledger
+            raise LedgerError(f"{place}: the ledger cannot be made: {error}. Free some space, and try again") from error
+        _open(connection, file or workspace.ledger)
+    except LedgerError:
+        connection.close()
+        raise
+    return connection, file
 
 
-def _take_away(workspace: Workspace, folder: Path) -> Path:
+def _take_away(connection: duckdb.DuckDBPyConnection, workspace: Workspace, folder: Path) -> Path:
     """A copy of the ledger in a folder, which is the ledger from now on."""
     file = working_copy.new_file(folder)
     if workspace.ledger.exists():
@@ -92,7 +98,7 @@ def _take_away(workspace: Workspace, folder: Path) -> Path:
             if source.exists():
                 working_copy.copy_file(source, target)
     else:
-        _establish(workspace, file)
+        _establish(connection, workspace, file)
     working_copy.note(workspace, file)
     return file
 
@@ -108,7 +114,8 @@ def bring_back(workspace: Workspace) -> None:
         return
     try:
         if log(copy.file).exists():  # of a process that was killed: the file has it all once it was opened
-            _open(copy.file).close()
+            with duckdb.connect(":memory:") as connection:
+                _open(connection, copy.file)
         log(workspace.ledger).unlink(missing_ok=True)  # of the file that is replaced
         working_copy.copy_file(copy.file, workspace.ledger)
         workspace.away.unlink()
@@ -212,7 +219,7 @@ def _new(ledger: Path) -> Path:
     return ledger.with_name(f"new-{ledger.name}")
 
 
-def _establish(workspace: Workspace, ledger: Path) -> None:
+def _establish(connection: duckdb.DuckDBPyConnection, workspace: Workspace, ledger: Path) -> None:
     """Make the ledger under another name first, so that a ledger is always complete."""
     ledger.parent.mkdir(parents=True, exist_ok=True)
     temporary = _new(ledger)
@@ -220,18 +227,13 @@ def _establish(workspace: Workspace, ledger: Path) -> None:
     discard(ledger)
     if workspace.results.is_file():
         shutil.copyfile(workspace.results, temporary)
-        with _open(temporary, named=workspace.results) as connection:
-            _detach(connection)
+        _open(connection, temporary, named=workspace.results)
     else:
-        _create(temporary)
-    install(temporary, ledger)
-
-
-def _create(file: Path) -> None:
-    with duckdb.connect(":memory:") as connection:
-        attach(connection, file, "ledger")
+        attach(connection, temporary, "ledger")
         _fill(connection)
-        _detach(connection)
+    connection.execute("USE memory")
+    connection.execute("DETACH ledger")
+    install(temporary, ledger)
 
 
 def _fill(connection: duckdb.DuckDBPyConnection) -> None:
@@ -241,8 +243,8 @@ def _fill(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("INSERT INTO ledger_version VALUES (?, ?)", [PROGRAM, SCHEMA_VERSION])
 
 
-def _open(file: Path, named: Path | None = None) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:")
+def _open(connection: duckdb.DuckDBPyConnection, file: Path, named: Path | None = None) -> None:
+    """Let `ledger` be a file, without what its publishing added, and brought up to date."""
     try:
         connection.execute(f"ATTACH {path_literal(file)} AS ledger")
         connection.execute("USE ledger")
@@ -251,12 +253,7 @@ def _open(file: Path, named: Path | None = None) -> duckdb.DuckDBPyConnection:
         drop_note(connection)
         upgrade(connection)
     except duckdb.Error as error:
-        connection.close()
         raise LedgerError(_unreadable(named or file, error)) from error
-    except LedgerError:
-        connection.close()
-        raise
-    return connection
 
 
 def check_version(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
@@ -316,8 +313,3 @@ def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     for kind, name in found:
         connection.execute(f"DROP {kind} {identifier(name)}")
-
-
-def _detach(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("USE memory")
-    connection.execute("DETACH ledger")

@@ -2,6 +2,7 @@
 thread. A process and its worker take three seconds of CPU, of which the study takes one.
 """
 
+import functools
 import os
 import pty
 import re
@@ -28,6 +29,7 @@ from linstudy.execute.workers import Lost, Share
 from linstudy.plan import make_plan
 from linstudy.spec.study import Point
 from linstudy.store.artifacts import ArtifactStore
+from linstudy.store.quoting import path_literal
 
 STUDY = """
 study: small
@@ -180,8 +182,20 @@ class Bench:
         return self.here("run", "study.yaml", *arguments, exit_status=exit_status)
 
     def rows(self, sql):
-        with duckdb.connect(str(self.results), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
+        with _database().cursor() as connection:
+            connection.execute(f"ATTACH {path_literal(self.results)} AS results (READ_ONLY)")
+            try:
+                connection.execute("USE results")
+                return connection.execute(sql).fetchall()
+            finally:
+                connection.execute("USE memory")
+                connection.execute("DETACH results")
+
+
+@functools.cache
+def _database():
+    """One for all questions: to make it takes longer than most of them."""
+    return duckdb.connect()
 
 
 def begun(folder):

@@ -198,16 +198,16 @@ def test_a_study_over_nodes_ends_as_one_on_this_machine(bench, slurm):
     assert content(bench) == spread
 
 
-def wait_for(condition, seconds=180):
+def wait_for(condition, seconds=60, slurm=None):
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, slurm and slurm.describe()
         time.sleep(0.1)
 
 
-def starts_at_once(slurm, job):
-    """Whether a requeued job runs; Slurm would let it wait two minutes, and says so anew when its steps have ended."""
-    slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)  # refused once it runs
+def runs_again(slurm, job):
+    """Whether a requeued job runs."""
+    slurm.start_again(job)
     return state(slurm, job) == "RUNNING"
 
 
@@ -296,8 +296,8 @@ def test_a_job_that_is_told_of_its_end_is_requeued_and_goes_on(bench, slurm):
         slurm.run("scancel", "--signal=USR1", "--batch", job)  # as --signal=B:USR1@120 does
         wait_for(lambda: state(slurm, job) == "PENDING")
         assert "SIGUSR1: stopping" in log.read_text()
-        wait_for(lambda: starts_at_once(slurm, job))
-        wait_for(lambda: log.read_text().count("workers by:") == 2 and trains(bench))
+        wait_for(lambda: runs_again(slurm, job), slurm=slurm)
+        wait_for(lambda: log.read_text().count("workers by:") == 2 and trains(bench), slurm=slurm)
     finally:
         slurm.run("scancel", job)
     wait_for(lambda: log.read_text().count("The same command goes on from here.") == 2)

@@ -90,7 +90,7 @@ class Case:
     def has_left(self) -> bool:
         """Whether the job is over; one that is requeued need not wait."""
         if (state := self.state()) == "PENDING":
-            self.slurm.run("scontrol", "update", f"JobId={self.job}", "StartTime=now", check=False)
+            self.slurm.start_again(self.job)
         return state in ("", "COMPLETED", "FAILED", "CANCELLED")
 
     def steps(self) -> list[str]:
