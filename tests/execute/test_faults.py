@@ -292,7 +292,8 @@ def published(bench, sql):
 def test_a_study_whose_ledger_is_lost_with_its_disk_goes_on_from_what_it_published(bench, tmp_path_factory):
     """Killed with some runs published, on a disk that nobody sees again; it ends as an undisturbed one."""
     local = tmp_path_factory.mktemp("local")
-    bench.write(f"{MANY_EPOCHS}seeds: [0, 1, 2]\n")
+    long = MANY_EPOCHS.replace("every: 1", "every: 60")
+    bench.write(f"{long}seeds: [0, 1, 2]\n")
     process, worker = started(bench, "--no-fuse", "--ledger", local)
     os.kill(worker, signal.SIGSTOP)  # at a training, whose spectrum is done
     wait_for(lambda: published(bench, "SELECT count(*) FROM runs WHERE status = 'done'") > 0, process)
