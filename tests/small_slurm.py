@@ -114,12 +114,15 @@ class SmallSlurm:
         return done.stdout
 
     def start_again(self, job):
-        """Let a requeued job begin, once its script has ended; Slurm would give that two minutes.
+        """Let a requeued job begin, which Slurm does after two minutes by itself.
 
-        The end of a script that is still there would be taken for that of the job which has begun again.
+        Before its script has ended, that end would be taken for the new one's; within the same second, a node takes
+        the new script for the old one, which it was told to end.
         """
-        if not any(_command(entry).startswith(f"slurmstepd: [{job}.".encode()) for entry in _processes()):
-            self.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+        while any(_command(entry).startswith(f"slurmstepd: [{job}.".encode()) for entry in _processes()):
+            time.sleep(0.05)
+        time.sleep(2)
+        self.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
 
     def wait_until_idle(self, seconds=60):
         deadline = time.monotonic() + seconds
@@ -130,10 +133,11 @@ class SmallSlurm:
     def describe(self):
         """What it says of its jobs and nodes."""
         said = [self.run("scontrol", "show", what, check=False) for what in ("jobs", "nodes")]
-        return "\n".join((*said, self.log("controller")))
+        logs = [self.log(name) for name in ("controller", *self.nodes)]
+        return "\n".join((*said, *logs))
 
     def log(self, name):
-        return (self.folder / f"{name}.log").read_text()[-3000:]
+        return (self.folder / f"{name}.log").read_text()[-6000:]
 
     def stop(self):
         for job in self.run("squeue", "-h", "-o", "%A", check=False).split():

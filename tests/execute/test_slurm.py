@@ -205,16 +205,6 @@ def wait_for(condition, seconds=60, slurm=None):
         time.sleep(0.1)
 
 
-def runs_again(slurm, job):
-    """Whether a requeued job runs."""
-    slurm.start_again(job)
-    return state(slurm, job) == "RUNNING"
-
-
-def state(slurm, job):
-    return slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip()
-
-
 def read_past(process, text):
     while text not in (line := process.stdout.readline()):
         assert line, "it ended"
@@ -294,9 +284,9 @@ def test_a_job_that_is_told_of_its_end_is_requeued_and_goes_on(bench, slurm):
     try:
         wait_for(lambda: trains(bench))
         slurm.run("scancel", "--signal=USR1", "--batch", job)  # as --signal=B:USR1@120 does
-        wait_for(lambda: state(slurm, job) == "PENDING")
+        wait_for(lambda: slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip() == "PENDING")
         assert "SIGUSR1: stopping" in log.read_text()
-        wait_for(lambda: runs_again(slurm, job), slurm=slurm)
+        slurm.start_again(job)
         wait_for(lambda: log.read_text().count("workers by:") == 2 and trains(bench), slurm=slurm)
     finally:
         slurm.run("scancel", job)
