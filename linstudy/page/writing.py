@@ -1,5 +1,6 @@
 """A page as one file of HTML, written once, or anew while a study runs."""
 
+import functools
 import json
 import time
 from base64 import b64encode
@@ -90,6 +91,7 @@ def _data(contents: Contents) -> str:
     return text.replace("<", "\\u003c")
 
 
+@functools.cache
 def _library() -> str:
     """Vega-Embed with Vega and Vega-Lite in it, as one script."""
     from vl_convert import javascript_bundle

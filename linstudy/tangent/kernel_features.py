@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, final
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -180,13 +181,18 @@ def _tolerance(dtype: np.dtype) -> float:
     return float(np.sqrt(jnp.finfo(dtype).eps)) if chosen in (None, "highest", "float32") else 1e-2
 
 
+@eqx.filter_jit
+def _ends(samples: Any) -> Any:
+    """The first and the last one."""
+    return jax.tree.map(lambda leaf: jnp.stack([leaf[0], leaf[-1]]), samples)
+
+
 def _agree(model: Callable[..., Any], factors: Factors, inputs: Array) -> bool:
     """Whether the factors of the first and the last sample give the Gram of their gradients."""
-    ends = np.array([0, -1])
+    factors, inputs = _ends((factors, inputs))
     with jax.default_matmul_precision("highest"):
-        explicit, _ = batch_factors(model, _EXPLICIT, inputs[ends])
+        explicit, _ = batch_factors(model, _EXPLICIT, inputs)
         right = np.asarray(contract(explicit, explicit), np.float64)
-        two = jax.tree.map(lambda leaf: leaf[ends], factors)
-        found = np.asarray(contract(two, two), np.float64)
+        found = np.asarray(contract(factors, factors), np.float64)
     scale = np.sqrt(np.outer(np.diagonal(right), np.diagonal(right)))
     return bool(np.all(np.abs(found - right) <= _tolerance(feature_dtype(model)) * scale))
