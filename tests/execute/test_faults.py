@@ -26,6 +26,14 @@ model: {kind: mlp, hidden: [64]}
 train: {epochs: 60, batch_size: 800}
 probes: [{kind: alignment, top: 5, every: 1}]
 """
+SEEDS = """
+study: seeds
+data: {kind: npz, path: samples.npz, train: 100, test: 100}
+model: {kind: mlp, hidden: [16]}
+train: {epochs: 200, batch_size: 100}
+probes: [{kind: alignment, top: 5, at: [end]}]
+seeds: [0, 1, 2]
+"""
 SENTINEL = 4321.0
 """Written into the ledger between two commands: it is still there if its epoch is not told again."""
 
@@ -283,27 +291,22 @@ def test_a_full_disk_ends_with_one_message_and_the_same_command_goes_on_once_the
     assert "1 run: 1 done now." in bench.run_here("--workspace", small_disk)
 
 
-def published(bench, sql):
-    with contextlib.suppress(duckdb.Error):
-        return bench.rows(sql)[0][0]
-    return 0
-
-
 def test_a_study_whose_ledger_is_lost_with_its_disk_goes_on_from_what_it_published(bench, tmp_path_factory):
     """Killed with some runs published, on a disk that nobody sees again; it ends as an undisturbed one."""
     local = tmp_path_factory.mktemp("local")
-    long = MANY_EPOCHS.replace("every: 1", "every: 60")
-    bench.write(f"{long}seeds: [0, 1, 2]\n")
+    bench.write(SEEDS)
+    bench.run_here("--no-fuse", "--only", "seed = 0")
+    before = bench.results.stat().st_mtime_ns
     process, worker = started(bench, "--no-fuse", "--ledger", local)
-    os.kill(worker, signal.SIGSTOP)  # at a training, whose spectrum is done
-    wait_for(lambda: published(bench, "SELECT count(*) FROM runs WHERE status = 'done'") > 0, process)
+    os.kill(worker, signal.SIGSTOP)
+    wait_for(lambda: bench.results.stat().st_mtime_ns > before, process)
     process.kill()
     process.communicate()
     wait_until_gone(worker)
     assert list(local.glob("linstudy-ledger-*.duckdb"))
     shutil.rmtree(local)
-    done = published(bench, "SELECT count(*) FROM runs WHERE status = 'done'")
-    told = bench.run("--no-fuse")
+    [(done,)] = bench.rows("SELECT count(*) FROM runs WHERE status = 'done'")
+    told = bench.run_here("--no-fuse")
     assert f"the ledger of the last run is not here: it lies on {socket.gethostname()}, in {local}/" in told
     assert ". results.duckdb is of 2" in told
     assert f"9 runs: {done} done before, {9 - done} done now." in told
@@ -311,7 +314,7 @@ def test_a_study_whose_ledger_is_lost_with_its_disk_goes_on_from_what_it_publish
     shutil.rmtree(bench.folder / ".linstudy")
     shutil.rmtree(bench.folder / "artifacts")
     bench.results.unlink()
-    bench.run("--no-fuse", "--ledger", local)
+    bench.run_here("--no-fuse", "--ledger", local)
     assert content(bench) == disturbed
     assert list(local.iterdir()) == []
     assert "9 runs: 9 done before." in bench.run_here()
