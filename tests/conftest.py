@@ -172,3 +172,7 @@ def pytest_runtest_makereport(item, call):
     if report.failed and item.config.getoption("--fresh-keys"):
         report.sections.append(("keys", f"drawn from seed {item.config.test_seed}"))
     return report
+
+
+def pytest_sessionfinish():
+    gc.freeze()  # pytest looks for garbage five times before it ends

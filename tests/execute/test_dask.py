@@ -1,6 +1,5 @@
 """Workers in a real Dask cluster: a scheduler and workers that are processes of this machine, and what befalls them."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from disturbed import TRAINING, content, wait_until_gone, write_odd
+from small_dask import small_dask
 
 from linstudy.execute import dask, dask_link
 from linstudy.execute.peer import Death
@@ -25,8 +25,6 @@ pytestmark = [
     pytest.mark.product_settings,
     pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a study in /proc"),
 ]
-
-LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
 
 
 @dataclass
@@ -44,47 +42,10 @@ def link():
     return dask_link.DaskLink("tcp://there", 0.3, SimpleNamespace(close=lambda: None), Task(), lambda: None)
 
 
-class Cluster:
-    """A scheduler, and the workers that a test starts."""
-
-    def __init__(self, folder):
-        self.file = folder / "scheduler.json"
-        self.processes = [self._start("scheduler", "--port", "0", "--scheduler-file", self.file)]
-        while not (self.file.exists() and self.file.read_text().endswith("}")):
-            time.sleep(0.05)
-        self.address = json.loads(self.file.read_text())["address"]
-
-    @property
-    def scheduler(self):
-        return self.processes[0]
-
-    def start_worker(self, *arguments):
-        words = ("--scheduler-file", self.file, "--no-nanny", "--nthreads", "1", *arguments)
-        self.processes.append(self._start("worker", *words))
-        return self.processes[-1]
-
-    def _start(self, kind, *arguments):
-        words = (sys.executable, "-m", f"distributed.cli.dask_{kind}", *LOOPBACK, *arguments)
-        return subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def left(self):
-        """What the scheduler holds: tasks, and queues."""
-        with distributed.Client(self.address, set_as_default=False) as client:
-            return client.run_on_scheduler(
-                lambda dask_scheduler: [*dask_scheduler.tasks, *dask_scheduler.extensions["queues"].queues]
-            )
-
-    def close(self):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
 @pytest.fixture
-def cluster(tmp_path_factory):
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    made.close()
+def cluster():
+    with small_dask() as made:
+        yield made
 
 
 def children(process):

@@ -63,11 +63,12 @@ class Ended:
 
 @dataclass(frozen=True)
 class Bench:
-    """A workspace with the study, and the command that runs it."""
+    """A workspace with the study, and the command that runs it, with some options."""
 
     folder: Path
     cache: Path
     fused: bool = False
+    options: tuple[str, ...] = ()
 
     def prepare(self) -> "Bench":
         """Begin with nothing but the study."""
@@ -82,7 +83,7 @@ class Bench:
 
     def start(self, command: str = "run", **environment: str) -> subprocess.Popen:
         """The command, begun in a process group of its own."""
-        options = [] if self.fused or command != "run" else ["--no-fuse"]
+        options = [*self.options, *([] if self.fused else ["--no-fuse"])] if command == "run" else []
         with self.log.open("wb") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "linstudy", command, "study.yaml", *options],

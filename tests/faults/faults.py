@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 import cluster
 import crashes
+import dask_cluster
 import damage
 import disks
 import kills
@@ -28,8 +29,16 @@ from bench import ROOT, RUNS, Bench, FaultError
 
 REPORT = ROOT / "reports" / "faults.md"
 
-COUNTS = {"kills": 70, "kills, fused": 30, "crash points": 50, "full disks": 20, "damaged files": 40, "slurm": 33}
-QUICK = {"kills": 4, "kills, fused": 4, "crash points": 4, "full disks": 3, "damaged files": 10, "slurm": 11}
+COUNTS = {
+    "kills": 70,
+    "kills, fused": 30,
+    "crash points": 50,
+    "full disks": 20,
+    "damaged files": 40,
+    "slurm": 33,
+    "dask": 36,
+}
+QUICK = {"kills": 4, "kills, fused": 4, "crash points": 4, "full disks": 3, "damaged files": 10, "slurm": 11, "dask": 9}
 
 PLACES = 5
 """To crash at that are drawn until one is reached."""
@@ -161,6 +170,14 @@ def submit(harness: Harness, number: int) -> tuple[int, str]:
     return 1, what
 
 
+def spread(harness: Harness, number: int) -> tuple[int, str]:
+    """A study in a Dask cluster of two workers."""
+    calm, bench = harness.undisturbed(), harness.bench("disturbed")
+    what = dask_cluster.disturb(bench.prepare(), number, harness.seconds(calm))
+    bench.check(calm.content())
+    return 1, what
+
+
 KINDS: dict[str, Callable[[Harness, int], tuple[int, str]]] = {
     "kills": kill,
     "kills, fused": lambda harness, number: kill(harness, number, fused=True),
@@ -168,6 +185,7 @@ KINDS: dict[str, Callable[[Harness, int], tuple[int, str]]] = {
     "full disks": fill,
     "damaged files": spoil,
     "slurm": submit,
+    "dask": spread,
 }
 
 
@@ -231,6 +249,9 @@ def main(kinds: tuple[str, ...], quick: bool, count: int | None, new: bool, work
             continue
         if kind == "slurm" and not cluster.is_possible():
             click.echo("slurm: left out, since it needs root, and Debian's packages slurm-wlm and munge")
+            continue
+        if kind == "dask" and not dask_cluster.is_possible():
+            click.echo("dask: left out, since distributed is not installed")
             continue
         wanted = count or (QUICK if quick else COUNTS)[kind]
         while harness.faults(kind) < wanted:
