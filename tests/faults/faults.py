@@ -21,8 +21,8 @@ from pathlib import Path
 import click
 import cluster
 import crashes
-import dask_cluster
 import damage
+import dask_cluster
 import disks
 import kills
 from bench import ROOT, RUNS, Bench, FaultError
