@@ -1,10 +1,12 @@
 """Opening the ledger's file: a new one, an old one, or a published one that becomes it."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -12,6 +14,7 @@ from linstudy.spec.errors import LinstudyError
 from linstudy.store import working_copy
 from linstudy.store.files import install
 from linstudy.store.fingerprint import TABLE, differences, drop_note
+from linstudy.store.lock import WITHOUT_LOCKS
 from linstudy.store.quoting import identifier, literal, path_literal
 from linstudy.store.workspace import Workspace
 
@@ -158,7 +161,7 @@ def adoption_note(workspace: Workspace) -> str | None:
     if workspace.ledger.exists() or not workspace.results.is_file():
         return None
     with suppress(duckdb.Error), duckdb.connect(":memory:") as connection:  # open_ledger says what is wrong with it
-        connection.execute(f"ATTACH {path_literal(workspace.results)} AS results (READ_ONLY)")
+        attach_to_read(connection, workspace.results)
         connection.execute("USE results")
         if changed := differences(connection):
             return (
@@ -171,6 +174,27 @@ def adoption_note(workspace: Workspace) -> str | None:
 def attach(connection: duckdb.DuckDBPyConnection, file: Path, name: str) -> None:
     """Attach a new file, in a format that older clients read."""
     connection.execute(f"ATTACH {path_literal(file)} AS {name} (STORAGE_VERSION '{STORAGE_VERSION}')")
+
+
+def attach_to_read(connection: duckdb.DuckDBPyConnection, file: Path, name: str = "results") -> None:
+    """Attach a published file, which is never changed.
+
+    DuckDB insists on a lock. Where the file system has none, what is read is a copy on a local disk, which is gone as
+    soon as nothing holds it open.
+    """
+    try:
+        connection.execute(f"ATTACH {path_literal(file)} AS {name} (READ_ONLY)")
+    except duckdb.IOException as error:
+        if not _tells_of_no_locks(str(error)):
+            raise
+        with TemporaryDirectory(prefix="linstudy-") as folder:
+            copy = shutil.copyfile(file, Path(folder, file.name))
+            connection.execute(f"ATTACH {path_literal(copy)} AS {name} (READ_ONLY)")
+
+
+def _tells_of_no_locks(message: str) -> bool:
+    reasons = (f": {os.strerror(code)}." for code in WITHOUT_LOCKS)
+    return "Could not set lock on file" in message and any(reason in message for reason in reasons)
 
 
 def discard(file: Path) -> None:

@@ -16,7 +16,8 @@ from linstudy.spec.errors import LinstudyError
 PATIENCE = 0.3
 """Seconds in which a lock is tried: longer than somebody looks who only asks for its holder."""
 
-_WITHOUT_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+WITHOUT_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+"""What asking for a lock ends with on a file system that has none."""
 
 
 class LockError(LinstudyError):
@@ -94,7 +95,7 @@ def holder(path: Path) -> Holder | None:
     except FileNotFoundError:
         return None
     except OSError as error:  # held, or not to be known: then it counts as held
-        return None if error.errno in _WITHOUT_LOCKS else _noted(path)
+        return None if error.errno in WITHOUT_LOCKS else _noted(path)
     return None
 
 
@@ -174,7 +175,7 @@ def _has_locks(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno not in _WITHOUT_LOCKS
+        return error.errno not in WITHOUT_LOCKS
     return True
 
 

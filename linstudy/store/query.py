@@ -113,11 +113,11 @@ def schema_version(path: Path) -> int:
     """
     import duckdb
 
-    from linstudy.store.database import check_version
+    from linstudy.store.database import attach_to_read, check_version
 
     try:
         with duckdb.connect(":memory:") as connection:
-            connection.execute(f"ATTACH {path_literal(_existing(path))} AS results (READ_ONLY)")
+            attach_to_read(connection, _existing(path))
             connection.execute("USE results")
             return check_version(connection, path)
     except duckdb.Error as error:
@@ -193,10 +193,10 @@ def open_tables(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
 def _attached(path: Path) -> "duckdb.DuckDBPyConnection":
     import duckdb
 
-    from linstudy.store.database import SCHEMA_VERSION, check_version
+    from linstudy.store.database import SCHEMA_VERSION, attach_to_read, check_version
 
     connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
-    connection.execute(f"ATTACH {path_literal(_existing(path))} AS results (READ_ONLY)")
+    attach_to_read(connection, _existing(path))
     connection.execute("USE results")
     if check_version(connection, path) < SCHEMA_VERSION:
         _bring_up_to_date(connection, path)
@@ -205,12 +205,12 @@ def _attached(path: Path) -> "duckdb.DuckDBPyConnection":
 
 def _bring_up_to_date(connection: "duckdb.DuckDBPyConnection", path: Path) -> None:
     """Let `results` be what the next `linstudy run` would make of a file, in memory: nothing is written."""
-    from linstudy.store.database import upgrade
+    from linstudy.store.database import attach_to_read, upgrade
     from linstudy.store.views import create_views
 
     connection.execute("USE memory")
     connection.execute("DETACH results")
-    connection.execute(f"ATTACH {path_literal(path)} AS earlier (READ_ONLY)")
+    attach_to_read(connection, path, "earlier")
     connection.execute("ATTACH ':memory:' AS results")
     connection.execute("USE results")
     tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'earlier'").fetchall()

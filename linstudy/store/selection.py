@@ -5,10 +5,9 @@ from pathlib import Path
 
 import duckdb
 
-from linstudy.store.database import temporary_ledger
+from linstudy.store.database import attach_to_read, temporary_ledger
 from linstudy.store.ledger import Ledger
 from linstudy.store.query import QueryError, reader
-from linstudy.store.quoting import path_literal
 from linstudy.store.rows import RunRow, StudyRow
 from linstudy.store.views import create_runs_view
 
@@ -39,7 +38,7 @@ def selected(results: Path, study: StudyRow, runs: Sequence[RunRow], condition: 
 
 
 def _copy_attempts(connection: duckdb.DuckDBPyConnection, results: Path) -> None:
-    connection.execute(f"ATTACH {path_literal(results)} AS results (READ_ONLY)")
+    attach_to_read(connection, results)
     known = "WHERE run_id IN (SELECT run_id FROM run)"
     connection.execute(f"INSERT INTO attempt BY NAME SELECT * FROM results.attempt {known}")
     connection.execute("DETACH results")

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from linstudy.store.database import attach_to_read
 from linstudy.store.ledger import Ledger
-from linstudy.store.quoting import path_literal
 
 _COPIED = ("attempt", "artifact")
 
@@ -16,7 +16,7 @@ def copy_history(ledger: Ledger, results: Path, runs: Collection[str]) -> list[s
         The paths of the artifacts; the files are the caller's affair.
     """
     with ledger.session() as session:
-        session.execute(f"ATTACH {path_literal(results)} AS results (READ_ONLY)")
+        attach_to_read(session, results)
         with ledger.write() as connection:
             for table in _COPIED:
                 connection.execute(

@@ -1,4 +1,6 @@
+import errno
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -7,6 +9,7 @@ import duckdb
 import pytest
 
 from linstudy.facts import Report
+from linstudy.store.database import attach_to_read
 from linstudy.store.ledger import Ledger
 from linstudy.store.query import (
     QueryError,
@@ -17,7 +20,7 @@ from linstudy.store.query import (
     query,
     schema_version,
 )
-from linstudy.store.quoting import literal
+from linstudy.store.quoting import literal, path_literal
 from linstudy.store.snapshot import publish
 from linstudy.store.workspace import Workspace
 
@@ -231,3 +234,33 @@ def test_what_is_opened_once_stays_as_it_was_while_another_file_takes_its_place(
             publish(ledger, results)
         assert ask("SELECT count(*) FROM metric").rows == [(3,)]
     assert query(results, "SELECT count(*) FROM metric").rows == [(4,)]
+
+
+class Locking:
+    """A connection for which some file cannot be locked, as DuckDB tells it."""
+
+    def __init__(self, connection, file, reason):
+        self._connection, self._file, self._reason = connection, file, reason
+
+    def execute(self, sql):
+        if path_literal(self._file) in sql:
+            message = (
+                f'IO Error: Could not set lock on file "{self._file}": {self._reason}. See also https://duckdb.org'
+            )
+            raise duckdb.IOException(message)
+        return self._connection.execute(sql)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
+def test_where_there_are_no_locks_a_copy_is_read(results, tmp_path, monkeypatch, code):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with duckdb.connect() as connection:
+        attach_to_read(Locking(connection, results, os.strerror(code)), results)
+        assert connection.execute("SELECT count(*) FROM results.metric").fetchall() == [(3,)]
+        assert list(tmp_path.glob("linstudy-*")) == []
+
+
+def test_a_file_that_somebody_has_locked_is_not_copied(results):
+    held = "Conflicting lock is held in /usr/bin/duckdb (PID 7)"
+    with duckdb.connect() as connection, pytest.raises(duckdb.IOException, match="Conflicting lock"):
+        attach_to_read(Locking(connection, results, held), results)
