@@ -10,11 +10,11 @@ import duckdb
 import pytest
 
 from linstudy import metrics
-from linstudy.facts import Ending, Report, Vector
+from linstudy.facts import Ending, Number, Report, Vector
 from linstudy.history import Stored
 from linstudy.spec.errors import LinstudyError
 from linstudy.store import snapshot
-from linstudy.store.database import adoption_note
+from linstudy.store.database import adoption_note, attach
 from linstudy.store.ledger import Ledger
 from linstudy.store.query import export_parquet, query
 from linstudy.store.snapshot import SECONDS_BETWEEN_TRIALS, Publisher, publish
@@ -31,6 +31,23 @@ def test_published_file_has_the_storage_version_that_older_clients_read(ledger, 
     with duckdb.connect(workspace.results, read_only=True) as connection:
         [(tags,)] = connection.execute("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchall()
     assert tags["storage_version"] == "v1.4.0+"
+
+
+def test_views_are_planned_again_for_a_new_kind_of_number_alone(
+    ledger, study, runs, workspace, tell, loss, monkeypatch
+):
+    ledger.register(study, runs)
+    planned, trace = [], lambda epoch: Number(metrics.TRACE, epoch / 2, epoch=epoch)
+    monkeypatch.setattr(snapshot, "_empty", {})
+    monkeypatch.setattr(snapshot, "attach", lambda *arguments: planned.append(1) or attach(*arguments))
+    counts = []
+    for facts in ([loss(0)], [loss(1)], [trace(2)], [trace(3)]):
+        tell("t", *facts)
+        planned.clear()
+        publish(ledger, workspace.results)
+        counts.append(len(planned))
+    assert counts == [2, 1, 2, 1]  # to make the empty file, and to fill it
+    assert query(workspace.results, "SELECT epoch, trace FROM final WHERE run_id = 't'").rows == [(3, 1.5)]
 
 
 def test_publishing_leaves_one_file(ledger, workspace):
