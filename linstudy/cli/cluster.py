@@ -2,14 +2,33 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from linstudy.cli.options import DATA, ONLY, PROFILE, SET, STUDY, WORKSPACE, MemorySize, example
 from linstudy.cli.running import run
 from linstudy.failures import INTERRUPTED
+from linstudy.spec.errors import LinstudyError
 
 _PER_WORKER = click.IntRange(min=1)
+_OWN = ("--launch", "--dask", "--workers")
+"""What `submit` gives `run` itself."""
+
+
+class _TimeLimit(click.ParamType):
+    """A time limit as Slurm has it."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from linstudy.execute.batch import check_time
+
+        try:
+            check_time(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return value
 
 
 @example("linstudy submit kernel_rotation --partition gpu --gpus-per-worker 1 --workers 4 --time 4:00:00")
@@ -26,7 +45,7 @@ _PER_WORKER = click.IntRange(min=1)
 @click.option("--gpus-per-worker", "gpus", type=click.IntRange(min=0), default=0, help="[default: none]")
 @click.option("--memory-per-worker", "memory", type=MemorySize(), help="As in 12GB.  [default: the partition's]")
 @click.option("--partition", help="Of the queue.  [default: the queue's]")
-@click.option("--time", help="Limit, as in 4:00:00, before which the study stops and is requeued.")
+@click.option("--time", type=_TimeLimit(), help="Limit, as in 4:00:00, before which the study stops and is requeued.")
 @click.option("--sbatch", "options", multiple=True, metavar="OPTION", help="Further, as in --account=abc; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Print the script; submit nothing.")
 def submit(
@@ -51,10 +70,14 @@ def submit(
     Before its time limit the job stops, publishes and is requeued, until the study has ended. The script is kept in the
     workspace. `linstudy watch` and `linstudy status` show how it goes, from any node.
     """
-    from linstudy.execute.batch import Demand, batch_script, submit_script
+    from linstudy.execute.batch import Demand, batch_script, queued_job, submit_script
     from linstudy.execute.planning import choose_runs, plan_study
     from linstudy.store.workspace import Workspace
 
+    if taken := [word for word in more if word.split("=")[0] in _OWN]:
+        raise click.UsageError(
+            f"{taken[0]} is for submit to say: `linstudy submit --help` tells how many workers, and on what"
+        )
     loaded, plan = plan_study(study, profile, overrides, data_folder)  # what is wrong is told now, not by the job
     choose_runs(loaded, plan, condition, Workspace(workspace))
     given = {"profile": profile, "only": condition, "workspace": workspace.absolute()}
@@ -71,6 +94,8 @@ def submit(
     if dry_run:
         click.echo(script, nl=False)
         return
+    if earlier := queued_job(place):
+        raise LinstudyError(f"job {earlier} has this workspace. Wait for its end, or: scancel {earlier.split()[0]}")
     job = submit_script(script, place / f"{name}.sh")
     click.echo(f"job {job}: {place / f'{name}.sh'}\nIt prints to {place / f'{name}-{job}.log'}")
     click.echo(f"Look at it by: linstudy watch --workspace {workspace}")

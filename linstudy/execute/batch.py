@@ -1,5 +1,6 @@
 """The job of a queue that runs a study: a script for Slurm, kept in the workspace, and its submission."""
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,6 +13,9 @@ from linstudy.store.files import replacement
 
 SECONDS_BEFORE_END = 120
 """Before its time limit a job asks its study to stop: the 60 seconds of `--grace`, and publishing."""
+
+_TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
+_NO_LIMIT = ("0", "INFINITE", "UNLIMITED")
 
 _SCRIPT = """\
 #!/bin/bash
@@ -89,6 +93,38 @@ def batch_script(name: str, command: Sequence[str], folder: Path, logs: Path, de
         command=shlex.join(command),
         interrupted=interrupted,
     )
+
+
+def check_time(limit: str) -> None:
+    """See that a time limit is one, as Slurm reads it, and that it leaves a job time to compute.
+
+    Raises:
+        ValueError: If not.
+    """
+    if limit.upper() in _NO_LIMIT:
+        return
+    if not (found := _TIME.fullmatch(limit)):
+        raise ValueError(f"{limit} is no time limit. Write minutes, or hours:minutes:seconds, or days-hours")
+    days, *parts = found.groups()
+    numbers = [int(part) for part in parts if part]
+    units = (3600, 60, 1) if days or len(numbers) == 3 else (60, 1, 0)
+    seconds = 86400 * int(days or 0) + sum(number * unit for number, unit in zip(numbers, units, strict=False))
+    if seconds <= SECONDS_BEFORE_END:
+        raise ValueError(
+            f"a job of {seconds} s would stop at once: it stops its study {SECONDS_BEFORE_END} s before its limit"
+        )
+
+
+def queued_job(folder: Path) -> str | None:
+    """The job, with its state, that has a script of a folder and has not ended; None if there is none."""
+    if shutil.which("squeue") is None:
+        return None
+    listed = subprocess.run(["squeue", "--me", "-h", "-o", "%i (%T) %o"], capture_output=True, text=True, check=False)
+    for line in listed.stdout.splitlines():
+        job, state, file = line.split(maxsplit=2)
+        if Path(file).parent == folder:
+            return f"{job} {state}"
+    return None
 
 
 def submit_script(script: str, file: Path) -> str:

@@ -6,6 +6,7 @@ and one a worker for what it is told.
 """
 
 import contextlib
+import json
 import logging
 import threading
 import time
@@ -89,8 +90,12 @@ def _connect(place: Mapping[str, Any]) -> "Client":
 
 def _find(scheduler: str) -> dict[str, str]:
     """What a client is given for a scheduler file, or an address."""
-    if Path(scheduler).is_file():
-        return {"scheduler_file": scheduler}
+    if (file := Path(scheduler)).is_file():
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            return {"address": json.loads(file.read_text(encoding="utf-8"))["address"]}
+        raise LinstudyError(
+            f"--dask {file} is no scheduler file: it names no address. Its scheduler may be about to write it"
+        )
     if ":" not in scheduler:
         raise LinstudyError(
             f"--dask {scheduler} is no scheduler file that is there, and no address such as tcp://host:8786"

@@ -29,6 +29,9 @@ PACKAGES = (
 PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin")
 """What JAX needs of an accelerator, told where it is installed."""
 
+LEAST_MEMORY = 2**29
+"""Bytes: a worker that trains a small network holds 0.4 GiB, most of which is JAX."""
+
 SETTINGS = ("JAX_", "XLA_", "LINSTUDY_", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """How the names of environment variables begin that change what is computed, or how."""
 
@@ -142,9 +145,12 @@ def _resources(workspace: Workspace) -> Finding:
     """What one worker would have: the machine, a container and a queue allow it together."""
     memory = available_memory()
     size = "an unknown amount of memory" if memory is None else f"{memory / 2**30:,.1f} GiB of memory"
+    is_enough = memory is None or memory >= LEAST_MEMORY
+    least = "" if is_enough else f". It takes {LEAST_MEMORY / 2**30:.1f} GiB before it computes anything: give it more"
     return Finding(
         f"a worker may use {size} (--memory) and {available_threads()} processors; what exceeds that goes to "
-        f"{workspace.artifacts.absolute()} (--scratch)"
+        f"{workspace.artifacts.absolute()} (--scratch){least}",
+        is_enough,
     )
 
 

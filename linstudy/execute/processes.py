@@ -27,6 +27,9 @@ _KILLED = 128
 _OOM = re.compile(r"\boom[-_ ]kill", re.IGNORECASE)
 """In what Slurm says of a step: `Detected 1 oom_kill event in StepId=7.0.`"""
 
+_CANCELLED = re.compile(r"\*\*\* (STEP|JOB) \S+ ON \S+ CANCELLED ")
+"""In what Slurm says of one that somebody, or a limit, has ended: `*** STEP 7.0 ON n1 CANCELLED AT … ***`"""
+
 
 def worker_processes(
     workspace: Workspace,
@@ -175,8 +178,10 @@ def death(status: int, last_words: str) -> Death:
     end with another status.
     """
     number = -status if status < 0 else status - _KILLED  # a launcher tells of a killed process as a shell does
-    for_memory = number == signal.SIGKILL or (status != 0 and _OOM.search(last_words) is not None)
+    is_told_of = status != 0 and _OOM.search(last_words) is not None
+    for_memory = is_told_of or (number == signal.SIGKILL and not _CANCELLED.search(last_words))
     hint = ", probably for want of memory: give less by --memory, or take fewer --workers" if for_memory else ""
     if number in set(signal.Signals):
         return Death(f"the worker process was killed by {signal.Signals(number).name}{hint}", last_words, for_memory)
-    return Death(f"the worker process ended with exit status {status}{hint}", last_words, for_memory)
+    how = f" with exit status {status}" if status else ""  # a launcher may end with 0 where a node has failed
+    return Death(f"the worker process ended{how}{hint}", last_words, for_memory)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from linstudy.machine import available_memory, slurm_memory
 from linstudy.spec.errors import LinstudyError
 
+_LARGEST_STEP = 0xFFFFFFF0
+"""Beyond it are the numbers of steps that `srun` has not started: a batch script, the shell of `salloc`."""
+
 _NODES = re.compile(r"(\d+)(?:\(x(\d+)\))?")
 
 
@@ -40,6 +43,11 @@ class Allocation:
             raise LinstudyError(
                 "--launch slurm starts workers in an allocation of Slurm, and this is none. Begin one with "
                 "`salloc`, or let `linstudy submit STUDY` make a job"
+            )
+        if int(environment.get("SLURM_STEP_ID", _LARGEST_STEP)) < _LARGEST_STEP and "SLURM_OVERLAP" not in environment:
+            raise LinstudyError(
+                "`srun` has started this linstudy, in a step that has the processors which its workers would wait for. "
+                "Give the command without `srun`: --launch slurm starts the workers"
             )
         nodes = _NODES.findall(environment.get("SLURM_JOB_CPUS_PER_NODE", "1"))
         return cls(
@@ -89,7 +97,8 @@ def fit(allocation: Allocation, workers: int | None = None) -> Steps:
     cpus = cpus or next((one for one in range(max(allocation.cpus), 0, -1) if _room(allocation, one) >= count), 0)
     if not cpus or _room(allocation, cpus) < count:
         raise LinstudyError(
-            f"the allocation has {sum(allocation.cpus)} processors on {nodes} nodes, too few for {count} workers"
+            f"the allocation has {sum(allocation.cpus)} processors on {nodes} node{'s' * (nodes > 1)}, "
+            f"too few for {count} worker{'s' * (count > 1)}"
             f"{f' of {cpus} each' if cpus else ''}. Take fewer --workers, or a larger allocation"
         )
     on_node = min(count, max(allocation.cpus) // cpus)

@@ -184,6 +184,13 @@ def test_dask_workers_have_the_processors_of_their_threads_beside_each_other():
     assert dealt == {"tcp://a:1": (0, 1), "tcp://a:2": (2,), "tcp://b:1": (0, 1, 2, 3)}
 
 
+@pytest.mark.parametrize("text", ["", "{bad", "[]", "{}"])
+def test_a_file_that_names_no_scheduler_is_told_at_once(tmp_path, text):
+    (tmp_path / "scheduler.json").write_text(text)
+    with pytest.raises(LinstudyError, match="is no scheduler file: it"):
+        dask._find(str(tmp_path / "scheduler.json"))
+
+
 def test_without_the_extra_one_sentence_says_what_to_do(bench, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     asked = dask.dask_workers("local", Workspace(bench.folder), bench.folder, None)

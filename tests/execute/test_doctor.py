@@ -13,6 +13,7 @@ from linstudy.execute.doctor import Finding, diagnose
 from linstudy.store.database import SCHEMA_VERSION as NOW
 from linstudy.store.ledger import Ledger
 from linstudy.store.workspace import Workspace
+from linstudy.tangent import load_neural_tangents
 
 
 @pytest.fixture
@@ -85,6 +86,7 @@ def test_the_version_of_the_results_is_told(findings, tmp_path, version, words):
 
 def test_without_neural_tangents_it_is_said_what_is_missing(monkeypatch):
     monkeypatch.setattr("linstudy.tangent.neural_tangents_adapter.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("linstudy.tangent.load_neural_tangents", load_neural_tangents.__wrapped__)  # it remembers
     doctor_finds = doctor._check(doctor._neural_tangents, otherwise=None)
     assert str(doctor_finds).startswith("--  neural-tangents is not installed. Install it with `pip install --no-deps")
     assert str(doctor_finds).endswith(f" {doctor._WITHOUT_NEURAL_TANGENTS}")
@@ -148,3 +150,11 @@ def test_without_distributed_it_is_said_what_needs_it(findings, monkeypatch):
     assert "--  distributed is not installed. `run --dask` alone needs it: pip install 'linstudy[dask]'" in findings()
     monkeypatch.setattr(doctor, "_version", lambda name: "1")
     assert "ok  distributed 1 is installed, for `run --dask`" in findings()
+
+
+@pytest.mark.parametrize(("memory", "sign"), [(None, "ok"), (2**29, "ok"), (2**28, "NO")])
+def test_less_memory_than_a_worker_takes_is_told(monkeypatch, tmp_path, memory, sign):
+    monkeypatch.setattr(doctor, "available_memory", lambda: memory)
+    told = str(doctor._resources(Workspace(tmp_path)))
+    assert told.startswith(f"{sign}  a worker may use ")
+    assert ("give it more" in told) == (sign == "NO")

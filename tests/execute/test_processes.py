@@ -6,6 +6,8 @@ from linstudy.execute.processes import death
 
 OOM = "slurmstepd: error: Detected 1 oom_kill event in StepId=7.0. Some of the step tasks have been OOM Killed."
 
+CANCELLED = "slurmstepd-n1: error: *** STEP 20.1 ON n1 CANCELLED AT 2026-11-30T10:52:11 ***"
+
 
 @pytest.mark.parametrize(
     ("status", "printed", "reason", "is_for_memory"),
@@ -16,7 +18,10 @@ OOM = "slurmstepd: error: Detected 1 oom_kill event in StepId=7.0. Some of the s
         (-15, "", "was killed by SIGTERM", False),
         (143, "", "was killed by SIGTERM", False),
         (1, "the room is full, and so is the zoom", "ended with exit status 1", False),
-        (0, OOM, "ended with exit status 0", False),
+        (0, OOM, "ended", False),
+        (0, "srun: error: Node failure on n2", "ended", False),
+        (137, CANCELLED, "was killed by SIGKILL", False),
+        (137, f"{CANCELLED}\n{OOM}", "was killed by SIGKILL, probably for want of memory", True),
     ],
 )
 def test_a_death_tells_whether_it_was_for_memory(status, printed, reason, is_for_memory):

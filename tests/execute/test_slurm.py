@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from small_slurm import is_there, small_slurm
 
+from linstudy.execute import batch
 from linstudy.execute import slurm as slurm_module
-from linstudy.execute.batch import Demand, batch_script, submit_script
+from linstudy.execute.batch import Demand, batch_script, check_time, submit_script
 from linstudy.execute.live import Live
 from linstudy.execute.slurm import Allocation, Steps, fit
 from linstudy.spec.errors import LinstudyError
@@ -143,6 +145,40 @@ def test_a_script_asks_for_what_is_demanded():
 
 def test_what_is_not_demanded_is_left_to_the_queue():
     assert Demand().lines() == ["--ntasks=1", "--cpus-per-task=1"]
+
+
+@pytest.mark.parametrize("limit", ["3", "2:01", "0:02:01", "1-0", "0-1:00", "0-00:00:121", "unlimited", "0"])
+def test_a_time_limit_is_as_slurm_reads_it(limit):
+    check_time(limit)
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("2", "120 s before"),
+        ("1:59", "119 s"),
+        ("0:01:00", "60 s"),
+        ("4:00:00x", "no time limit"),
+        ("", "no time limit"),
+    ],
+)
+def test_a_time_limit_that_leaves_no_time_is_refused(limit, message):
+    with pytest.raises(ValueError, match=message):
+        check_time(limit)
+
+
+def test_a_job_that_is_in_the_queue_is_found_by_its_script(monkeypatch, tmp_path):
+    listed = f"7 (PENDING) /elsewhere/jobs/x.sh\n8 (RUNNING) {tmp_path}/linstudy a.sh\n"
+    monkeypatch.setattr(batch.shutil, "which", lambda name: name)
+    monkeypatch.setattr(batch.subprocess, "run", lambda words, **options: SimpleNamespace(stdout=listed))
+    assert batch.queued_job(tmp_path) == "8 (RUNNING)"
+    assert batch.queued_job(tmp_path / "other") is None
+
+
+def test_within_a_step_it_is_said_that_srun_is_too_much():
+    with pytest.raises(LinstudyError, match="without `srun`"):
+        allocation(SLURM_STEP_ID="0")
+    assert allocation(SLURM_STEP_ID=str(0xFFFFFFFA)).cpus == allocation(SLURM_STEP_ID="0", SLURM_OVERLAP="1").cpus
 
 
 def test_without_slurm_it_is_said(monkeypatch, tmp_path):
@@ -283,6 +319,15 @@ def test_a_job_that_is_told_of_its_end_is_requeued_and_goes_on(bench, slurm):
     job, log = re.search(r"job (\d+): ", out)[1], Path(re.search(r"It prints to (\S+)", out)[1])
     try:
         wait_for(lambda: trains(bench))
+        refused = subprocess.run(
+            [sys.executable, *command],
+            cwd=bench.folder,
+            env=slurm.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert refused.stderr == f"Error: job {job} (RUNNING) has this workspace. Wait for its end, or: scancel {job}\n"
         slurm.run("scancel", "--signal=USR1", "--batch", job)  # as --signal=B:USR1@120 does
         wait_for(lambda: slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip() == "PENDING")
         assert "SIGUSR1: stopping" in log.read_text()
