@@ -48,6 +48,9 @@ LEFT_BEHIND = ("artifacts/**/.*", "artifacts/resume/*", "*.publishing*", "*.wal"
 
 SECONDS_TO_END = 1200
 
+SECONDS_OF_A_PAUSE = 75
+"""Longer than a worker is waited for that says nothing."""
+
 
 class FaultError(Exception):
     """The product did not do what it must after a fault."""
@@ -211,3 +214,14 @@ def _compare_numbers(rows: list[tuple], expected: list[tuple]) -> None:
             row[-1], other[-1], rtol=0, atol=TOLERANCE * scales[row[1]]
         ):
             raise FaultError(f"{row} is not near {other}")
+
+
+def pause(pid: int, what: str) -> str:
+    """Let a process stand still for a while; gives what happened."""
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(SECONDS_OF_A_PAUSE)
+    try:
+        os.kill(pid, signal.SIGCONT)
+    except ProcessLookupError:
+        return f"{what} paused, and ended meanwhile"
+    return f"{what} paused"

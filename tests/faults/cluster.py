@@ -1,9 +1,7 @@
 """What happens to jobs, steps and nodes of a real Slurm, while a study runs on three of its nodes."""
 
-import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import disks
-from bench import RUNS, SECONDS_TO_END, Bench, FaultError
+from bench import RUNS, SECONDS_TO_END, Bench, FaultError, pause
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -20,9 +18,6 @@ import small_slurm
 from small_slurm import SmallSlurm
 
 WORKERS = 3
-SECONDS_OF_A_PAUSE = 75
-"""Longer than a worker is waited for that says nothing."""
-
 JOBS = 4
 """That are submitted at most: one that was cancelled is submitted again."""
 
@@ -128,17 +123,6 @@ def _restart_controller(case: Case) -> str:
     return "slurmctld, restarted"
 
 
-def _pause(case: Case) -> str:
-    worker = case.chance.choice(case.bench.workers())
-    os.kill(worker, signal.SIGSTOP)
-    time.sleep(SECONDS_OF_A_PAUSE)
-    try:
-        os.kill(worker, signal.SIGCONT)
-    except ProcessLookupError:
-        return "worker paused, and ended by Slurm meanwhile"
-    return "worker paused"
-
-
 def _second_coordinator(case: Case) -> str:
     ended = case.bench.run()
     if "is in use by process" not in ended.printed or ended.status != 1:
@@ -160,7 +144,7 @@ FAULTS: tuple[Callable[[Case], str], ...] = (
     lambda case: _signal_to_job(case, "--signal=TERM", "--full"),
     _signal_to_job,
     _restart_controller,
-    _pause,
+    lambda case: pause(case.chance.choice(case.bench.workers()), "worker"),
     _second_coordinator,
 )
 

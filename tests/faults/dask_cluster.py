@@ -11,16 +11,13 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench import SECONDS_TO_END, Bench, FaultError
+from bench import SECONDS_TO_END, Bench, FaultError, pause
 
 sys.path.append(str(Path(__file__).parents[1]))
 
 from small_dask import SmallDask, small_dask
 
 WORKERS = 2
-SECONDS_OF_A_PAUSE = 75
-"""Longer than a worker is waited for that says nothing."""
-
 COMMANDS = 3
 """That are given at most."""
 
@@ -77,16 +74,6 @@ def _end_of_scheduler(case: Case) -> str:
     return "SIGKILL to the scheduler"
 
 
-def _pause(case: Case, paused: int, what: str) -> str:
-    os.kill(paused, signal.SIGSTOP)
-    time.sleep(SECONDS_OF_A_PAUSE)
-    try:
-        os.kill(paused, signal.SIGCONT)
-    except ProcessLookupError:
-        return f"{what} paused, and ended meanwhile"
-    return f"{what} paused"
-
-
 def _signal_to_command(case: Case, number: signal.Signals) -> str:
     case.command.send_signal(number)
     case.bench.wait(case.command)
@@ -99,8 +86,8 @@ FAULTS: tuple[Callable[[Case], str], ...] = (
     lambda case: _end_of_process(case, signal.SIGKILL),
     _end_of_cluster,
     _end_of_scheduler,
-    lambda case: _pause(case, case.worker().pid, "Dask worker"),
-    lambda case: _pause(case, case.process(), "process beside a Dask worker"),
+    lambda case: pause(case.worker().pid, "Dask worker"),
+    lambda case: pause(case.process(), "process beside a Dask worker"),
     lambda case: _signal_to_command(case, signal.SIGKILL),
     lambda case: _signal_to_command(case, signal.SIGINT),
 )
