@@ -29,7 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 FIXED_SEED = 20210614
-LONGEST_USE = 500
+PROGRAMS_A_CONTEXT = 500
 
 settings.register_profile("linstudy", deadline=None)  # a machine that is busy is no failure
 settings.load_profile("linstudy")
@@ -94,17 +94,23 @@ def _checked(typechecked, function):
 
 def _share_ir_contexts():
     """JAX makes an MLIR context a program, which is a tenth of the time of programs as small as those of tests."""
-    from jax._src.interpreters import mlir
+    with suppress(ImportError, AttributeError):
+        from jax._src.interpreters import mlir
 
+        mlir.make_ir_context = _sharing(mlir.make_ir_context)
+
+
+def _sharing(make):
+    """Contexts that the programs of a thread share; they keep all types and constants, so that new ones follow."""
     local = threading.local()
 
     def context():
-        if getattr(local, "uses", LONGEST_USE) == LONGEST_USE:
+        if getattr(local, "uses", PROGRAMS_A_CONTEXT) == PROGRAMS_A_CONTEXT:
             local.context, local.uses = make(), 0
         local.uses += 1
         return local.context
 
-    make, mlir.make_ir_context = mlir.make_ir_context, context
+    return context
 
 
 @pytest.fixture

@@ -119,7 +119,9 @@ class SmallSlurm:
         Before its script has ended, that end would be taken for the new one's; within the same second, a node takes
         the new script for the old one, which it was told to end.
         """
+        deadline = time.monotonic() + 60
         while any(_command(entry).startswith(f"slurmstepd: [{job}.".encode()) for entry in _processes()):
+            assert time.monotonic() < deadline, self.describe()
             time.sleep(0.05)
         time.sleep(2)
         self.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)

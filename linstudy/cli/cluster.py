@@ -13,7 +13,7 @@ from linstudy.spec.errors import LinstudyError
 
 _PER_WORKER = click.IntRange(min=1)
 _OWN = ("--launch", "--dask", "--workers")
-"""What `submit` gives `run` itself."""
+"""Options of `run` for which `submit` has its own."""
 
 
 class _TimeLimit(click.ParamType):

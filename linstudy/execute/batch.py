@@ -121,8 +121,8 @@ def queued_job(folder: Path) -> str | None:
         return None
     listed = subprocess.run(["squeue", "--me", "-h", "-o", "%i (%T) %o"], capture_output=True, text=True, check=False)
     for line in listed.stdout.splitlines():
-        job, state, file = line.split(maxsplit=2)
-        if Path(file).parent == folder:
+        job, state, *file = line.split(maxsplit=2)  # of a job without a script there may be no more
+        if file and Path(file[0]).parent == folder:
             return f"{job} {state}"
     return None
 

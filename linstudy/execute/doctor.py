@@ -146,7 +146,7 @@ def _resources(workspace: Workspace) -> Finding:
     memory = available_memory()
     size = "an unknown amount of memory" if memory is None else f"{memory / 2**30:,.1f} GiB of memory"
     is_enough = memory is None or memory >= LEAST_MEMORY
-    least = "" if is_enough else f". It takes {LEAST_MEMORY / 2**30:.1f} GiB before it computes anything: give it more"
+    least = "" if is_enough else f". Even a small study needs {LEAST_MEMORY / 2**30:.1f} GiB: give it more"
     return Finding(
         f"a worker may use {size} (--memory) and {available_threads()} processors; what exceeds that goes to "
         f"{workspace.artifacts.absolute()} (--scratch){least}",

@@ -61,7 +61,7 @@ def serve(settings: Settings, channel: Channel) -> None:
 
 
 def _resources(settings: Settings, store: ArtifactStore) -> Resources:
-    threads = min(len(settings.cpus or ()) or available_threads(), available_threads())
+    threads = available_threads()  # of the processors that this process was given
     memory = settings.memory or available_memory()
     return Resources(memory, threads, store.scratch, store.scratch_folder, kind=_kind(threads))
 

@@ -168,7 +168,7 @@ def test_a_time_limit_that_leaves_no_time_is_refused(limit, message):
 
 
 def test_a_job_that_is_in_the_queue_is_found_by_its_script(monkeypatch, tmp_path):
-    listed = f"7 (PENDING) /elsewhere/jobs/x.sh\n8 (RUNNING) {tmp_path}/linstudy a.sh\n"
+    listed = f"6 (RUNNING) \n7 (PENDING) /elsewhere/jobs/x.sh\n8 (RUNNING) {tmp_path}/linstudy a.sh\n"
     monkeypatch.setattr(batch.shutil, "which", lambda name: name)
     monkeypatch.setattr(batch.subprocess, "run", lambda words, **options: SimpleNamespace(stdout=listed))
     assert batch.queued_job(tmp_path) == "8 (RUNNING)"

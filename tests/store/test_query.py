@@ -257,6 +257,8 @@ def test_where_there_are_no_locks_a_copy_is_read(results, tmp_path, monkeypatch,
     with duckdb.connect() as connection:
         attach_to_read(Locking(connection, results, os.strerror(code)), results)
         assert connection.execute("SELECT count(*) FROM results.metric").fetchall() == [(3,)]
+        [(read,)] = connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = 'results'").fetchall()
+        assert read.startswith(str(tmp_path / "linstudy-"))
         assert list(tmp_path.glob("linstudy-*")) == []
 
 
