@@ -6,13 +6,15 @@ and one a worker for what it is told.
 """
 
 import contextlib
+import functools
 import json
 import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -156,8 +158,9 @@ class DaskWorkers(Workers):
         self._seen: dict[str, tuple[float, float]] = {}
         """When the scheduler last heard each Dask worker, by its clock, and when that was learnt, by ours."""
         self._places: Sequence[Share] = ()
+        self._later: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._look()
-        for work in (self._receive, self._watch):
+        for work in (self._receive, self._watch, self._tell):
             threading.Thread(target=self._guard, args=(work,), daemon=True).start()
 
     def __str__(self) -> str:
@@ -202,12 +205,14 @@ class DaskWorkers(Workers):
             retries=0,
             pure=False,
         )
-        self._links[name] = DaskLink(place, LEASE, commands, task, lambda: self._links.pop(name, None))
+        forget = functools.partial(self._links.pop, name, None)
+        self._links[name] = DaskLink(place, LEASE, commands, task, forget, self._later.put)
         return self._links[name]
 
     def close(self) -> None:
         """Let the cluster go."""
         self._is_closing.set()
+        self._later.put(None)
         if self._gone:
             return
         with contextlib.suppress(Exception):
@@ -253,6 +258,11 @@ class DaskWorkers(Workers):
             for report in (reports.get(), *reports.get(batch=True)):
                 if report and (link := self._links.get(report[0])):
                     link.receive(*report[1:])
+
+    def _tell(self) -> None:
+        """Tell the processes what they are to be told: a scheduler that is gone is waited for here alone."""
+        while call := self._later.get():
+            call()
 
     def _watch(self) -> None:
         """See which Dask workers there are, and which are gone with what they had been given."""

@@ -1,6 +1,7 @@
 """The coordinator's end of the way to a worker's process in a Dask cluster."""
 
 import contextlib
+import functools
 import queue
 import threading
 import time
@@ -21,12 +22,21 @@ class DaskLink(Link):
         commands: The queue of what it is told.
         task: The task's future.
         forget: Called at its end.
+        later: Has something done where the scheduler may be waited for, one after the other.
     """
 
-    def __init__(self, place: str, lease: float, commands: Any, task: Any, forget: Callable[[], object]):
+    def __init__(
+        self,
+        place: str,
+        lease: float,
+        commands: Any,
+        task: Any,
+        forget: Callable[[], object],
+        later: Callable[[Callable[[], object]], object],
+    ):
         self.place, self.task = place, task
         self._queue, self._forget, self._patience = commands, forget, silence(lease)
-        self.commands: TextIO = _Commands(commands, self._patience, self._has_end)  # type: ignore[assignment]
+        self.commands: TextIO = _Commands(self._tell, later)  # type: ignore[assignment]
         self._said: queue.SimpleQueue[bytes | Death] = queue.SimpleQueue()
         self._heard = time.monotonic()
         self._death: Death | None = None
@@ -59,8 +69,10 @@ class DaskLink(Link):
         patience = max(SECONDS_TO_LEAVE, self._heard + self._patience - time.monotonic())
         self.lose("its task did not say that it has ended", after=patience)
 
-    def _has_end(self) -> bool:
-        return self._death is not None
+    def _tell(self, item: bytes | None) -> None:
+        if self._death is None:
+            with contextlib.suppress(Exception):  # who listens sees that the scheduler is gone, and says so
+                self._queue.put(item, callback_timeout=self._patience)
 
     def end(self) -> Death:
         while self._death is None:  # what is left to hear, where hearing was broken off
@@ -89,24 +101,16 @@ class DaskLink(Link):
 
 
 class _Commands:
-    """The queue of what a process is told, as a stream."""
+    """What a process is told, as a stream; writing waits for nothing, since the scheduler may be gone."""
 
-    def __init__(self, commands: Any, patience: float, is_over: Callable[[], bool]):
-        self._queue, self._patience, self._is_over = commands, patience, is_over
+    def __init__(self, tell: Callable[[bytes | None], object], later: Callable[[Callable[[], object]], object]):
+        self._tell, self._later = tell, later
 
     def write(self, text: str) -> None:
-        self._put(text.encode())
+        self._later(functools.partial(self._tell, text.encode()))
 
     def flush(self) -> None:
         pass
 
     def close(self) -> None:
-        self._put(None)
-
-    def _put(self, item: bytes | None) -> None:
-        if self._is_over():  # a scheduler that is gone would be waited for
-            return
-        try:
-            self._queue.put(item, callback_timeout=self._patience)
-        except Exception as error:
-            raise OSError(f"{type(error).__name__}: {error}") from error
+        self._later(functools.partial(self._tell, None))

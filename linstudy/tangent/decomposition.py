@@ -1,7 +1,7 @@
 """Full decompositions of symmetric matrices by LAPACK, with the driver that is right for their size."""
 
 import numpy as np
-import scipy.linalg
+import scipy
 from jaxtyping import Float
 
 EVD_LIMIT = 32_766

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import scipy.linalg
+import scipy
 from jaxtyping import Float
 
 from linstudy.tangent.decomposition import eigenpairs

@@ -14,7 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
+import scipy
 from jaxtyping import Array, Float, Float64, PyTree
 
 from linstudy.tangent.features import check_scalar_output, output_gradient

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from disturbed import TRAINING, content, wait_until_gone, write_odd
 from small_dask import small_dask
 
 from linstudy.execute import dask, dask_link
+from linstudy.execute.messages import Hello, Stop
 from linstudy.execute.peer import Death
 from linstudy.execute.worker import Settings
 from linstudy.spec.errors import LinstudyError
@@ -39,7 +41,8 @@ class Task:
 
 @pytest.fixture
 def link():
-    return dask_link.DaskLink("tcp://there", 0.3, SimpleNamespace(close=lambda: None), Task(), lambda: None)
+    commands = SimpleNamespace(close=lambda: None)
+    return dask_link.DaskLink("tcp://there", 0.3, commands, Task(), lambda: None, lambda call: call())
 
 
 @pytest.fixture
@@ -175,6 +178,29 @@ def test_a_scheduler_that_is_gone_as_a_worker_starts_ends_the_study_with_the_sam
     monkeypatch.setattr(distributed, "Queue", refuse)
     with pytest.raises(LinstudyError, match="the Dask scheduler is gone. The same command goes on"):
         workers.start(workers.places()[0], Queue())
+
+
+def test_a_scheduler_that_is_waited_for_holds_nothing_else_up(bench, cluster, monkeypatch):
+    cluster.start_worker()
+    holds, put, told, inbox = threading.Event(), distributed.Queue.put, [], Queue()
+
+    def put_later(*arguments, **options):
+        told.append(threading.current_thread())
+        assert holds.wait(timeout=60)
+        return put(*arguments, **options)
+
+    monkeypatch.setattr(distributed.Queue, "put", put_later)
+    with dask.dask_workers(str(cluster.file), Workspace(bench.folder), bench.folder, None) as workers:
+        while not workers.places():
+            time.sleep(0.05)
+        worker = workers.start(workers.places()[0], inbox)
+        worker.send(Stop())
+        assert threading.current_thread() not in told
+        assert inbox.empty()
+        holds.set()
+        worker_said = inbox.get(timeout=60)
+        worker.close()
+    assert isinstance(worker_said[1], Hello)
 
 
 def test_dask_workers_have_the_processors_of_their_threads_beside_each_other():
