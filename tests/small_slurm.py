@@ -123,7 +123,7 @@ class SmallSlurm:
         while any(_command(entry).startswith(f"slurmstepd: [{job}.".encode()) for entry in _processes()):
             assert time.monotonic() < deadline, self.describe()
             time.sleep(0.05)
-        time.sleep(2)
+        time.sleep(1.1)
         self.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
 
     def wait_until_idle(self, seconds=60):

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.signal import correlate2d
+import scipy
 from tolerance import assert_close
 
 from linstudy.data import Places
@@ -28,7 +28,9 @@ def convolved(layer, x, stride=1):
     weight = np.asarray(layer.weight)
     padding = weight.shape[-1] // 2
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
-    images = [sum(correlate2d(a, w, "valid") for a, w in zip(padded, kernels, strict=True)) for kernels in weight]
+    images = [
+        sum(scipy.signal.correlate2d(a, w, "valid") for a, w in zip(padded, kernels, strict=True)) for kernels in weight
+    ]
     bias = 0.0 if layer.bias is None else np.asarray(layer.bias)
     return (np.stack(images) + bias)[:, ::stride, ::stride]
 

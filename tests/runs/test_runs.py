@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.linalg
+import scipy
 from jax.flatten_util import ravel_pytree
 from tolerance import assert_close
 

@@ -21,18 +21,17 @@ pytestmark = [pytest.mark.product_settings, pytest.mark.usefixtures("without_pdf
 
 ROOT = Path(__file__).parents[2]
 FEW = "data={kind: digits, train: 120, test: 40}"
-MANY = "data={kind: digits, train: 1000, test: 40}"  # as many as their probes take
 DRAWS = "data={kind: gaussian, shape: [1, 4, 4], train: 64, test: 32}"
 
 SMALL = {
-    "bounds": ([MANY, "train.epochs=2"], lambda point: point.model.kind == "mlp" and index(point) <= 5),
+    "bounds": ([FEW, "train.epochs=2"], lambda point: point.model.kind == "mlp" and index(point) <= 5),
     "eigenfunctions": ([FEW, "train.epochs=2"], lambda point: point.model.kind == "mlp" and index(point) <= 100),
     "eigenfunctions_adam": ([FEW, "train.epochs=2"], lambda point: point.model.kind == "mlp" and index(point) <= 100),
     "eigenfunctions_mnist": ([FEW, "train.epochs=2"], lambda point: point.model.kind == "mlp" and index(point) <= 100),
-    "energy_concentration": ([MANY, "train.epochs=26"], lambda point: point.model.kind == "mlp"),
-    "infinite_width": ([MANY, "train.epochs=2"], lambda point: sum(getattr(point.model, "hidden", ())) == 60),
+    "energy_concentration": ([FEW, "train.epochs=26"], lambda point: point.model.kind == "mlp"),
+    "infinite_width": ([FEW, "train.epochs=2"], lambda point: sum(getattr(point.model, "hidden", ())) == 60),
     "kernel_rotation": (
-        [MANY, "train.epochs=2"],
+        [FEW, "train.epochs=2"],
         lambda point: point.model.kind == "mlp" and index(point) in (0, 20),
     ),
     "nads": ([DRAWS, "train.epochs=2"], lambda point: point.model.kind == "lenet" and index(point) <= 4),
@@ -41,8 +40,14 @@ SMALL = {
 }
 """What makes a study small: overrides, and which of its points are left."""
 
-NEARER = {"index: 400": "index: 110", "epoch: 100": "epoch: 6", "epoch: 25": "epoch: 4", "epoch: 10}": "epoch: 3}"}
-"""Indices and epochs that so few samples and epochs do not have."""
+NEARER = {
+    "index: 400": "index: 110",
+    "samples: 1000,": "samples: 100,",
+    "epoch: 100": "epoch: 6",
+    "epoch: 25": "epoch: 4",
+    "epoch: 10}": "epoch: 3}",
+}
+"""Indices, samples and epochs that so few samples and epochs do not have."""
 
 
 def index(point):

@@ -3,7 +3,7 @@ import json
 import duckdb
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from linstudy import metrics
 from linstudy.facts import Ending, Number, Vector
@@ -328,7 +328,7 @@ def test_a_kernel_of_zeros_has_no_growths(measure, published):
 def test_half_width_is_that_of_students_t(published, count):
     values = np.random.default_rng(count).normal(size=count)
     [(found,)] = published(f"SELECT half_width(value) FROM (SELECT unnest({values.tolist()}) AS value)")
-    low, high = stats.t.interval(0.95, count - 1, loc=values.mean(), scale=stats.sem(values))
+    low, high = scipy.stats.t.interval(0.95, count - 1, loc=values.mean(), scale=scipy.stats.sem(values))
     assert found == pytest.approx((high - low) / 2, rel=2e-3)
 
 
@@ -339,7 +339,9 @@ def test_half_width_of_one_value_is_unknown(published):
 def test_kendall_is_the_one_of_scipy_and_pairs_of_equals_count_as_neither(published):
     x, y = np.random.default_rng(0).permutation(12), np.random.default_rng(1).normal(size=12)
     pairs = f"SELECT unnest({x.tolist()}) AS x, unnest({y.tolist()}) AS y"
-    assert published(f"SELECT kendall(x, y) FROM ({pairs})")[0][0] == pytest.approx(stats.kendalltau(x, y).statistic)
+    assert published(f"SELECT kendall(x, y) FROM ({pairs})")[0][0] == pytest.approx(
+        scipy.stats.kendalltau(x, y).statistic
+    )
     ties = "VALUES (1, 5), (2, 3), (3, 3), (4, 1)"
     assert published(f"SELECT kendall(x, y) FROM ({ties}) AS pairs (x, y)") == [(-5 / 6,)]
     assert published("SELECT kendall(x, y) FROM (VALUES (1, 5)) AS pairs (x, y)") == [(None,)]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import scipy.linalg
+import scipy
 from tolerance import assert_close
 
 from linstudy.tangent import all_eigenvalues, decomposition, effective_rank, krylov, spectrum

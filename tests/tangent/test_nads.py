@@ -4,7 +4,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.sparse.linalg
+import scipy
 from tolerance import assert_close
 
 from linstudy.tangent import freeze, nads, split, tangent_features
