@@ -99,6 +99,17 @@ def test_a_logarithmic_axis_with_nothing_above_zero_is_linear():
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
 
 
+def test_labels_of_ticks_have_room():
+    rows = [row(x, x, facet=facet) for x in (1000, 10_000, 50_000) for facet in ("a", "b")]
+    with rc_context(STYLE):
+        figure = lines.draw(rows, {"scale": "log x"})
+        figure.draw_without_rendering()
+    labels = {label.get_text(): label.get_window_extent() for label in panels(figure)[0].get_xticklabels()}
+    assert {"1k", "2k", "5k", "10k", "20k", "50k"} <= set(labels)
+    extents = list(labels.values())
+    assert not any(one.overlaps(next) for one, next in zip(extents, extents[1:], strict=False))
+
+
 def test_images_are_the_directions_and_the_magnitudes_of_their_fourier_transforms():
     values = np.random.default_rng(0).normal(size=(2, 12))
     rows = [{**row(0, 0), "j": j + 1, "shape": [1, 3, 4], "value": list(values[j])} for j in range(2)]
