@@ -55,8 +55,10 @@ class Ledger:
         self._flushed = time.monotonic()
         self.revision = 0
         [(self._last,)] = connection.execute(_LAST).fetchall()
-        with self._transaction():
-            self._insert("metric_def", [astuple(metric) for metric in METRICS.values()], "INSERT OR REPLACE")
+        defined = [astuple(metric) for metric in METRICS.values()]
+        if not set(defined) <= set(connection.execute("FROM metric_def").fetchall()):  # else opening writes nothing
+            with self._transaction():
+                self._insert("metric_def", defined, "INSERT OR REPLACE")
 
     @classmethod
     def open(cls, workspace: Workspace) -> Self:

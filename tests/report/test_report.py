@@ -47,6 +47,17 @@ FOUR_SETTINGS = STUDY.replace("seeds: [0, 1]", "seeds: [0]") + (
 )
 
 
+@pytest.fixture(scope="module")
+def own_reports(tmp_path_factory):
+    """A folder of the questions of this file alone: all of them take a second a page."""
+    folder = tmp_path_factory.mktemp("reports")
+    for kind, names in (("figures", FIGURES), ("claims", CLAIMS), ("tables", ["table_1"])):
+        (folder / kind).mkdir()
+        for name in names:
+            shutil.copy(REPORTS / kind / f"{name}.sql", folder / kind)
+    return folder
+
+
 class Results:
     """A workspace in which studies are registered, and their probes measured by hand."""
 
@@ -209,8 +220,8 @@ def test_settings_are_told_apart_in_a_figure(four_settings, name):
         assert "digits, hidden" in title
 
 
-def test_the_page_tells_settings_apart(four_settings, tmp_path):
-    write_report(four_settings, REPORTS, tmp_path / "report")
+def test_the_page_tells_settings_apart(four_settings, own_reports, tmp_path):
+    write_report(four_settings, own_reports, tmp_path / "report")
     page = (tmp_path / "report" / "report.md").read_text()
     assert page.count("**Verdict: holds in all 4 settings.**") == 4
     for label in LABELS:
@@ -316,8 +327,8 @@ def test_a_diverged_run_is_left_out_of_a_claim_and_counted(diverged, name):
     assert (row["seeds"], row["diverged"], row["holds"]) == (1, 1, True)
 
 
-def test_the_report_says_how_many_runs_diverged(diverged, tmp_path):
-    lines = write_report(diverged, REPORTS, tmp_path / "report")
+def test_the_report_says_how_many_runs_diverged(diverged, own_reports, tmp_path):
+    lines = write_report(diverged, own_reports, tmp_path / "report")
     assert sum("holds; 1 diverged run left out: " in line for line in lines) == 4
     page = (tmp_path / "report" / "report.md").read_text()
     assert page.count("**Verdict: holds; 1 diverged run left out.**") == 4
@@ -426,7 +437,9 @@ seeds: [0, 1]
 
 
 @pytest.mark.parametrize(("samples", "is_of_the_paper"), [(12_000, True), (1000, False)])
-def test_table_1_has_the_printed_values_beside_runs_of_their_sizes(made, tmp_path, samples, is_of_the_paper):
+def test_table_1_has_the_printed_values_beside_runs_of_their_sizes(
+    made, own_reports, tmp_path, samples, is_of_the_paper
+):
     runs = made.register(TABLE.replace("SAMPLES", str(samples)))
     training, other = (run for run in runs if run.kind == "training")
     made.tell(training, Number(metrics.ACCURACY, 0.7, "test", 100), Ending("done"))
@@ -434,7 +447,7 @@ def test_table_1_has_the_printed_values_beside_runs_of_their_sizes(made, tmp_pat
     for run in probes(runs):
         if run.needs[0].run_id == training.run_id:
             made.measure(run, rise=0.2)
-    write_report(made.publish(), REPORTS, tmp_path / "report")
+    write_report(made.publish(), own_reports, tmp_path / "report")
     page = (tmp_path / "report" / "report.md").read_text()
     table = page[page.index("### Table 1.") : page.index("*Study energy_concentration")]
     heading, _, row = (line.strip("| ").split(" | ") for line in table.splitlines()[2:5])
@@ -446,10 +459,8 @@ def test_table_1_has_the_printed_values_beside_runs_of_their_sizes(made, tmp_pat
     assert tuple(found.get(name) for name in names) == printed
 
 
-def test_what_cannot_be_answered_leaves_the_rest(two_seeds, tmp_path):
-    reports = tmp_path / "reports"
-    shutil.copytree(REPORTS / "figures", reports / "figures")
-    shutil.copytree(REPORTS / "claims", reports / "claims")
+def test_what_cannot_be_answered_leaves_the_rest(two_seeds, own_reports, tmp_path):
+    reports = shutil.copytree(own_reports, tmp_path / "reports")
     shutil.copyfile(REPORTS / "figures" / "kernel_rotation.sql", reports / "figures" / "a_foreign.sql")
     (reports / "claims" / "01_wrong.sql").write_text("-- study: kernel_rotation\nSELECT nothing_of_that_name")
     lines = write_report(two_seeds, reports, tmp_path / "report")
