@@ -22,6 +22,7 @@ import function_space
 import grams
 import jax
 import machine
+import probes
 import projection
 import runner
 import spectra
@@ -45,6 +46,7 @@ PARTS: dict[str, Callable[[Settings], Section]] = {
     "fused": training.fused_section,
     "nads": spectra.nads_section,
     "spectrum": spectra.spectrum_section,
+    "probes": probes.section,
     "store": store.section,
     "runner": runner.section,
     "start": start_up.section,

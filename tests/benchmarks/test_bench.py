@@ -19,6 +19,7 @@ PARTS = [
     "16 runs",
     "Neural",
     "Spectrum",
+    "Probes",
     "Store",
     "Runner",
     "Start-up",
