@@ -16,8 +16,8 @@ COLUMNS = 3.3
 
 LEGEND = """`alignment` of the first eigenfunctions and the labels, at one epoch, by the way that linstudy chooses; \
 `energy_concentration` with the Gram and the eigenpairs that it needs. Floor, at the float32 rate: the Gram, without \
-symmetry, and the product with every target, or with 3.3 columns for each eigenpair; for an alignment, if that is less, \
-the gradients of all samples and their sum for every target."""
+symmetry, and the product with every target, or with 3.3 columns for each eigenpair; for an alignment, if that is \
+less, the gradients of all samples and their sum for every target."""
 
 
 def section(settings: Settings) -> Section:
