@@ -24,6 +24,9 @@ VALUES = 1.5
 SAMPLES_A_CALL = 16
 """Samples of a pass, when tangent features are made: captured in batches of 128, kernel gradients in blocks of 8."""
 
+GRADIENT_BATCH = 1024
+"""Samples whose explicit gradients an alignment holds; as in `linstudy.tangent.alignment`."""
+
 BLOCK_OF_EVALUATION = 1000
 """Samples that are evaluated at once, about."""
 
@@ -239,7 +242,8 @@ def _alignment(probe: Any, subject: Subject, entry: int) -> Work:
     at_once = max(1, subject.resources.features // (2 * entry * net.parameters))
     chunks = -(-targets // at_once)
     gradients = {"features": 3.0 * chunks * samples * net.forward, "gram": float(samples * targets * net.parameters)}
-    explicit = Work(gradients, passing=2 * entry * net.parameters * min(at_once, targets))
+    held = min(at_once, samples, GRADIENT_BATCH) + 2 * min(at_once, targets)  # gradients, sums, and what is added
+    explicit = Work(gradients, passing=entry * net.parameters * held)
     chosen = min(tiles, explicit, key=lambda work: sum(work.operations.values()))
     return chosen + Work(held=8 * samples * targets)
 

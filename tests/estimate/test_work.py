@@ -7,11 +7,12 @@ from pydantic import TypeAdapter
 
 from linstudy.estimate.files import file_bytes
 from linstudy.estimate.layers import network
-from linstudy.estimate.work import Work, is_full, run_work
+from linstudy.estimate.work import GRADIENT_BATCH, Work, is_full, run_work
 from linstudy.resources import Resources
 from linstudy.spec.data import DataForm
 from linstudy.spec.model import MlpModel
 from linstudy.spec.run import RunSpec
+from linstudy.tangent.alignment import GRADIENT_BATCH as engine_gradient_batch
 from linstudy.tangent.spectrum import is_full as engine_is_full
 
 SPEC = TypeAdapter(RunSpec)
@@ -93,6 +94,14 @@ def test_an_alignment_goes_the_way_of_fewer_operations():
     assert many["gram"] == 2 * 1200 * 1001 * NET.parameters  # of 49 parameters: fewer than half the samples times 20
     wide = probe(kind="alignment", top=99).model_copy(update={"model": MlpModel(kind="mlp")})
     assert work(wide).own.operations["krylov"] == 2 * 1200**2 * 100
+
+
+def test_explicit_gradients_of_a_batch_are_held_beside_two_sums_for_each_target():
+    assert GRADIENT_BATCH == engine_gradient_batch
+    for samples, held in ((1200, 1024), (500, 500)):
+        form = DataForm(samples - 200, 200, (10,), 10)
+        passing = work(probe(kind="alignment", top=1), form).own.passing
+        assert passing == 4 * NET.parameters * (held + 2 * 2)
 
 
 def test_nads_are_eight_passes_a_direction():
