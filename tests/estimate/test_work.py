@@ -97,7 +97,7 @@ def test_an_alignment_goes_the_way_of_fewer_operations():
 
 
 def test_explicit_gradients_of_a_batch_are_held_beside_two_sums_for_each_target():
-    assert GRADIENT_BATCH == engine_gradient_batch
+    assert engine_gradient_batch == GRADIENT_BATCH
     for samples, held in ((1200, 1024), (500, 500)):
         form = DataForm(samples - 200, 200, (10,), 10)
         passing = work(probe(kind="alignment", top=1), form).own.passing
