@@ -121,6 +121,11 @@ def test_only_the_store_imports_duckdb():
     assert {room(path) for path in FILES if "duckdb" in imported_packages(path)} == {"store"}
 
 
+def test_scipys_parts_are_imported_when_they_are_used():
+    """By `import scipy`: `scipy.linalg` takes a tenth of the time in which a worker starts, and trainings use none."""
+    assert offenders(lambda path: {module for module in imported_modules(path) if module.startswith("scipy.")}) == {}
+
+
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 
