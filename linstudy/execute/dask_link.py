@@ -36,7 +36,9 @@ class DaskLink(Link):
     ):
         self.place, self.task = place, task
         self._queue, self._forget, self._patience = commands, forget, silence(lease)
-        self.commands: TextIO = _Commands(self._tell, later)  # type: ignore[assignment]
+        self.commands: TextIO = _Commands(  # type: ignore[assignment]
+            lambda item: later(functools.partial(self._tell, item))
+        )
         self._said: queue.SimpleQueue[bytes | Death] = queue.SimpleQueue()
         self._heard = time.monotonic()
         self._death: Death | None = None
@@ -103,14 +105,14 @@ class DaskLink(Link):
 class _Commands:
     """What a process is told, as a stream; writing waits for nothing, since the scheduler may be gone."""
 
-    def __init__(self, tell: Callable[[bytes | None], object], later: Callable[[Callable[[], object]], object]):
-        self._tell, self._later = tell, later
+    def __init__(self, tell: Callable[[bytes | None], object]):
+        self._tell = tell
 
     def write(self, text: str) -> None:
-        self._later(functools.partial(self._tell, text.encode()))
+        self._tell(text.encode())
 
     def flush(self) -> None:
         pass
 
     def close(self) -> None:
-        self._later(functools.partial(self._tell, None))
+        self._tell(None)

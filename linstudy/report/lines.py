@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from linstudy.report.panels import column, groups, seeds_note, title
 from linstudy.report.question import Rows
@@ -90,14 +90,14 @@ def _ticks(panel: Axes, rows: Rows) -> None:
     for name, axis in (("x", panel.xaxis), ("y", panel.yaxis)):
         if axis.get_scale() == "log" and _decades(row[name] for row in rows) < FEW_DECADES:
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter(FuncFormatter(_label))
+            axis.set_major_formatter(_label)
             axis.set_minor_formatter(NullFormatter())
         if axis.get_scale() == "symlog":
             axis.set_ticks(sorted({row[name] for row in rows if row[name] is not None}))
-            axis.set_major_formatter(FuncFormatter(_label))
+            axis.set_major_formatter(_label)
 
 
-def _label(value: float, _: int | None = None) -> str:
+def _label(value: float, _: float | None) -> str:
     """A number as a tick has room for it: 50000 is 50k."""
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 

@@ -1,5 +1,6 @@
 """The probes at the paper's sizes, against the operations that they cannot do without."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -57,7 +58,7 @@ def _alignment(settings: Settings, name: str) -> list[Line]:
 
     setting = f"{NAMES[name]}, m = {samples:,}, alignment of {targets:,}"
     ours, *rest = _lines(settings, setting, Candidate("linstudy", calls(measured)), samples, operations)
-    return [Line(ours.setting, f"linstudy, {told[-1]}", ours.seconds, floor=ours.floor, remark=ours.remark), *rest]
+    return [dataclasses.replace(ours, what=", ".join([ours.what, *told[-1:]])), *rest]
 
 
 def _lines(

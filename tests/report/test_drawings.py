@@ -1,5 +1,6 @@
 """The drawings that many figures share, on rows made by hand, against pictures drawn by other means."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +107,7 @@ def test_labels_of_ticks_have_room():
         figure.draw_without_rendering()
     labels = {label.get_text(): label.get_window_extent() for label in panels(figure)[0].get_xticklabels()}
     assert {"1k", "2k", "5k", "10k", "20k", "50k"} <= set(labels)
-    extents = list(labels.values())
-    assert not any(one.overlaps(next) for one, next in zip(extents, extents[1:], strict=False))
+    assert not any(one.overlaps(other) for one, other in itertools.pairwise(labels.values()))
 
 
 def test_images_are_the_directions_and_the_magnitudes_of_their_fourier_transforms():
