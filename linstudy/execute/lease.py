@@ -1,9 +1,9 @@
 """The right of a worker on another machine to write, which ends where its coordinator hears it no more.
 
 The worker says a beat several times in a lease, and the coordinator answers each. The lease holds from the saying of
-the last beat that was answered; the coordinator waits longer since it heard one before it gives a worker up and lets
-another make its runs. So no clocks are compared, and a worker that is given up has ended, or ends as soon as it can run
-again, before it writes.
+the last beat that was answered; the coordinator waits longer since it heard one before it gives a worker up, answers it
+no more, and lets another make its runs. So no clocks are compared, and a worker that is given up has ended, or ends as
+soon as it can run again, before it writes.
 """
 
 import contextlib

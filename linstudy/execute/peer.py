@@ -60,7 +60,7 @@ class Peer(Worker):
         self._sender = Sender(link.commands)
         self._lease = settings.lease
         self._reason = ""
-        self._heard = 0.0
+        self._hearing, self._heard, self._is_given_up = threading.Lock(), 0.0, False
         self._has_ended = threading.Event()
         self._telling, self._has_told = threading.Lock(), False
         own = replace(settings, memory=share.memory, cpus=share.cpus, environment=dict(share.environment))
@@ -74,6 +74,8 @@ class Peer(Worker):
             self._sender.send(command)
 
     def kill(self) -> None:
+        with self._hearing:
+            self._is_given_up = True
         self._link.kill()
 
     def close(self) -> None:
@@ -98,12 +100,18 @@ class Peer(Worker):
             self._tell_lost(inbox, death)
 
     def _hear(self, inbox: Inbox) -> Iterator[Message | Garbled]:
-        """What is said, but for beats, each of which is answered."""
+        """What is said, but for beats. Each is answered until the worker is killed, or given up.
+
+        So its lease ends it where nothing here can.
+        """
         for message in receive(self._link.messages):
             if not isinstance(message, Beat):
                 yield message
                 continue
-            is_first, self._heard = not self._heard, time.monotonic()
+            with self._hearing:
+                if self._is_given_up:
+                    continue
+                is_first, self._heard = not self._heard, time.monotonic()
             if is_first:
                 threading.Thread(target=self._watch, args=(inbox,), daemon=True).start()
             self.send(message)
@@ -113,7 +121,10 @@ class Peer(Worker):
         assert self._lease is not None
         patience = silence(self._lease)
         while not self._has_ended.wait(timeout=max(0.0, self._heard + patience - time.monotonic())):
-            if time.monotonic() - self._heard >= patience:
+            with self._hearing:  # no beat is answered once it is given up: another may make its runs
+                is_silent = time.monotonic() - self._heard >= patience
+                self._is_given_up |= is_silent
+            if is_silent:
                 self._give_up(f"nothing was heard of it for {patience:g} s")
                 self._has_ended.wait(timeout=SECONDS_TO_LEAVE)
                 return self._tell_lost(inbox, Death(self._reason))

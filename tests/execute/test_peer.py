@@ -1,0 +1,81 @@
+"""A coordinator's side of a worker that nothing here can end: what it is answered, and until when."""
+
+import io
+from queue import Queue
+
+import pytest
+
+from linstudy.execute import peer as peer_module
+from linstudy.execute.lease import silence
+from linstudy.execute.messages import Beat, Sender, Stop, receive
+from linstudy.execute.peer import Death, Link, Peer
+from linstudy.execute.worker import Settings
+from linstudy.execute.workers import Lost, Share
+
+LEASE = 0.3
+
+
+class Cut(Link):
+    """A link to a worker that cannot be killed; the test plays the worker."""
+
+    def __init__(self):
+        self.commands, self.kills = io.StringIO(), 0
+        self._lines = Queue()
+        self.messages = iter(self._lines.get, None)
+        self._sender = Sender(self)
+
+    def write(self, text):
+        for line in text.splitlines(keepends=True):
+            self._lines.put(line)
+
+    def flush(self):
+        pass
+
+    def say(self, *messages):
+        for message in messages:
+            self._sender.send(message)
+
+    def leave(self):
+        self._lines.put(None)
+
+    def heard(self):
+        """The messages it has got, after its settings."""
+        _, *lines = self.commands.getvalue().splitlines(keepends=True)
+        return list(receive(lines))
+
+    def kill(self):
+        self.kills += 1
+
+    def end(self):
+        return Death("it left")
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    monkeypatch.setattr(peer_module, "SECONDS_TO_LEAVE", 0)
+    link, inbox = Cut(), Queue()
+    yield link, inbox, Peer(link, Settings("artifacts", lease=LEASE), Share(), inbox)
+    link.leave()
+
+
+def test_a_worker_that_was_given_up_is_answered_no_more(worker):
+    """Its lease would be renewed, and it would write beside the one that makes its runs now."""
+    link, inbox, peer = worker
+    link.say(Beat(0))
+    given_up = inbox.get(timeout=30)
+    assert given_up == (peer, Lost(f"nothing was heard of it for {silence(LEASE):g} s", "", True))
+    link.say(Beat(1), Stop())
+    assert inbox.get(timeout=30) == (peer, Stop()), "it is heard on, until it ends"
+    assert (link.heard(), link.kills) == ([Beat(0)], 1)
+
+
+def test_a_worker_that_was_killed_is_answered_no_more_and_is_lost_in_time(worker):
+    """As by a launcher whose end does not reach it."""
+    link, inbox, peer = worker
+    link.say(Beat(0), Stop())
+    assert inbox.get(timeout=30) == (peer, Stop())
+    peer.kill()
+    link.say(Beat(1))
+    _, lost = inbox.get(timeout=30)
+    assert lost.is_remote
+    assert link.heard() == [Beat(0)]
