@@ -1,8 +1,5 @@
 """Studies that tests disturb: a long training, models that do odd things, and what is compared afterwards."""
 
-import time
-from pathlib import Path
-
 TRAINING = """
 study: training
 data: {kind: npz, path: samples.npz, train: 64, test: 32}
@@ -85,10 +82,3 @@ def write_odd(bench, *oddities):
 
 def content(bench):
     return [bench.rows(sql) for sql in CONTENT]
-
-
-def wait_until_gone(pid, seconds=20):
-    deadline = time.monotonic() + seconds
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.05)

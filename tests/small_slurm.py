@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from waiting import wait_for
+
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "scancel")
 
 _CONFIGURATION = """\
@@ -119,18 +121,17 @@ class SmallSlurm:
         Before its script has ended, that end would be taken for the new one's; within the same second, a node takes
         the new script for the old one, which it was told to end.
         """
-        deadline = time.monotonic() + 60
-        while any(_command(entry).startswith(f"slurmstepd: [{job}.".encode()) for entry in _processes()):
-            assert time.monotonic() < deadline, self.describe()
-            time.sleep(0.05)
+        step = f"slurmstepd: [{job}.".encode()
+        wait_for(lambda: not any(_command(entry).startswith(step) for entry in _processes()), describe=self.describe)
         time.sleep(1.1)
         self.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
 
     def wait_until_idle(self, seconds=60):
-        deadline = time.monotonic() + seconds
-        while self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split() != ["idle"] * self.count:
-            assert time.monotonic() < deadline, (self.run("sinfo", "-R"), self.log("controller"))
-            time.sleep(0.2)
+        wait_for(
+            lambda: self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split() == ["idle"] * self.count,
+            seconds=seconds,
+            describe=lambda: (self.run("sinfo", "-R"), self.log("controller")),
+        )
 
     def describe(self):
         """What it says of its jobs and nodes."""
@@ -158,10 +159,7 @@ class SmallSlurm:
             *("munged", "--foreground", "--force", f"--key-file={key}", f"--socket={files['socket']}"),
             *(f"--{name}-file={files[name]}" for name in ("log", "pid", "seed")),
         )
-        deadline = time.monotonic() + 10
-        while not files["socket"].exists():
-            assert time.monotonic() < deadline, files["log"].read_text()
-            time.sleep(0.02)
+        wait_for(files["socket"].exists, seconds=10, describe=files["log"].read_text)
 
     def _daemon(self, *command):
         with (self.folder / "daemons.log").open("a") as log:

@@ -11,8 +11,9 @@ from queue import Queue
 from types import SimpleNamespace
 
 import pytest
-from disturbed import TRAINING, content, wait_until_gone, write_odd
+from disturbed import TRAINING, content, write_odd
 from small_dask import small_dask
+from waiting import wait_for, wait_until_gone
 
 from linstudy.execute import dask, dask_link
 from linstudy.execute.messages import Hello, Stop
@@ -191,9 +192,7 @@ def test_a_scheduler_that_is_waited_for_holds_nothing_else_up(bench, cluster, mo
 
     monkeypatch.setattr(distributed.Queue, "put", put_later)
     with dask.dask_workers(str(cluster.file), Workspace(bench.folder), bench.folder, None) as workers:
-        while not workers.places():
-            time.sleep(0.05)
-        worker = workers.start(workers.places()[0], inbox)
+        worker = workers.start(wait_for(workers.places)[0], inbox)
         worker.send(Stop())
         assert threading.current_thread() not in told
         assert inbox.empty()

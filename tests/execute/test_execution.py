@@ -4,12 +4,12 @@ import hashlib
 import os
 import shutil
 import signal
-import time
 
 import duckdb
 import numpy as np
 import pytest
 from tolerance import assert_close
+from waiting import wait_for
 
 from linstudy.train import choice
 
@@ -63,14 +63,6 @@ def write_grouped(bench, mode, epochs=2):
     """Three runs that go together."""
     bench.write(OWN_MODEL, "own_model.py")
     bench.write(GROUPED.replace("MODE", mode).replace("EPOCHS", str(epochs)))
-
-
-def wait_for(condition, process, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def worker_pid(parent):
@@ -240,10 +232,7 @@ def test_a_killed_coordinator_takes_its_worker_along_and_the_next_one_recovers(b
     process.kill()
     process.wait()
     os.close(terminal)
-    deadline = time.monotonic() + 10
-    while _parent_of(worker) is not None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert _parent_of(worker) is None
+    wait_for(lambda: _parent_of(worker) is None)
     bench.run_here()
     assert bench.rows("SELECT status, error FROM attempt WHERE status = 'interrupted'") == [
         ("interrupted", "the program that ran it ended before it did")

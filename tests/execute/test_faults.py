@@ -7,12 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import duckdb
 import pytest
-from disturbed import TRAINING, content, wait_until_gone, write_odd
+from disturbed import TRAINING, content, write_odd
+from waiting import wait_for, wait_until_gone
 
 pytestmark = [
     pytest.mark.product_settings,
@@ -54,14 +54,6 @@ def interrupted(process, worker):
     assert "The same command goes on from here." in out
     wait_until_gone(worker)
     return out
-
-
-def wait_for(condition, process, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from queue import Queue
 
 import pytest
+from waiting import wait_until_gone
 
 from linstudy.execute import peer
 from linstudy.execute import processes as processes_module
@@ -145,10 +146,3 @@ def process_in(folder):
             if b"linstudy.execute.worker" in words and (entry / "cwd").resolve() == folder:
                 return int(entry.name)
     raise AssertionError(f"no worker is in {folder}")
-
-
-def wait_until_gone(pid):
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.05)

@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from small_slurm import is_there, small_slurm
+from waiting import wait_for
 
 from linstudy.execute import batch
 from linstudy.execute import slurm as slurm_module
@@ -234,13 +234,6 @@ def test_a_study_over_nodes_ends_as_one_on_this_machine(bench, slurm):
     assert content(bench) == spread
 
 
-def wait_for(condition, seconds=60, slurm=None):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, slurm and slurm.describe()
-        time.sleep(0.1)
-
-
 def read_past(process, text):
     while text not in (line := process.stdout.readline()):
         assert line, "it ended"
@@ -332,7 +325,7 @@ def test_a_job_that_is_told_of_its_end_is_requeued_and_goes_on(bench, slurm):
         wait_for(lambda: slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip() == "PENDING")
         assert "SIGUSR1: stopping" in log.read_text()
         slurm.start_again(job)
-        wait_for(lambda: log.read_text().count("workers by:") == 2 and trains(bench), slurm=slurm)
+        wait_for(lambda: log.read_text().count("workers by:") == 2 and trains(bench), describe=slurm.describe)
     finally:
         slurm.run("scancel", job)
     wait_for(lambda: log.read_text().count("The same command goes on from here.") == 2)

@@ -349,6 +349,19 @@ def test_metrics_are_explained_in_the_ledger(ledger, rows):
     assert dict(rows("SELECT name, meaning FROM metric_def")) == {one.name: one.meaning for one in METRICS.values()}
 
 
+def test_opening_writes_the_metrics_that_are_not_known_and_else_nothing(ledger, workspace):
+    assert ledger.revision == 1
+    ledger.close()
+    with Ledger.open(workspace) as again:
+        assert again.revision == 0
+        with again.write() as connection:
+            connection.execute("UPDATE metric_def SET meaning = 'as of old' WHERE name = 'loss'")
+    with Ledger.open(workspace) as changed:
+        assert changed.revision == 1
+        found = changed.session().execute("SELECT meaning FROM metric_def WHERE name = 'loss'").fetchall()
+    assert found == [(METRICS["loss"].meaning,)]
+
+
 def test_another_process_is_told_that_the_ledger_is_in_use(ledger, workspace):
     code = (
         "import sys; from pathlib import Path; from linstudy.store.ledger import Ledger\n"
