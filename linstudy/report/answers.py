@@ -15,16 +15,16 @@ from linstudy.spec.errors import LinstudyError
 from linstudy.store.query import Ask
 
 COLUMNS = {
-    "verdict": "whether the claim holds for the row; *not enough data* where nothing decides",
+    "verdict": "whether the claim holds for the row; *not enough data* where its seeds decide neither",
     "low": "the lower end of the interval of what decides",
     "high": "the upper end of that interval",
     "seeds": "how many runs that differ in their seed alone the row is of",
-    "diverged": "how many more there were whose loss or numbers became not finite; they are left out",
+    "left_out": "how many more runs there were that diverged, or whose labels sign φ_j rounding decides",
     "runs": "how many runs are behind the row, with their ids",
 }
 """What columns mean that many questions have, unless a question's own note says it."""
 
-_LAST = ("seeds", "diverged", "runs")
+_LAST = ("seeds", "left_out", "runs")
 """Columns that stand behind what a question is about."""
 
 
@@ -92,7 +92,7 @@ def claim(question: Question, ask: Ask) -> Answer:
 def rows_table(rows: Rows) -> Table:
     """Rows as a table: the setting first, then the verdict, and what they are of last.
 
-    Columns that are empty in every row are left out, and so is `diverged` where nothing did. The study and its variant
+    Columns that are empty in every row are left out, and so is `left_out` where nothing is. The study and its variant
     stand below a setting where there are several.
     """
     several = len({(row["study"], row["variant"]) for row in rows if "study" in row}) > 1
@@ -129,7 +129,7 @@ def _columns(rows: Rows) -> list[str]:
 
 def _says_something(row: dict[str, Any], name: str) -> bool:
     value = row.get(name)
-    return value not in (None, "", []) and not (name == "diverged" and value == 0)
+    return value not in (None, "", []) and not (name == "left_out" and value == 0)
 
 
 def _setting(row: dict[str, Any], several: bool) -> Cell:
@@ -169,8 +169,8 @@ def _terms(question: Question, columns: list[str]) -> list[Terms]:
 
 
 def _left_out(rows: Rows) -> str:
-    count = sum(row["diverged"] or 0 for row in rows)
-    return f"; {count} diverged {'run' if count == 1 else 'runs'} left out" if count else ""
+    count = sum(row["left_out"] or 0 for row in rows)
+    return f"; {count} {'run' if count == 1 else 'runs'} left out" if count else ""
 
 
 def _source(question: Question, rows: Rows, behind: Origin) -> Paragraph:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from linstudy.report.panels import column, diverged_note, groups, network_of, title
+from linstudy.report.panels import column, groups, left_out_note, network_of, title
 from linstudy.report.question import Rows
 from linstudy.report.style import END, START, TARGET
 
@@ -51,7 +51,7 @@ def _panel(axes: Axes, rows: Rows) -> None:
     first = rows[0]
     about = f"trained on sign φ$_{{{first['target']}}}$"
     words = title(first, first["setting"]["label"], TITLE_WIDTH)
-    notes = [words, f"{about}: {_growth(first)}", diverged_note(first)]
+    notes = [words, f"{about}: {_growth(first)}", left_out_note(first)]
     axes.set_title("\n".join(filter(None, notes)), fontsize=8)
     if first["seeds"]:
         _curves(axes, rows)

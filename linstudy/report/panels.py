@@ -33,16 +33,16 @@ def title(row: dict[str, Any], differences: str, width: int) -> str:
     return fill(", ".join([*kinds, *words]) + variant, width)
 
 
-def diverged_note(row: dict[str, Any]) -> str:
+def left_out_note(row: dict[str, Any]) -> str:
     """How many of a setting's runs are not drawn; empty if all are."""
-    count = row["diverged"]
-    return f"{count} diverged {'seed' if count == 1 else 'seeds'} left out" if count else ""
+    count = row["left_out"]
+    return f"{count} {'run' if count == 1 else 'runs'} left out" if count else ""
 
 
 def seeds_note(rows: Rows) -> str:
-    """How many seeds a panel's rows are of, and how many of its runs diverged, as a line under its title."""
+    """How many seeds a panel's rows are of, and how many of its runs are not drawn, as a line under its title."""
     counts = [row["seeds"] for row in rows if row["seeds"]]
     low, high = min(counts, default=0), max(counts, default=0)
     seeds = f"{low} seed{'' if high == 1 else 's'}" if low == high else f"{low} to {high} seeds"
-    note = diverged_note({"diverged": sum(row["diverged"] for row in rows)})
+    note = left_out_note({"left_out": sum(row["left_out"] for row in rows)})
     return f"\n{seeds}" + (f", {note}" if note else "")

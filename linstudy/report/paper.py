@@ -7,8 +7,8 @@ ADDRESS = "https://arxiv.org/abs/2106.06770"
 ABOUT = (
     "The numbered claims, and the figures and tables named in them, are those of the paper *What can linearized neural "
     "networks actually say about generalization?* (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, NeurIPS 2021, "
-    f'[arXiv:2106.06770]({ADDRESS})), measured on the data that each caption names. "As printed" is a claim in the '
-    "paper's own words."
+    f'[arXiv:2106.06770]({ADDRESS})), measured on the data that each caption names. "As printed" is a claim as '
+    "near to the paper's words as a number decides it."
 )
 
 SYMBOLS = {

@@ -16,8 +16,8 @@ from linstudy.store.quoting import literal
 
 Rows = list[dict[str, Any]]
 
-REQUIRED = ("setting_id", "seeds", "diverged")
-"""Columns of every answer: its setting, how many seeds it is of, and how many diverged."""
+REQUIRED = ("setting_id", "seeds", "left_out")
+"""Columns of every answer: its setting, how many seeds it is of, and how many runs it leaves out."""
 
 
 @dataclass(frozen=True)

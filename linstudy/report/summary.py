@@ -13,8 +13,9 @@ HOLDS, FAILS, OPEN = "holds", "fails", "not enough data"
 
 _LEGEND = (
     "A cell is about the settings of one model on one data set: the claim holds in all of them, fails in all, or holds "
-    "in some. *Not enough data*: there are runs, and none decides. –: there are no runs. A setting is a run without "
-    "its seed: everything else that can change a number. Each cell leads to the claim's rows and their query."
+    "in some. *Not enough data*: there are runs, and too few, or the interval over their seeds decides neither. "
+    "*1 seed*: there is no interval, and the one decides. –: there are no runs. A setting is a run without its seed: "
+    "everything else that can change a number. Each cell leads to the claim's rows and their query."
 )
 
 
@@ -77,8 +78,12 @@ def _cell(claim: Claim, place: tuple[str, str]) -> Cell:
         return Cell("–")
     found, counts = tone(rows), _counts(rows)
     words = {"good": HOLDS, "bad": FAILS, "open": OPEN}.get(found, f"{HOLDS} in {counts[HOLDS]} of {len(rows)}")
-    open_ = f", {counts[OPEN]} without a verdict" if counts[OPEN] and found != "open" else ""
-    return Cell(words, f"{len(rows)} settings{open_}" if len(rows) > 1 else "", claim.anchor, tone=found)
+    notes = [f"{len(rows)} settings"] if len(rows) > 1 else []
+    if counts[OPEN] and found != "open":
+        notes.append(f"{counts[OPEN]} without a verdict")
+    if {row["seeds"] for row in rows if row["holds"] is not None} == {1}:
+        notes.append("1 seed")
+    return Cell(words, ", ".join(notes), claim.anchor, tone=found)
 
 
 def _place(row: dict[str, Any]) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from linstudy.store.files import install
 from linstudy.store.fingerprint import TABLE, differences, drop_note
 from linstudy.store.lock import WITHOUT_LOCKS
 from linstudy.store.quoting import identifier, literal, path_literal
+from linstudy.store.specs import renew_specs
 from linstudy.store.workspace import Workspace
 
 PROGRAM = "linstudy"
@@ -276,6 +277,7 @@ def _open(connection: duckdb.DuckDBPyConnection, file: Path, named: Path | None 
         _drop_views(connection)
         drop_note(connection)
         upgrade(connection)
+        renew_specs(connection)
     except duckdb.Error as error:
         raise LedgerError(_unreadable(named or file, error)) from error
 

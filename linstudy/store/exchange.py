@@ -11,6 +11,7 @@ from linstudy.store.database import check_version, upgrade
 from linstudy.store.files import replacement
 from linstudy.store.query import open_tables
 from linstudy.store.quoting import path_literal
+from linstudy.store.specs import renew_specs
 from linstudy.store.views import create_views
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def attached_export(connection: "duckdb.DuckDBPyConnection", folder: Path) -> It
             _read(connection, folder, table)
         upgrade(connection)
         _check_rows(connection, folder)
+        renew_specs(connection)
         create_views(connection)  # what cannot be shown is not taken in
         yield
     except duckdb.Error as error:  # also where its rows are none of a ledger, whose transaction is rolled back

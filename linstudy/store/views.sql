@@ -51,35 +51,22 @@ FROM (
 JOIN runs USING (run_id)
 WINDOW of_run AS (PARTITION BY run_id);
 
--- What training on sign φ_j did to α(φ_j) and to the others: a row for each alignment probe of such a training, its numbers
--- NULL until it is done. `diverged` is true also where an alignment is no number.
-CREATE VIEW rotations AS
-SELECT
-    runs.* REPLACE (diverged OR run_id IN (SELECT run_id FROM growths WHERE NOT finite) AS diverged),
-    task_index AS target,
-    turn.* EXCLUDE (run_id)
-FROM runs
-LEFT JOIN (
-    SELECT
-        run_id,
-        max(growth) FILTER (place = 'target') AS target_growth,
-        median(growth) FILTER (place = 'neighbour') AS neighbours_growth,
-        max(growth) FILTER (place = 'neighbour') AS best_neighbour_growth,
-        max(growth) FILTER (place <> 'target') AS best_other_growth,
-        median(growth) AS median_growth,
-        count(*) FILTER (growth > 1) / nullif(count(growth), 0) AS share_rising
-    FROM growths
-    WHERE finite
-    GROUP BY run_id
-) AS turn USING (run_id)
-WHERE probe_kind = 'alignment' AND task_kind = 'eigenfunction';
-
 -- Half of the 95 % interval of a mean, by Student's t; NULL for one value. Beyond ten values the quantile is a series
 -- (Abramowitz and Stegun 26.7.5), which is within 0.2 % there.
 CREATE MACRO half_width(value) AS coalesce(
     [NULL, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262][count(value)],
     1.96 + 2.372 / (count(value) - 1) + 2.823 / (count(value) - 1) ^ 2
 ) * stddev_samp(value) / sqrt(count(value));
+
+-- Whether the mean of a group is at least `aim`, which is not negative, and above 0 by its 95 % interval: true; false where
+-- the interval lies below `aim`; NULL where it decides neither. One value has no interval, and decides by itself.
+CREATE MACRO reaches(value, aim) AS CASE
+    WHEN avg(value) >= aim AND avg(value) > coalesce(half_width(value), 0) THEN true
+    WHEN avg(value) + coalesce(half_width(value), 0) < aim THEN false
+END;
+
+-- How many pairs there are of so many.
+CREATE MACRO pairs(number) AS number * (number - 1) // 2;
 
 -- Kendall's τ of a group: the share of pairs of which y rises with x, less the share of which it falls. Pairs of equal
 -- numbers count as neither. NULL for fewer than two.
@@ -89,9 +76,11 @@ CREATE MACRO kendall(x, y) AS list_avg(list_transform(
         * sign(list(y ORDER BY x, y)[pair[1]] - list(y ORDER BY x, y)[pair[2]])
 ));
 
--- Every training of at least one epoch, with its last numbers: NULL until it is done, and where it diverged. `line` is the
--- network or which linearization of it, `steps` how many it made, `anchor_epoch` how many epochs of the network lie before
--- a linearization. Trainings of one `family` differ in nothing but task, seed, epochs and `line`; `task` tells tasks apart.
+-- Every training of at least one epoch, with its last numbers: NULL until it is done, and where it is `left_out`, because it
+-- diverged, or because rounding decides its labels sign φ_j: more than a hundredth of them, as `label_rotation` tells. `line`
+-- is the network or which linearization of it, `steps` how many it made, `anchor_epoch` how many epochs of the network lie
+-- before a linearization. Trainings of one `family` differ in nothing but task, seed, epochs and `line`; `task` tells tasks
+-- apart.
 CREATE VIEW trainings AS
 SELECT
     runs.*,
@@ -107,12 +96,42 @@ SELECT
     )) AS family,
     md5(json_extract(run.spec, '/task')) AS task,
     steps,
+    runs.diverged OR coalesce(labels.unclear, false) AS left_out,
     last.* EXCLUDE (run_id, status)
 FROM runs
 JOIN run USING (run_id)
-LEFT JOIN (FROM final WHERE status = 'done') AS last USING (run_id)
+LEFT JOIN (SELECT run_id, label_rotation > pi() / 100 AS unclear FROM final) AS labels USING (run_id)
+LEFT JOIN final AS last ON last.run_id = runs.run_id AND last.status = 'done' AND labels.unclear IS NOT TRUE
 LEFT JOIN (SELECT run_id, max(step) AS steps FROM metric GROUP BY run_id) USING (run_id)
 WHERE runs.kind = 'training' AND train_epochs > 0;
+
+-- What training on sign φ_j did to α(φ_j) and to the others: a row for each alignment probe of such a training, its numbers
+-- NULL until it is done, and where it is `left_out`, because it or its training is, or because an alignment is no number.
+CREATE VIEW rotations AS
+SELECT
+    runs.*,
+    diverged OR odd.run_id IS NOT NULL AS left_out,
+    task_index AS target,
+    turn.* EXCLUDE (run_id)
+FROM runs
+LEFT JOIN (
+    SELECT run_id FROM growths WHERE NOT finite
+    UNION
+    SELECT dependency.run_id FROM dependency JOIN trainings ON trainings.run_id = needs WHERE left_out
+) AS odd USING (run_id)
+LEFT JOIN (
+    SELECT
+        run_id,
+        max(growth) FILTER (place = 'target') AS target_growth,
+        median(growth) FILTER (place = 'neighbour') AS neighbours_growth,
+        max(growth) FILTER (place = 'neighbour') AS best_neighbour_growth,
+        max(growth) FILTER (place <> 'target') AS best_other_growth,
+        median(growth) AS median_growth,
+        count(*) FILTER (growth > 1) / nullif(count(growth), 0) AS share_rising
+    FROM growths
+    GROUP BY run_id
+) AS turn ON turn.run_id = runs.run_id AND odd.run_id IS NULL
+WHERE probe_kind = 'alignment' AND task_kind = 'eigenfunction';
 
 -- The settings of each study's trainings: means and ranges over their seeds that are done. Where a loss of 0.01 was not
 -- reached, `steps_to_fit` counts all steps that were made, and `fitted` is less than `seeds`.
@@ -120,15 +139,15 @@ CREATE VIEW averages AS
 SELECT
     study, variant, min(position) AS position, setting_id, line, anchor_epoch,
     data_kind, data_train, model_kind, task_kind, task_index,
-    count(*) FILTER (status = 'done') AS seeds,
-    count(*) FILTER (diverged) AS diverged,
+    count(*) FILTER (status = 'done' AND NOT left_out) AS seeds,
+    count(*) FILTER (left_out) AS left_out,
     avg(test_accuracy) AS test_accuracy,
     min(test_accuracy) AS test_accuracy_min,
     max(test_accuracy) AS test_accuracy_max,
     count(steps_to_fit) AS fitted,
-    avg(coalesce(steps_to_fit, steps)) FILTER (status = 'done') AS steps_to_fit,
-    min(coalesce(steps_to_fit, steps)) FILTER (status = 'done') AS steps_to_fit_min,
-    max(coalesce(steps_to_fit, steps)) FILTER (status = 'done') AS steps_to_fit_max,
+    avg(coalesce(steps_to_fit, steps)) FILTER (test_accuracy IS NOT NULL) AS steps_to_fit,
+    min(coalesce(steps_to_fit, steps)) FILTER (test_accuracy IS NOT NULL) AS steps_to_fit_min,
+    max(coalesce(steps_to_fit, steps)) FILTER (test_accuracy IS NOT NULL) AS steps_to_fit_max,
     avg(distance_l2) AS distance_l2,
     min(distance_l2) AS distance_l2_min,
     max(distance_l2) AS distance_l2_max,
@@ -139,10 +158,10 @@ FROM study_run JOIN trainings USING (run_id)
 GROUP BY ALL;
 
 -- Each network beside its linearization at initialization: one task, one seed, as many epochs. `advantage` is the network's
--- test accuracy less the linearization's; NULL until both are done, and where one diverged.
+-- test accuracy less the linearization's; NULL until both are done, and where one is left out.
 CREATE VIEW comparisons AS
 SELECT
-    network.* REPLACE (network.diverged OR linear.diverged AS diverged),
+    network.* REPLACE (network.left_out OR linear.left_out AS left_out),
     linear.run_id AS linearization,
     linear.test_accuracy AS linearization_accuracy,
     network.test_accuracy - linear.test_accuracy AS advantage
@@ -169,12 +188,12 @@ FROM trainings JOIN (
 CREATE VIEW pretrainings AS
 SELECT
     study, variant, min(position) AS position, min_by(setting_id, position) AS setting_id, family, task, task_kind, seed,
-    bool_or(diverged) AS diverged,
+    bool_or(left_out) AS left_out,
     any_value(test_accuracy) FILTER (anchor_epoch = 0) AS at_start,
     any_value(test_accuracy) FILTER (anchor_epoch = 1) AS after_one,
     any_value(test_accuracy) FILTER (anchor_epoch = 5) AS after_five,
     after_five - at_start AS change,
-    list(run_id) FILTER (test_accuracy IS NOT NULL) AS runs
+    list(run_id ORDER BY run_id) FILTER (test_accuracy IS NOT NULL) AS runs
 FROM study_run JOIN trainings USING (run_id)
-WHERE anchor_epoch IN (0, 1, 5) AND NOT train_linearize_centred AND (test_accuracy IS NOT NULL OR diverged)
+WHERE anchor_epoch IN (0, 1, 5) AND NOT train_linearize_centred AND (test_accuracy IS NOT NULL OR left_out)
 GROUP BY study, variant, family, task, task_kind, seed;

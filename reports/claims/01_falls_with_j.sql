@@ -11,26 +11,26 @@ WITH trends AS (
     SELECT
         study, variant, min(position) AS position, family, line, seed, min_by(setting_id, position) AS setting_id,
         count(test_accuracy) AS indices,
-        count(*) FILTER (diverged) AS diverged,
+        count(*) FILTER (left_out) AS left_out,
         kendall(task_index, test_accuracy) AS tau,
         arg_min(test_accuracy, task_index) AS first,
         arg_max(test_accuracy, task_index) AS last,
-        list(run_id) FILTER (test_accuracy IS NOT NULL) AS runs
+        list(run_id ORDER BY run_id) FILTER (test_accuracy IS NOT NULL) AS runs
     FROM study_run JOIN trainings USING (run_id)
     WHERE task_kind = 'eigenfunction' AND line IN ('network', 'linearization')
-        AND (test_accuracy IS NOT NULL OR diverged)
+        AND (test_accuracy IS NOT NULL OR left_out)
     GROUP BY ALL
 )
 SELECT
     study, variant, min_by(setting_id, position) AS setting_id, line,
     count(*) FILTER (indices >= 4) AS seeds,
-    sum(diverged)::BIGINT AS diverged,
+    sum(left_out)::BIGINT AS left_out,
     avg(tau) AS tau,
-    avg(tau) - half_width(tau) AS low,
-    avg(tau) + half_width(tau) AS high,
+    greatest(avg(tau) - half_width(tau), -1) AS low,
+    least(avg(tau) + half_width(tau), 1) AS high,
     avg(first) AS first,
     avg(last) AS last,
-    CASE WHEN min(indices) >= 4 THEN avg(tau) <= -0.5 AND coalesce(avg(tau) + half_width(tau) < 0, true) END AS holds,
+    CASE WHEN min(indices) >= 4 THEN reaches(-tau, 0.5) END AS holds,
     flatten(list(runs)) AS runs
 FROM trends
 GROUP BY study, variant, family, line

@@ -9,15 +9,15 @@
 SELECT
     study, variant, min_by(setting_id, position) AS setting_id,
     count(advantage) AS seeds,
-    count(*) FILTER (diverged) AS diverged,
+    count(*) FILTER (left_out) AS left_out,
     avg(advantage) AS ahead,
     avg(advantage) - half_width(advantage) AS low,
     avg(advantage) + half_width(advantage) AS high,
     avg(test_accuracy) FILTER (advantage IS NOT NULL) AS network,
     avg(linearization_accuracy) FILTER (advantage IS NOT NULL) AS linearization,
-    avg(advantage) - coalesce(half_width(advantage), 0) > 0 AS holds,
-    flatten(list([run_id, linearization]) FILTER (advantage IS NOT NULL)) AS runs
+    reaches(advantage, 0) AS holds,
+    flatten(list([run_id, linearization] ORDER BY run_id) FILTER (advantage IS NOT NULL)) AS runs
 FROM study_run JOIN comparisons USING (run_id)
-WHERE task_kind = 'binary_classes' AND (advantage IS NOT NULL OR diverged)
+WHERE task_kind = 'binary_classes' AND (advantage IS NOT NULL OR left_out)
 GROUP BY study, variant, family, task
 ORDER BY study, variant, min(position)

@@ -6,13 +6,13 @@
 SELECT
     study, variant, setting_id,
     count(share_rising) AS seeds,
-    count(*) FILTER (diverged) AS diverged,
+    count(*) FILTER (left_out) AS left_out,
     min(share_rising) AS least_share_rising,
     median(median_growth) AS median_growth,
     bool_and(share_rising >= 0.99) AS holds,
-    list(run_id) FILTER (share_rising IS NOT NULL) AS runs
+    list(run_id ORDER BY run_id) FILTER (share_rising IS NOT NULL) AS runs
 FROM study_run JOIN rotations USING (run_id)
 WHERE train_linearize IS NULL
 GROUP BY ALL
-HAVING seeds + diverged > 0
+HAVING seeds + left_out > 0
 ORDER BY study, variant, min(position)

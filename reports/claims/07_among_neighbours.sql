@@ -9,7 +9,7 @@
 SELECT
     study, variant, setting_id,
     count(target_growth) AS seeds,
-    count(*) FILTER (diverged) AS diverged,
+    count(*) FILTER (left_out) AS left_out,
     median(target_growth / neighbours_growth) AS over_neighbours,
     median(target_growth / median_growth) AS over_median,
     exp(avg(ln(target_growth / best_neighbour_growth)) - half_width(ln(target_growth / best_neighbour_growth))) AS low,
@@ -17,9 +17,9 @@ SELECT
     min(target_growth / best_neighbour_growth) AS least_over_best_neighbour,
     min(target_growth / best_other_growth) AS least_over_any_other,
     bool_and(target_growth > best_neighbour_growth) AS holds,
-    list(run_id) FILTER (target_growth IS NOT NULL) AS runs
+    list(run_id ORDER BY run_id) FILTER (target_growth IS NOT NULL) AS runs
 FROM study_run JOIN rotations USING (run_id)
 WHERE train_linearize IS NULL
 GROUP BY ALL
-HAVING seeds + diverged > 0
+HAVING seeds + left_out > 0
 ORDER BY study, variant, min(position)

@@ -10,14 +10,14 @@
 SELECT
     study, variant, min_by(setting_id, position) AS setting_id,
     count(change) AS seeds,
-    count(*) FILTER (diverged) AS diverged,
+    count(*) FILTER (left_out) AS left_out,
     avg(change) AS change,
     avg(change) - half_width(change) AS low,
     avg(change) + half_width(change) AS high,
     avg(at_start) AS at_start,
     avg(after_one) AS after_one,
     avg(after_five) AS after_five,
-    avg(change) + coalesce(half_width(change), 0) < 0 AS holds,
+    reaches(-change, 0) AS holds,
     flatten(list(runs)) AS runs
 FROM pretrainings
 WHERE task_kind = 'eigenfunction'

@@ -9,13 +9,13 @@
 SELECT
     study, variant, min(position) AS position, setting_id, line,
     count(gap) AS seeds,
-    count(*) FILTER (diverged) AS diverged,
+    count(*) FILTER (left_out) AS left_out,
     avg(bound) FILTER (gap IS NOT NULL) AS x,
     avg(gap) AS y,
     min(gap) AS low,
     max(gap) AS high
 FROM study_run JOIN bounds USING (run_id)
-WHERE line IN ('network', 'linearization') AND (bound IS NOT NULL OR diverged)
+WHERE line IN ('network', 'linearization') AND (bound IS NOT NULL OR left_out)
 GROUP BY ALL
-HAVING seeds + diverged > 0
+HAVING seeds + left_out > 0
 ORDER BY study, variant, position

@@ -6,7 +6,7 @@
 -- scale: log x, log steps to loss 0.01, log ‖θ − θ0‖, log 1 − cos(θ, θ0)
 FROM (
     SELECT
-        study, variant, position, setting_id, seeds, diverged, line, task_index AS x,
+        study, variant, position, setting_id, seeds, left_out, line, task_index AS x,
         unnest([
             {
                 number: 1, facet: 'steps to loss 0.01', hollow: fitted < seeds,
@@ -22,6 +22,6 @@ FROM (
             }
         ], recursive := true)
     FROM averages
-    WHERE line IN ('network', 'linearization') AND seeds + diverged > 0
+    WHERE line IN ('network', 'linearization') AND seeds + left_out > 0
 )
 ORDER BY study, variant, position, number

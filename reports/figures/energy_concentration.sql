@@ -3,7 +3,7 @@
 SELECT
     study, variant, min(position) AS position, setting_id, epoch,
     count(value) AS seeds,
-    count(*) FILTER (diverged OR (epoch IS NOT NULL AND value IS NULL)) AS diverged,
+    count(*) FILTER (diverged OR (epoch IS NOT NULL AND value IS NULL)) AS left_out,
     median(value) AS concentration,
     min(value) AS concentration_min,
     max(value) AS concentration_max
@@ -12,5 +12,5 @@ FROM study_runs LEFT JOIN (
 ) AS measured USING (run_id)
 WHERE probe_kind = 'energy_concentration' AND probe_label IS DISTINCT FROM 'table 1' AND train_linearize IS NULL
 GROUP BY ALL
-HAVING seeds + diverged > 0
+HAVING seeds + left_out > 0
 ORDER BY study, variant, position, epoch

@@ -6,7 +6,7 @@
 -- scale: log x, log spread of α(φⱼ) / λⱼ, log energy: distance to the limit, log accuracy: distance to the linearization
 WITH nets AS (
     SELECT
-        study, variant, position, setting_id, run_id, diverged, family, model_kind,
+        study, variant, position, setting_id, run_id, left_out, family, model_kind,
         coalesce((model_hidden ->> 0)::INTEGER, 120 * model_widen) AS units,
         abs(advantage) AS gap
     FROM study_run JOIN comparisons USING (run_id)
@@ -39,7 +39,7 @@ FROM (
     SELECT
         study, variant, min(position) AS position, setting_id, 'network' AS line, units AS x,
         count(ranking) AS seeds,
-        count(*) FILTER (diverged) AS diverged,
+        count(*) FILTER (left_out) AS left_out,
         unnest([
             {
                 number: 1, facet: 'rank correlation of α(φⱼ) and λⱼ',
@@ -51,6 +51,6 @@ FROM (
         ], recursive := true)
     FROM measured
     GROUP BY study, variant, setting_id, family, units
-    HAVING seeds + count(*) FILTER (diverged) > 0
+    HAVING seeds + count(*) FILTER (left_out) > 0
 )
 ORDER BY study, variant, position, number

@@ -4,7 +4,7 @@ WITH panels AS (
     SELECT
         study, variant, min(position) AS position, setting_id, target,
         count(target_growth) AS seeds,
-        count(*) FILTER (diverged) AS diverged,
+        count(*) FILTER (left_out) AS left_out,
         median(target_growth / neighbours_growth) AS over_neighbours,
         min(target_growth / neighbours_growth) AS over_neighbours_min,
         max(target_growth / neighbours_growth) AS over_neighbours_max,
@@ -12,7 +12,7 @@ WITH panels AS (
     FROM study_run JOIN rotations USING (run_id)
     WHERE train_linearize IS NULL
     GROUP BY ALL
-    HAVING seeds + diverged > 0
+    HAVING seeds + left_out > 0
 ),
 alphas AS (
     SELECT

@@ -4,7 +4,7 @@
 SELECT
     study, variant, position, setting_id,
     1 AS seeds,
-    0 AS diverged,
+    0 AS left_out,
     vector.label::INTEGER AS j,
     shape, value
 FROM study_runs JOIN vector USING (run_id)

@@ -9,12 +9,12 @@ WITH losses AS (SELECT run_id, epoch, value FROM curves WHERE name = 'loss' AND 
 SELECT
     study, variant, min(position) AS position, setting_id, line, losses.epoch AS x,
     count(value) AS seeds,
-    count(*) FILTER (diverged) AS diverged,
+    count(*) FILTER (left_out) AS left_out,
     avg(value) AS y,
     min(value) AS low,
     max(value) AS high
-FROM study_run JOIN trainings USING (run_id) LEFT JOIN losses USING (run_id)
+FROM study_run JOIN trainings USING (run_id) LEFT JOIN losses ON losses.run_id = trainings.run_id AND NOT left_out
 WHERE line IN ('network', 'linearization') OR line LIKE 'centred%'
 GROUP BY ALL
-HAVING seeds + diverged > 0
+HAVING seeds + left_out > 0
 ORDER BY study, variant, position, x

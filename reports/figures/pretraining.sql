@@ -6,9 +6,9 @@
 -- y: test accuracy (mean and range of seeds)
 -- scale: symlog x
 SELECT
-    study, variant, position, setting_id, seeds, diverged,
+    study, variant, position, setting_id, seeds, left_out,
     CASE WHEN line = 'network' THEN line ELSE 'linearization' END AS line,
     anchor_epoch AS x, test_accuracy AS y, test_accuracy_min AS low, test_accuracy_max AS high
 FROM averages
-WHERE line NOT LIKE 'centred%' AND seeds + diverged > 0
+WHERE line NOT LIKE 'centred%' AND seeds + left_out > 0
 ORDER BY study, variant, position

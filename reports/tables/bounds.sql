@@ -7,13 +7,13 @@
 SELECT
     study, variant, setting_id,
     count(gap) AS seeds,
-    count(*) FILTER (diverged) AS diverged,
+    count(*) FILTER (left_out) AS left_out,
     avg(bound) AS bound,
     avg(norm_bound) AS norm_bound,
     avg(gap) AS gap,
     avg(test_accuracy) AS accuracy
 FROM study_run JOIN bounds USING (run_id)
-WHERE line IN ('network', 'linearization') AND (bound IS NOT NULL OR diverged)
+WHERE line IN ('network', 'linearization') AND (bound IS NOT NULL OR left_out)
 GROUP BY ALL
-HAVING seeds + diverged > 0
+HAVING seeds + left_out > 0
 ORDER BY study, variant, min(position)

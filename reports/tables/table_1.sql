@@ -27,7 +27,7 @@ accuracies AS (
 SELECT
     study, variant, setting_id,
     count(at_start) AS seeds,
-    count(*) FILTER (diverged OR (ends.run_id IS NOT NULL AND at_start IS NULL)) AS diverged,
+    count(*) FILTER (diverged OR (ends.run_id IS NOT NULL AND at_start IS NULL)) AS left_out,
     avg(at_start) AS at_start,
     CASE WHEN count(at_start) > 1 THEN printf('%.3f to %.3f', min(at_start), max(at_start)) END AS start_range,
     any_value(start_printed) AS start_printed,
@@ -48,5 +48,5 @@ LEFT JOIN printed
     AND coalesce(model_width, 64) = 64
 WHERE probe_kind = 'energy_concentration' AND probe_label = 'table 1'
 GROUP BY ALL
-HAVING seeds + diverged > 0
+HAVING seeds + left_out > 0
 ORDER BY study, variant, min(position)

@@ -23,7 +23,7 @@ MADE_OF = Mark("0123456789abcdef", "results.duckdb"), Origin(("r",), (), "1.2.3"
 
 def row(x, y, line="network", *, network="", facet=None, **more):
     setting = {"network": network, "target": "", "model_kind": "mlp", "data_kind": "digits", "label": network}
-    known = {"study": "s", "variant": "", "setting_id": f"{x}{line}", "setting": setting, "seeds": 2, "diverged": 0}
+    known = {"study": "s", "variant": "", "setting_id": f"{x}{line}", "setting": setting, "seeds": 2, "left_out": 0}
     return {**known, "line": line, "x": x, "y": y, **({"facet": facet} if facet else {}), **more}
 
 

@@ -239,7 +239,7 @@ def test_a_verdict_says_what_holds_what_fails_and_what_is_open(holds, text, colo
 
 def _row(holds, data="digits", model="mlp", **others):
     setting = {"label": f"{data}, {model}", "data_kind": data, "model_kind": model}
-    return {"setting_id": "s", "setting": setting, "holds": holds, "seeds": 3, "diverged": 0, **others}
+    return {"setting_id": "s", "setting": setting, "holds": holds, "seeds": 3, "left_out": 0, **others}
 
 
 def test_the_summary_has_a_column_for_each_model_on_each_data():
@@ -257,6 +257,22 @@ def test_the_summary_has_a_column_for_each_model_on_each_data():
         ["Claim 2", "fails", "–", "–"],
     ]
     assert [cell.anchor for cell in table.rows[0]] == ["claim-1"] * 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "note"),
+    [
+        ([_row(True)], ""),
+        ([_row(True, seeds=1)], "1 seed"),
+        ([_row(True, seeds=1), _row(False, seeds=1)], "2 settings, 1 seed"),
+        ([_row(True, seeds=1), _row(None, seeds=3)], "2 settings, 1 without a verdict, 1 seed"),
+        ([_row(True, seeds=1), _row(True)], "2 settings"),
+        ([_row(None, seeds=1)], ""),
+    ],
+)
+def test_a_verdict_of_one_seed_says_so(rows, note):
+    [[_, cell]] = summarize([Claim("Claim 1", "It is so", "claim-1", rows)]).blocks[0].rows
+    assert cell.note == note
 
 
 def test_a_row_shows_its_verdict_its_runs_and_its_variant_below_the_setting():
@@ -277,7 +293,7 @@ def test_a_claim_with_runs_an_interval_and_a_threshold(results, tmp_path):
     (reports / "claims" / "01_all.sql").write_text(
         "-- claim: 1. The NTK of all is one (Fig. 1)\n-- study: kernel_rotation\n-- along: task, train_linearize\n"
         "-- threshold: the interval is above 0\n-- low: the lower end\n"
-        "SELECT any_value(study) AS study, '' AS variant, min(setting_id) AS setting_id, 2 AS seeds, 0 AS diverged, "
+        "SELECT any_value(study) AS study, '' AS variant, min(setting_id) AS setting_id, 2 AS seeds, 0 AS left_out, "
         "0.5 AS low, 1.5 AS high, list(run_id ORDER BY run_id)[:3] AS runs, NULL::BOOLEAN AS holds "
         "FROM study_runs WHERE probe_kind = 'alignment' AND status = 'done' GROUP BY model_kind ORDER BY model_kind"
     )

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
 FIGURES = ("energy_concentration", "kernel_rotation")
 """Those of the study of this file; `test_drawings.py` has the others."""
-CLAIMS = ("06_energy_concentration", "07_all_rise", "07_among_neighbours", "07_as_printed")
+CLAIMS = ("07_all_rise", "07_among_neighbours", "07_as_printed")
 """Those of the study of this file; `test_claims.py` has the others."""
 STUDY = """
 study: kernel_rotation
@@ -42,6 +42,7 @@ probes:
   - {kind: energy_concentration, top: 10, at: [start, end]}
 seeds: [0, 1]
 """
+TWO_CLASSES = STUDY.replace("{kind: eigenfunction, index: 30}", "{kind: binary_classes}")
 FOUR_SETTINGS = STUDY.replace("seeds: [0, 1]", "seeds: [0]") + (
     "sweep: {train.batch_size: [16, 64], model.hidden: [[10], [100, 100]]}\n"
 )
@@ -176,11 +177,13 @@ def test_verdicts_follow_the_numbers(made, target_growths, other_growth, expecte
 
 @pytest.mark.parametrize(("rises", "holds"), [((0.2, 0.1), True), ((0.2, -0.1), False)])
 def test_energy_concentration_has_to_rise_for_every_seed(made, rises, holds):
-    runs = [run for run in probes(made.register()) if not _is_alignment(run)]
+    runs = [run for run in probes(made.register(TWO_CLASSES)) if not _is_alignment(run)]
     for run, rise in zip(runs, rises, strict=True):
         made.measure(run, rise=rise)
+    for run in probes(made.register(variant="of other labels")):
+        made.measure(run, rise=-0.1)
     [row] = claim(made.publish(), "06_energy_concentration")
-    assert (row["seeds"], row["holds"]) == (2, holds)
+    assert (row["seeds"], row["variant"], row["holds"]) == (2, "", holds)
     assert row["at_start"] == 0.5
     assert row["least_rise"] == pytest.approx(min(rises))
 
@@ -223,9 +226,9 @@ def test_settings_are_told_apart_in_a_figure(four_settings, name):
 def test_the_page_tells_settings_apart(four_settings, own_reports, tmp_path):
     write_report(four_settings, own_reports, tmp_path / "report")
     page = (tmp_path / "report" / "report.md").read_text()
-    assert page.count("**Verdict: holds in all 4 settings.**") == 4
+    assert page.count("**Verdict: holds in all 4 settings.**") == len(CLAIMS)
     for label in LABELS:
-        assert page.count(f"| {label} | holds |") == 4
+        assert page.count(f"| {label} | holds |") == len(CLAIMS)
     assert "Settings: 4, each with 1 seed. Computed " in page
 
 
@@ -262,7 +265,7 @@ def test_a_run_that_two_studies_share_counts_once_in_each(made):
     for run in probes(shared):
         made.measure(run)
     results = made.publish()
-    assert [row["seeds"] for row in claim(results, "06_energy_concentration")] == [2]
+    assert [row["seeds"] for row in claim(results, "07_all_rise")] == [2]
     assert {row["seeds"] for row in figure(results, "energy_concentration")} == {2}
     question = read_question(REPORTS / "claims" / "07_as_printed.sql")
     both = type(question)(question.path, question.sql, {**question.notes, "study": "kernel_rotation, other"})
@@ -286,7 +289,7 @@ def test_a_file_that_names_no_study_is_refused(tmp_path):
 def test_rows_without_a_setting_are_refused(two_seeds, tmp_path):
     (tmp_path / "a.sql").write_text("-- study: kernel_rotation\nSELECT true AS holds")
     with pytest.raises(
-        LinstudyError, match="a: its rows have no setting_id, seeds, diverged. Select these, and group by"
+        LinstudyError, match="a: its rows have no setting_id, seeds, left_out. Select these, and group by"
     ):
         rows_of(read_question(tmp_path / "a.sql"), two_seeds)
 
@@ -324,21 +327,21 @@ def diverged(made):
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_diverged_run_is_left_out_of_a_claim_and_counted(diverged, name):
     [row] = claim(diverged, name)
-    assert (row["seeds"], row["diverged"], row["holds"]) == (1, 1, True)
+    assert (row["seeds"], row["left_out"], row["holds"]) == (1, 1, True)
 
 
 def test_the_report_says_how_many_runs_diverged(diverged, own_reports, tmp_path):
     lines = write_report(diverged, own_reports, tmp_path / "report")
-    assert sum("holds; 1 diverged run left out: " in line for line in lines) == 4
+    assert sum("holds; 1 run left out: " in line for line in lines) == len(CLAIMS)
     page = (tmp_path / "report" / "report.md").read_text()
-    assert page.count("**Verdict: holds; 1 diverged run left out.**") == 4
-    assert "each with 1 seed; 1 diverged run left out. Computed" in page
+    assert page.count("**Verdict: holds; 1 run left out.**") == len(CLAIMS)
+    assert "each with 1 seed; 1 run left out. Computed" in page
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_says_how_many_runs_diverged(diverged, name):
     [axes] = DRAWINGS[name](figure(diverged, name), {}).axes
-    assert "1 diverged seed left out" in axes.get_title()
+    assert "1 run left out" in axes.get_title()
     assert len(axes.get_lines()) > 0
 
 
@@ -349,7 +352,7 @@ def test_a_setting_of_which_all_runs_diverged_is_an_empty_panel(made, name):
             made.end(run, "diverged")
     results = made.publish()
     [axes] = DRAWINGS[name](figure(results, name), {}).axes
-    assert "2 diverged seeds left out" in axes.get_title()
+    assert "2 runs left out" in axes.get_title()
     assert sum(len(line.get_xdata()) for line in axes.get_lines()) == 0
     assert [row["holds"] for row in claim(results, "07_as_printed")] == [None]
 
@@ -360,7 +363,7 @@ def test_a_number_that_is_not_finite_decides_nothing(made, name, growth):
     for run, of_it in zip(alignments(made.register()), (8.0, growth), strict=True):
         made.measure(run, of_it)
     [row] = claim(made.publish(), name)
-    assert (row["seeds"], row["diverged"], row["holds"]) == (1, 1, True)
+    assert (row["seeds"], row["left_out"], row["holds"]) == (1, 1, True)
 
 
 def test_runs_that_did_not_end_do_not_count(made):
@@ -372,7 +375,7 @@ def test_runs_that_did_not_end_do_not_count(made):
     results = made.publish()
     for name in CLAIMS:
         [row] = claim(results, name)
-        assert (row["seeds"], row["diverged"]) == (1, 0)
+        assert (row["seeds"], row["left_out"]) == (1, 0)
 
 
 def test_a_target_beyond_the_probed_ones_decides_nothing(made):
@@ -452,7 +455,7 @@ def test_table_1_has_the_printed_values_beside_runs_of_their_sizes(
     table = page[page.index("### Table 1.") : page.index("*Study energy_concentration")]
     heading, _, row = (line.strip("| ").split(" | ") for line in table.splitlines()[2:5])
     found = dict(zip(heading, row, strict=True))
-    assert (found["seeds"], found["diverged"]) == ("1", "1")
+    assert (found["seeds"], found["left_out"]) == ("1", "1")
     assert (found["at_start"], found["at_end"], found["accuracy"]) == ("0.5", "0.7", "0.7")
     printed = ("0.260", "0.24", "0.636", "0.064", "0.676", "0.024") if is_of_the_paper else (None,) * 6
     names = [f"{what}_{how}" for what in ("start", "end", "accuracy") for how in ("printed", "difference")]
@@ -482,7 +485,7 @@ def _rotation_row(target, j):
         "setting": {"label": f"index {target}", "network": "", "model_kind": "mlp", "data_kind": "digits"},
         "target": target,
         "seeds": 3,
-        "diverged": 0,
+        "left_out": 0,
         "over_neighbours": 4.5,
         "over_neighbours_min": 4.0,
         "over_neighbours_max": 5.0,
@@ -510,7 +513,7 @@ def test_kernel_rotation_draws_what_the_rows_say():
 def _concentration_rows(network, kind, target):
     setting = {"network": network, "target": target, "model_kind": network, "data_kind": "digits"}
     setting |= {"task_kind": kind, "task_index": None, "probe_top": 10}
-    row = {"study": "s", "variant": "", "setting_id": network + target, "setting": setting, "seeds": 1, "diverged": 0}
+    row = {"study": "s", "variant": "", "setting_id": network + target, "setting": setting, "seeds": 1, "left_out": 0}
     row |= dict.fromkeys(("concentration", "concentration_min", "concentration_max"), 0.5)
     return [{**row, "epoch": epoch} for epoch in (0, 10)]
 

@@ -211,7 +211,7 @@ def test_final_has_the_metrics_of_every_training_before_any_arrived(ledger, stud
     ledger.register(study, runs)
     assert list(types(published, "final")) == [
         *("run_id", "status", "epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy"),
-        *("distance_l2", "distance_cosine", "steps_to_fit"),
+        *("distance_l2", "distance_cosine", "steps_to_fit", "label_rotation"),
     ]
     assert len(published("FROM final")) == 2
 
@@ -291,14 +291,14 @@ def test_rotations_compare_the_target_with_the_others(measure, published):
     measure((_alignment_probe("p", 1), {0: [1.0] * 13, 1: growths}))
     assert published(
         "SELECT target, target_growth, neighbours_growth, best_neighbour_growth, best_other_growth, median_growth, "
-        "share_rising, diverged FROM rotations"
+        "share_rising, left_out FROM rotations"
     ) == [(1, 8.0, 1.0, 3.0, 16.0, 1.0, 4 / 13, False)]
 
 
 @pytest.mark.parametrize(("start", "end"), [(float("nan"), 2.0), (1.0, float("inf"))])
 def test_an_alignment_that_is_no_number_leaves_its_whole_run_out(measure, published, start, end):
     measure((_alignment_probe("p", 1), {0: [1.0, start, 1.0], 1: [2.0, end, 2.0]}))
-    assert published("SELECT target_growth, share_rising, diverged FROM rotations") == [(None, None, True)]
+    assert published("SELECT target_growth, share_rising, left_out FROM rotations") == [(None, None, True)]
     assert published("SELECT DISTINCT finite FROM growths") == [(False,)]
 
 
@@ -306,19 +306,19 @@ def test_an_alignment_that_is_no_number_leaves_its_whole_run_out(measure, publis
 def test_what_starts_as_rounding_noise_has_no_growth_and_is_not_counted(measure, published, noise):
     measure((_alignment_probe("p", 1), {0: [1541.0, 3.0, noise], 1: [3082.0, 1.5, 4.0]}))
     assert published("SELECT j, growth FROM growths ORDER BY j") == [(1, 2.0), (2, 0.5), (3, None)]
-    assert published("SELECT target_growth, best_other_growth, share_rising, diverged FROM rotations") == [
+    assert published("SELECT target_growth, best_other_growth, share_rising, left_out FROM rotations") == [
         (2.0, 0.5, 0.5, False)
     ]
 
 
 def test_a_target_that_starts_as_rounding_noise_is_no_seed(measure, published):
     measure((_alignment_probe("p", 2), {0: [1541.0, 1e-9], 1: [3082.0, 4.0]}))
-    assert published("SELECT target_growth, diverged FROM rotations") == [(None, False)]
+    assert published("SELECT target_growth, left_out FROM rotations") == [(None, False)]
 
 
 def test_a_kernel_of_zeros_has_no_growths(measure, published):
     measure((_alignment_probe("p", 1), {0: [0.0, 0.0], 1: [0.0, 1.0]}))
-    assert published("SELECT target_growth, share_rising, diverged FROM rotations") == [(None, None, False)]
+    assert published("SELECT target_growth, share_rising, left_out FROM rotations") == [(None, None, False)]
 
 
 # The macros for claims
@@ -334,6 +334,30 @@ def test_half_width_is_that_of_students_t(published, count):
 
 def test_half_width_of_one_value_is_unknown(published):
     assert published("SELECT half_width(value) FROM (SELECT 1.0 AS value)") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("values", "aim", "found"),
+    [
+        ([0.75, 0.75, 0.75], 0.5, True),
+        ([0.6, 0.7, 0.8], 0.5, True),  # 0.7 ± 0.25
+        ([0.3, 0.7, 1.1], 0.5, None),  # 0.7 ± 0.99 is not above 0
+        ([0.35, 0.4, 0.45], 0.5, None),  # 0.4 ± 0.12 is not below the aim
+        ([0.2, 0.25, 0.3], 0.5, False),  # 0.25 ± 0.12
+        ([0.5], 0.5, True),
+        ([0.4], 0.5, False),
+        ([0.01], 0.0, True),
+        ([0.0], 0.0, None),
+        ([-0.01], 0.0, False),
+        ([-0.1, 0.0, 0.05], 0.0, None),
+    ],
+)
+def test_a_mean_reaches_an_aim_by_its_interval_or_misses_it_or_neither(published, values, aim, found):
+    assert published(f"SELECT reaches(value, {aim}) FROM (SELECT unnest({values}) AS value)") == [(found,)]
+
+
+def test_a_mean_of_nothing_decides_nothing(published):
+    assert published("SELECT reaches(value, 0) FROM (SELECT NULL::DOUBLE AS value)") == [(None,)]
 
 
 def test_kendall_is_the_one_of_scipy_and_pairs_of_equals_count_as_neither(published):

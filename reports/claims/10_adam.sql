@@ -1,0 +1,52 @@
+-- claim: 10, first half. With Adam too accuracy falls as j grows, and the linearization beats the network on the labels sign φⱼ (Fig. 11).
+-- study: eigenfunctions_adam
+-- along: task, train_epochs
+-- threshold: both of Kendall's τ of j and accuracy are at most −½ in the mean of seeds, and their 95 % intervals are below 0; the linearization is ahead in the mean of seeds, and that interval is above 0; and at no index is the network ahead in the same sense; at least four indices
+-- tau_network: Kendall's τ of j and the network's test accuracy, the mean of seeds
+-- tau_linearization: the same of its linearization
+-- ahead: test accuracy of the linearization less the network's, the mean over indices j, and of that the mean of seeds
+-- low: the end of its 95 % interval over seeds, by Student's t; none for one seed
+-- behind: the indices at which the network is ahead, in the mean of seeds and in its 95 % interval
+WITH indices AS (
+    SELECT study, variant, family, task_index, reaches(advantage, 0) AS is_behind
+    FROM study_run JOIN comparisons USING (run_id)
+    WHERE task_kind = 'eigenfunction'
+    GROUP BY ALL
+),
+losses AS (
+    SELECT study, variant, family, list(task_index ORDER BY task_index) FILTER (is_behind) AS behind
+    FROM indices
+    GROUP BY ALL
+),
+trends AS (
+    SELECT
+        study, variant, min(position) AS position, family, seed, min_by(setting_id, position) AS setting_id,
+        count(advantage) AS indices,
+        count(*) FILTER (left_out) AS left_out,
+        kendall(task_index, test_accuracy) AS tau_network,
+        kendall(task_index, linearization_accuracy) AS tau_linearization,
+        -avg(advantage) AS ahead,
+        flatten(list([run_id, linearization] ORDER BY run_id) FILTER (advantage IS NOT NULL)) AS runs
+    FROM study_run JOIN comparisons USING (run_id)
+    WHERE task_kind = 'eigenfunction' AND (advantage IS NOT NULL OR left_out)
+    GROUP BY ALL
+)
+SELECT
+    study, variant, min_by(setting_id, position) AS setting_id,
+    count(*) FILTER (indices >= 4) AS seeds,
+    sum(left_out)::BIGINT AS left_out,
+    avg(tau_network) AS tau_network,
+    avg(tau_linearization) AS tau_linearization,
+    avg(ahead) AS ahead,
+    avg(ahead) - half_width(ahead) AS low,
+    avg(ahead) + half_width(ahead) AS high,
+    array_to_string(behind, ', ') AS behind,
+    CASE
+        WHEN min(indices) >= 4
+            THEN reaches(-tau_network, 0.5) AND reaches(-tau_linearization, 0.5) AND reaches(ahead, 0)
+                AND behind IS NULL
+    END AS holds,
+    flatten(list(runs)) AS runs
+FROM trends JOIN losses USING (study, variant, family)
+GROUP BY study, variant, family, behind
+ORDER BY study, variant, min(position)
