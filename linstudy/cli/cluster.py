@@ -70,7 +70,8 @@ def submit(
     Before its time limit the job stops, publishes and is requeued, until the study has ended. The script is kept in the
     workspace. `linstudy watch` and `linstudy status` show how it goes, from any node.
     """
-    from linstudy.execute.batch import Demand, batch_script, queued_job, submit_script
+    from linstudy.execute.batch import SECONDS_BEFORE_END, Demand, batch_script, queued_job, submit_script
+    from linstudy.execute.coordinator import GRACE
     from linstudy.execute.planning import choose_runs, plan_study
     from linstudy.store.workspace import Workspace
 
@@ -87,7 +88,12 @@ def submit(
     words += [f"--set={override}" for override in overrides]
     command = [sys.executable, "-m", "linstudy", "run", str(study), *words, "--launch=slurm", f"--workers={workers}"]
     command += more
-    run.make_context("linstudy run", command[command.index("run") + 1 :])
+    asked = run.make_context("linstudy run", command[command.index("run") + 1 :]).params
+    if (asked["grace"] or 0) > GRACE:
+        raise click.UsageError(
+            f"--grace={asked['grace']:g} is more than a job has: it is asked to stop {SECONDS_BEFORE_END} s before its "
+            f"limit, and publishes in that time too. At most {GRACE:g}"
+        )
     demand = Demand(workers, cpus, gpus, memory, partition, time, options)
     place, name = Workspace(workspace.absolute()).jobs, f"linstudy-{loaded.name}"
     script = batch_script(name, command, Path.cwd(), place, demand, INTERRUPTED)

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +33,11 @@ while :; do
   status=$?
   kill -0 $study 2>/dev/null || break  # else a signal ended the waiting
 done
-if [ "$again" = yes ] && [ $status = {interrupted} ]; then
-  exec scontrol requeue "$SLURM_JOB_ID"
+if [ "$again" = yes ] && {{ [ $status = {interrupted} ] || [ $status = {killed} ]; }}; then
+  for attempt in 1 2 3 4 5 6; do  # the controller may be away
+    scontrol requeue "$SLURM_JOB_ID" && exit
+    sleep 5
+  done
 fi
 exit $status
 """
@@ -92,6 +96,7 @@ def batch_script(name: str, command: Sequence[str], folder: Path, logs: Path, de
         folder=shlex.quote(str(folder)),
         command=shlex.join(command),
         interrupted=interrupted,
+        killed=128 + signal.SIGUSR1,  # before, or after, the study listens to it
     )
 
 

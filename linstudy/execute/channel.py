@@ -9,7 +9,19 @@ from queue import Queue
 from typing import TextIO
 
 from linstudy.execute.lease import Lease
-from linstudy.execute.messages import Beat, Help, Interrupt, Leaving, Message, Release, Sender, Start, Stop, receive
+from linstudy.execute.messages import (
+    Beat,
+    Garbled,
+    Help,
+    Interrupt,
+    Leaving,
+    Message,
+    Release,
+    Sender,
+    Start,
+    Stop,
+    receive,
+)
 
 SECONDS_TO_STOP = 60.0
 """For what is running to come to a safe point, before the place of its process ends."""
@@ -27,10 +39,19 @@ class Channel:
     Args:
         descriptors: From which it is read, and to which it is written.
         lease: Its seconds; None for none.
+        may_leave: Whether a signal means that this place ends, and not the study.
     """
 
-    def __init__(self, descriptors: Sequence[int], signals: Collection[signal.Signals], lease: float | None = None):
+    def __init__(
+        self,
+        descriptors: Sequence[int],
+        signals: Collection[signal.Signals],
+        lease: float | None = None,
+        *,
+        may_leave: bool = False,
+    ):
         read, write = descriptors
+        self._may_leave = may_leave
         self.starts: Queue[Start | Help] = Queue()
         self.stopping, self.released = threading.Event(), threading.Event()
         self.sender = Sender(os.fdopen(write, "w", encoding="utf-8"))
@@ -63,6 +84,8 @@ class Channel:
                     self.starts.put(message)
                 elif isinstance(message, Beat) and self.lease:
                     self.lease.renew(message)
+                elif isinstance(message, Garbled) and message.is_gap:
+                    return  # it may have been told to start something
         finally:
             os._exit(0)  # the coordinator is gone, or cannot be understood, and a worker must not outlive it
 
@@ -70,4 +93,4 @@ class Channel:
         """Leave to the coordinator what a signal means, at once, whatever the main thread is computing."""
         while signals:
             number = signal.sigwait(signals)
-            self._tell(Interrupt(signal.Signals(number).name))
+            self._tell(Leaving() if self._may_leave else Interrupt(signal.Signals(number).name))

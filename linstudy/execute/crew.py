@@ -97,7 +97,13 @@ class Crew:
                 vacant.remove(hand.share)
         is_larger = bool(vacant) and vacant[0].capacity > self.largest()
         for share in vacant[: max(is_larger, waiting - self.count_free())]:
-            worker = self._workers.start(share, self._inbox)
+            try:
+                worker = self._workers.start(share, self._inbox)
+            except OSError as error:  # too many processes, or files, for this user
+                self._failed_starts += 1
+                if not self._hands:
+                    raise LinstudyError(f"no worker could be started: {error}") from error
+                return
             self._hands[worker] = Hand(worker, share)
 
     def greet(self, hand: Hand, hello: Hello) -> None:

@@ -7,12 +7,13 @@ and one a worker for what it is told.
 
 import contextlib
 import functools
+import itertools
 import json
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from uuid import uuid4
 
 from linstudy.execute.dask_link import DaskLink
 from linstudy.execute.devices import platform_variable
-from linstudy.execute.lease import LEASE
+from linstudy.execute.lease import LEASE, silence
 from linstudy.execute.peer import SECONDS_TO_LEAVE, Peer
 from linstudy.execute.processes import import_path, log_name, worker_settings
 from linstudy.execute.worker import Settings
@@ -75,7 +76,7 @@ def dask_workers(
         is_local = scheduler == LOCAL
         place = {"address": stack.enter_context(_local_cluster(workers or 1))} if is_local else _find(scheduler)
         client = stack.enter_context(_connect(place))
-        settings = worker_settings(workspace, study_folder, data_folder, scratch, LEASE)
+        settings = replace(worker_settings(workspace, study_folder, data_folder, scratch, LEASE), may_leave=True)
         started = DaskWorkers(client, settings, workspace.logs.absolute(), platform_variable(device), workers)
         stack.callback(started.close)
         yield started
@@ -122,15 +123,21 @@ def _local_cluster(workers: int) -> Iterator[str]:
         yield cluster.scheduler_address  # type: ignore[attr-defined]
 
 
-def _deal_processors(found: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ...]]:
-    """For each Dask worker as many processors as it has threads, beside each other for those of one host."""
-    taken: Counter[str] = Counter()
-    dealt = {}
+def _deal_processors(
+    found: Mapping[str, Mapping[str, Any]], dealt: Mapping[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    """For each Dask worker as many processors as it has threads, beside those of its host's others.
+
+    What one was dealt it keeps: by it a worker's place is known as the one that it has.
+    """
+    kept = {address: cpus for address, cpus in dealt.items() if address in found}
     for address, worker in sorted(found.items()):
-        first = taken[worker["host"]]
-        taken[worker["host"]] += worker["nthreads"]
-        dealt[address] = tuple(range(first, taken[worker["host"]]))
-    return dealt
+        if address not in kept:
+            neighbours = (cpus for other, cpus in kept.items() if found[other]["host"] == worker["host"])
+            taken = set(itertools.chain.from_iterable(neighbours))
+            free = (cpu for cpu in itertools.count() if cpu not in taken)
+            kept[address] = tuple(itertools.islice(free, worker["nthreads"]))
+    return kept
 
 
 class DaskWorkers(Workers):
@@ -158,6 +165,7 @@ class DaskWorkers(Workers):
         self._seen: dict[str, tuple[float, float]] = {}
         """When the scheduler last heard each Dask worker, by its clock, and when that was learnt, by ours."""
         self._places: Sequence[Share] = ()
+        self._cpus: dict[str, tuple[int, ...]] = {}
         self._later: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._look()
         for work in (self._receive, self._watch, self._tell):
@@ -172,18 +180,22 @@ class DaskWorkers(Workers):
     def places(self) -> Sequence[Share]:
         if self._gone and not self._links:
             raise LinstudyError(self._gone)
-        taken = {link.place for link in self._links.values()}
+        taken = {link.place for link in tuple(self._links.values())}
         return sorted(self._places, key=lambda share: share.place not in taken)[: self._most]
 
     def start(self, share: Share, inbox: Inbox) -> Worker:
-        try:
-            return Peer(self._link(share.place), self._settings, share, inbox)
-        except Exception as error:
-            self._lose(error)
-            raise LinstudyError(self._gone) from error
+        if self._gone:
+            raise LinstudyError(self._gone)
+        self._started += 1
+        name = f"linstudy-worker-{uuid4().hex}"
+        begin = functools.partial(self._begin, name, share.place)
+        forget = functools.partial(self._links.pop, name, None)
+        self._links[name] = link = DaskLink(share.place, LEASE, begin, forget, self._later.put)
+        self._later.put(link.start)
+        return Peer(link, self._settings, share, inbox)
 
-    def _link(self, place: str) -> DaskLink:
-        """A process beside a Dask worker."""
+    def _begin(self, name: str, place: str) -> tuple[Any, Any]:
+        """Start a process beside a Dask worker: the queue of what it is told, and its task."""
         from distributed import Queue
 
         def carry(*arguments: Any) -> None:
@@ -192,8 +204,6 @@ class DaskWorkers(Workers):
 
             dask_task.carry(*arguments)
 
-        self._started += 1
-        name = f"linstudy-worker-{uuid4().hex}"
         commands = Queue(name, client=self._client)
         log = str(self._logs / log_name(name[-8:]))
         task = self._client.submit(
@@ -205,9 +215,7 @@ class DaskWorkers(Workers):
             retries=0,
             pure=False,
         )
-        forget = functools.partial(self._links.pop, name, None)
-        self._links[name] = DaskLink(place, LEASE, commands, task, forget, self._later.put)
-        return self._links[name]
+        return commands, task
 
     def close(self) -> None:
         """Let the cluster go."""
@@ -222,15 +230,19 @@ class DaskWorkers(Workers):
 
     def _look(self) -> None:
         """See which Dask workers there are, and which of them the scheduler hears."""
-        found, now = self._client.scheduler_info()["workers"], time.monotonic()
+        scheduler: Any = self._client.scheduler
+        # not by `scheduler_info`, which tells of five workers in some versions
+        told: Any = self._client.sync(scheduler.identity, callback_timeout=silence(LEASE))
+        found = told["workers"]
+        now = time.monotonic()
         for address, worker in found.items():
             if self._seen.get(address, (0.0, 0.0))[0] != worker["last_seen"]:
                 self._seen[address] = worker["last_seen"], now
         for address in self._seen.keys() - found.keys():
             del self._seen[address]
-        cpus = _deal_processors(found)
+        self._cpus = _deal_processors(found, self._cpus)
         self._places = [
-            Share(self._environment, worker["memory_limit"] or None, cpus[address], place=address)
+            Share(self._environment, worker["memory_limit"] or None, self._cpus[address], place=address)
             for address, worker in sorted(found.items())
             if worker["status"] == "running" and now - self._seen[address][1] < _STALE
         ]
@@ -260,7 +272,7 @@ class DaskWorkers(Workers):
                     link.receive(*report[1:])
 
     def _tell(self) -> None:
-        """Tell the processes what they are to be told: a scheduler that is gone is waited for here alone."""
+        """Start and tell the processes: a scheduler that is gone is waited for here alone."""
         while call := self._later.get():
             call()
 
@@ -275,6 +287,6 @@ class DaskWorkers(Workers):
                 if link.place not in self._seen:
                     link.lose(f"the Dask worker {link.place} is gone", after=link.seconds_of_doubt())
                     lost.add(name)
-                elif link.task.status == "error":
-                    link.lose(f"the Dask worker {link.place}: {link.task.exception()!r}")
+                elif failure := link.failure():
+                    link.lose(f"the Dask worker {link.place}: {failure!r}")
                     lost.add(name)

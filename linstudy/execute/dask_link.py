@@ -19,8 +19,7 @@ class DaskLink(Link):
     Args:
         place: The address of its Dask worker.
         lease: Seconds that the process may write since it was heard.
-        commands: The queue of what it is told.
-        task: The task's future.
+        begin: Gives the queue of what the process is told, and the task's future.
         forget: Called at its end.
         later: Has something done where the scheduler may be waited for, one after the other.
     """
@@ -29,13 +28,15 @@ class DaskLink(Link):
         self,
         place: str,
         lease: float,
-        commands: Any,
-        task: Any,
+        begin: Callable[[], tuple[Any, Any]],
         forget: Callable[[], object],
         later: Callable[[Callable[[], object]], object],
     ):
-        self.place, self.task = place, task
-        self._queue, self._forget, self._patience = commands, forget, silence(lease)
+        self.place = place
+        self._begin, self._forget, self._patience = begin, forget, silence(lease)
+        self._queue: Any = None
+        self._task: Any = None
+        self._is_wanted = True
         self.commands: TextIO = _Commands(  # type: ignore[assignment]
             lambda item: later(functools.partial(self._tell, item))
         )
@@ -43,6 +44,13 @@ class DaskLink(Link):
         self._heard = time.monotonic()
         self._death: Death | None = None
         self.messages = self._lines()
+
+    def start(self) -> None:
+        """Start the process, which may wait for the scheduler."""
+        if self._is_wanted:
+            self._queue, self._task = self._begin()
+        if not self._is_wanted:  # by now
+            self._release()
 
     def receive(self, said: bytes, status: int = 0, last_words: str = "") -> None:
         """Take what the task sent: what the process said, or nothing and its exit status."""
@@ -66,20 +74,29 @@ class DaskLink(Link):
         left = self._heard + self._patience - time.monotonic()
         return 0.0 if left > self._patience * 5 / 6 else max(0.0, left)  # which is more than a beat
 
+    def failure(self) -> BaseException | None:
+        """Why its task failed, if it did."""
+        return self._task.exception() if self._task is not None and self._task.status == "error" else None
+
     def kill(self) -> None:
-        self.task.release()  # which the task sees; where it cannot, the process ends with its lease
+        self._release()  # which the task sees; where it cannot, the process ends with its lease
         patience = max(SECONDS_TO_LEAVE, self._heard + self._patience - time.monotonic())
         self.lose("its task did not say that it has ended", after=patience)
 
+    def _release(self) -> None:
+        self._is_wanted = False
+        if self._task is not None:
+            self._task.release()
+
     def _tell(self, item: bytes | None) -> None:
-        if self._death is None:
+        if self._death is None and self._queue is not None:
             with contextlib.suppress(Exception):  # who listens sees that the scheduler is gone, and says so
                 self._queue.put(item, callback_timeout=self._patience)
 
     def end(self) -> Death:
         while self._death is None:  # what is left to hear, where hearing was broken off
             self._take(self._said.get())
-        self.task.release()
+        self._release()
         with contextlib.suppress(Exception):
             for _ in range(2):  # also for a task that was lost
                 self._queue.close()

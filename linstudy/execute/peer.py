@@ -20,11 +20,16 @@ SECONDS_TO_LEAVE = 10
 
 @dataclass(frozen=True)
 class Death:
-    """How a process ended, and the end of what it printed; see `Lost`."""
+    """How a process ended, and the end of what it printed; see `Lost`.
+
+    Attributes:
+        is_cut: Whether it is the connection that ended: the process may still be there.
+    """
 
     reason: str
     last_words: str = ""
     for_memory: bool = False
+    is_cut: bool = False
 
 
 class Link(Protocol):
@@ -57,7 +62,7 @@ class Peer(Worker):
 
     def __init__(self, link: Link, settings: Settings, share: Share, inbox: Inbox):
         self._link = link
-        self._sender = Sender(link.commands)
+        self._sender, self._inbox = Sender(link.commands), inbox
         self._lease = settings.lease
         self._reason = ""
         self._hearing, self._heard, self._is_given_up = threading.Lock(), 0.0, False
@@ -67,7 +72,7 @@ class Peer(Worker):
         with contextlib.suppress(OSError):
             link.commands.write(json.dumps(asdict(own)) + "\n")
             link.commands.flush()
-        threading.Thread(target=self._listen, args=(inbox,), daemon=True).start()
+        threading.Thread(target=self._listen, daemon=True).start()
 
     def send(self, command: Command) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -77,6 +82,11 @@ class Peer(Worker):
         with self._hearing:
             self._is_given_up = True
         self._link.kill()
+        lease = 0.0 if self._lease is None else self._heard + silence(self._lease) - time.monotonic()
+        # one that waits for a disk that is gone, or is out of reach, may not end
+        timer = threading.Timer(max(SECONDS_TO_LEAVE, lease), self._tell_lost, args=(Death("it could not be ended"),))
+        timer.daemon = True
+        timer.start()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -85,21 +95,23 @@ class Peer(Worker):
             self.kill()
             self._has_ended.wait(timeout=SECONDS_TO_LEAVE)
 
-    def _listen(self, inbox: Inbox) -> None:
+    def _listen(self) -> None:
         """Hand on what is said until the process ends; whatever goes wrong here is the loss of the worker."""
         try:
-            for message in self._hear(inbox):
-                inbox.put((self, message))  # type: ignore[arg-type]
+            for message in self._hear():
+                self._inbox.put((self, message))  # type: ignore[arg-type]
         except Exception as error:
             self._give_up(f"its messages cannot be read: {type(error).__name__}: {error}")
         death = Death("its end cannot be told")
         try:
             death = self._link.end()
+            if death.is_cut and self._lease is not None:
+                time.sleep(max(0.0, self._heard + self._lease - time.monotonic()))
         finally:
             self._has_ended.set()
-            self._tell_lost(inbox, death)
+            self._tell_lost(death)
 
-    def _hear(self, inbox: Inbox) -> Iterator[Message | Garbled]:
+    def _hear(self) -> Iterator[Message | Garbled]:
         """What is said, but for beats. Each is answered until the worker is killed, or given up.
 
         So its lease ends it where nothing here can.
@@ -113,10 +125,10 @@ class Peer(Worker):
                     continue
                 is_first, self._heard = not self._heard, time.monotonic()
             if is_first:
-                threading.Thread(target=self._watch, args=(inbox,), daemon=True).start()
+                threading.Thread(target=self._watch, daemon=True).start()
             self.send(message)
 
-    def _watch(self, inbox: Inbox) -> None:
+    def _watch(self) -> None:
         """Give the worker up when its beats stop, also where nothing here can end it or what it holds open."""
         assert self._lease is not None
         patience = silence(self._lease)
@@ -125,15 +137,13 @@ class Peer(Worker):
                 is_silent = time.monotonic() - self._heard >= patience
                 self._is_given_up |= is_silent
             if is_silent:
-                self._give_up(f"nothing was heard of it for {patience:g} s")
-                self._has_ended.wait(timeout=SECONDS_TO_LEAVE)
-                return self._tell_lost(inbox, Death(self._reason))
+                return self._give_up(f"nothing was heard of it for {patience:g} s")
 
     def _give_up(self, reason: str) -> None:
         self._reason = reason
         self.kill()
 
-    def _tell_lost(self, inbox: Inbox, death: Death) -> None:
+    def _tell_lost(self, death: Death) -> None:
         """The last event, which comes once."""
         with self._telling:
             if not self._has_told:
@@ -144,4 +154,4 @@ class Peer(Worker):
                     is_remote=self._lease is not None,
                     for_memory=death.for_memory and not self._reason,
                 )
-                inbox.put((self, lost))
+                self._inbox.put((self, lost))

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -23,6 +24,11 @@ from linstudy.store.files import replacement
 from linstudy.store.workspace import Workspace
 
 _KILLED = 128
+
+_CUT = 255
+"""The exit status of `ssh` where its connection broke."""
+
+_OWN_FILES, _FILES_OF_A_WORKER = 512, 4
 
 _OOM = re.compile(r"\boom[-_ ]kill", re.IGNORECASE)
 """In what Slurm says of a step: `Detected 1 oom_kill event in StepId=7.0.`"""
@@ -52,6 +58,7 @@ def worker_processes(
         lease: Seconds that one of a launcher may write since it was heard.
     """
     settings = worker_settings(workspace, study_folder, data_folder, scratch, lease if launcher else None)
+    _allow_files(_FILES_OF_A_WORKER * len(shares))
     return Processes(settings, workspace.logs, tuple(shares), tuple(launcher))
 
 
@@ -165,6 +172,15 @@ def _mark(workspace: Workspace) -> tuple[str, str]:
     return str(file.absolute()), file.read_text()
 
 
+def _allow_files(number: int) -> None:
+    """Let this process hold so many files open beside its own, as far as the system lets it: 1,024 are usual."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OWN_FILES + number
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def import_path() -> dict[str, str]:
     """The user's own PYTHONPATH, which may name folders relative to the current one."""
     paths = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
@@ -184,4 +200,4 @@ def death(status: int, last_words: str) -> Death:
     if number in set(signal.Signals):
         return Death(f"the worker process was killed by {signal.Signals(number).name}{hint}", last_words, for_memory)
     how = f" with exit status {status}" if status else ""  # a launcher may end with 0 where a node has failed
-    return Death(f"the worker process ended{how}{hint}", last_words, for_memory)
+    return Death(f"the worker process ended{how}{hint}", last_words, for_memory, is_cut=status == _CUT)

@@ -35,6 +35,7 @@ class Settings:
         mark: A file of the workspace and what stands in it, for a worker that may be on another machine, where the
             folder must be the same; None for one that is here.
         lease: Seconds that one that may be on another machine may write since it was heard; None for one that is here.
+        may_leave: Whether its place may end while the study goes on in others, which a signal means then.
     """
 
     artifacts: str
@@ -47,6 +48,7 @@ class Settings:
     environment: Mapping[str, str] = field(default_factory=dict)
     mark: tuple[str, str] | None = None
     lease: float | None = None
+    may_leave: bool = False
 
     @property
     def places(self) -> Places:
@@ -74,7 +76,7 @@ def main() -> None:
 
     from linstudy.execute.channel import Channel  # brings NumPy, so that it comes after the rest
 
-    channel = Channel(descriptors, signals, settings.lease)
+    channel = Channel(descriptors, signals, settings.lease, may_leave=settings.may_leave)
     if len(sys.argv) > 1:
         channel.leave_before(float(sys.argv[1]))
 

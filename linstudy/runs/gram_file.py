@@ -8,8 +8,9 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -31,8 +32,8 @@ def discard(folder: Path | None, name: str) -> None:
 class GramFile:
     """`NAME.json` says what it is; `NAME.TOKEN.gram` has its entries, `NAME.TOKEN.blocks` a byte a block.
 
-    Entries are written at their places, not mapped: on a network file system two that had mapped one page would undo
-    what the other wrote.
+    Entries are written at their places, not mapped, to a file that is opened for writing alone: on a network file
+    system two that had mapped one page, or read it to write a part of it, would undo what the other wrote.
 
     Attributes:
         division: Of the Gram into the blocks that are counted.
@@ -45,7 +46,7 @@ class GramFile:
         self._path, self._states = _paths(folder, name, self.token)
         self._dtype = np.dtype(note["dtype"])
         self.whole = len(self.division.blocks())
-        self._file: BinaryIO = open(self._path, "r+b", buffering=0)  # noqa: SIM115
+        self._file = _open_to_write(self._path)
 
     def claim_next(self, *, from_end: bool = False) -> int | None:
         """The number of the first or the last block that nobody has claimed, which now is; None if there is none."""
@@ -111,7 +112,7 @@ class GramFile:
         return self._states.read_bytes()  # opened anew, so that a network file system asks its server
 
     def _mark(self, number: int, state: bytes) -> None:
-        with self._states.open("r+b", buffering=0) as file:
+        with _open_to_write(self._states) as file:
             os.pwrite(file.fileno(), state, number)
 
 
@@ -164,6 +165,10 @@ def _open(folder: Path, name: str, form: dict[str, Any]) -> GramFile | None:
 def _paths(folder: Path, name: str, token: str) -> tuple[Path, Path]:
     """Those of the entries and of the states; a new file never takes the place of one that others still write to."""
     return folder / f"{name}.{token}.gram", folder / f"{name}.{token}.blocks"
+
+
+def _open_to_write(path: Path) -> FileIO:
+    return FileIO(os.open(path, os.O_WRONLY), "wb")
 
 
 def _write_at(descriptor: int, line: bytes, offset: int) -> None:

@@ -122,7 +122,11 @@ def run(job: Job) -> None:
     del inputs
     report = progress_of(job, "eigenvectors", start=SHARE_OF_GRAM)
     report(0.0)
-    found = spectrum(gram, top, memory_budget=job.resources.basis, progress=report)
+    try:
+        found = spectrum(gram, top, memory_budget=job.resources.basis, progress=report)
+    except ValueError:  # of what is no Gram, which the next attempt would take from its file
+        discard(job.resources.folder, job.name)
+        raise
     del gram
     every = found.all_eigenvalues if found.all_eigenvalues is not None else found.eigenvalues
     job.tell(

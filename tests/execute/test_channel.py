@@ -1,11 +1,15 @@
 """The worker's end of the channel."""
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from linstudy.execute.channel import SECONDS_TO_STOP, Channel
-from linstudy.execute.messages import Assignment, Help, Leaving, Release, Sender, receive
+from linstudy.execute.messages import Assignment, Help, Interrupt, Leaving, Release, Sender, receive
 
 
 @pytest.mark.parametrize("left", [0.0, SECONDS_TO_STOP + 0.1])
@@ -31,3 +35,45 @@ def test_what_lets_a_helper_go_does_not_outlive_its_help():
     assert channel.released.wait(timeout=60)
     assert not channel.stopping.is_set()
     assert theirs
+
+
+WORKER = """
+import signal, sys
+from linstudy.execute.channel import Channel
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+Channel((0, 1), [signal.SIGTERM], may_leave=sys.argv[1] == "True")
+print("begins", file=sys.stderr, flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def worker():
+    """A function that starts a process with a channel to it."""
+    with contextlib.ExitStack() as stack:
+
+        def start(may_leave):
+            words = [sys.executable, "-c", WORKER, str(may_leave)]
+            pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+            process = stack.enter_context(subprocess.Popen(words, text=True, **pipes))
+            stack.callback(process.kill)
+            assert process.stderr.readline() == "begins\n"
+            return process
+
+        yield start
+
+
+@pytest.mark.parametrize(("may_leave", "message"), [(True, Leaving()), (False, Interrupt("SIGTERM"))])
+def test_a_signal_ends_the_study_or_this_place_alone(worker, may_leave, message):
+    process = worker(may_leave)
+    process.send_signal(signal.SIGTERM)
+    assert next(receive(process.stdout)) == message
+
+
+def test_a_worker_ends_that_was_told_something_which_never_arrived(worker):
+    process = worker(False)
+    sender = Sender(process.stdin)
+    sender.send(Release())
+    sender._sent += 1
+    sender.send(Release())
+    assert process.wait(timeout=60) == 0

@@ -1,5 +1,6 @@
 """What the coordinator does with what workers say: workers of this process, which say what a test tells them to."""
 
+import errno
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -318,6 +319,28 @@ def test_a_worker_elsewhere_that_cannot_start_is_tried_again(study):
     assert len(made.workers.started) == 3
     [note] = [text for kind, text in made.notes.lines if kind == "note"]
     assert note == "a worker could not start: exit status 233. It printed:\nsrun: error"
+
+
+class Full(ScriptedWorkers):
+    """There is room for so many processes."""
+
+    def start(self, share, inbox):
+        if len(self.started) >= self.room:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().start(share, inbox)
+
+
+@pytest.mark.parametrize("room", [1, 0])
+def test_a_worker_for_which_there_is_no_room_ends_a_study_that_has_no_other(study, room):
+    made = study(0, 1)
+    answer, made.workers = made.workers.answer, Full(shares=[Share(), Share(place="2")])
+    made.workers.answer, made.workers.room = answer, room
+    if room:
+        assert str(made.run(fuse=False)) == "2 runs: 2 done now."
+        assert len(made.workers.started) == 1
+    else:
+        with pytest.raises(LinstudyError, match=r"no worker could be started: .*Too many open files"):
+            made.run(fuse=False)
 
 
 def test_workers_elsewhere_that_never_start_end_the_study(study):

@@ -1,11 +1,12 @@
 """Workers in a real Dask cluster: a scheduler and workers that are processes of this machine, and what befalls them."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Queue
 from types import SimpleNamespace
@@ -42,8 +43,10 @@ class Task:
 
 @pytest.fixture
 def link():
-    commands = SimpleNamespace(close=lambda: None)
-    return dask_link.DaskLink("tcp://there", 0.3, commands, Task(), lambda: None, lambda call: call())
+    commands, task = SimpleNamespace(close=lambda: None), Task()
+    made = dask_link.DaskLink("tcp://there", 0.3, lambda: (commands, task), lambda: None, lambda call: call())
+    made.start()
+    return made
 
 
 @pytest.fixture
@@ -149,7 +152,7 @@ def test_a_task_that_says_nothing_is_given_up_when_its_lease_is_over(link, monke
     monkeypatch.setattr(dask_link, "SECONDS_TO_LEAVE", 0.0)
     began = time.monotonic()
     link.kill()
-    assert link.task.released == [True]
+    assert link._task.released == [True]
     assert list(link.messages) == []
     assert time.monotonic() - began >= 0.35
     assert link.end().reason == "its task did not say that it has ended"
@@ -164,21 +167,90 @@ def test_only_a_dask_worker_that_was_heard_till_its_end_is_lost_at_once(link, cl
     assert doubt == pytest.approx([0, 0.33, 0.1, 0])
 
 
-def test_a_scheduler_that_is_gone_as_a_worker_starts_ends_the_study_with_the_same_message(monkeypatch):
+def test_a_process_that_is_not_wanted_any_more_is_not_started():
+    """Or its task is given up at once, where that came while it was started."""
+    task, begun = Task(), []
+
+    def begin():
+        begun.append(True)
+        late.kill()
+        return SimpleNamespace(close=lambda: None), task
+
+    late = dask_link.DaskLink("tcp://there", 0.3, begin, lambda: None, lambda call: call())
+    early = dask_link.DaskLink("tcp://there", 0.3, begin, lambda: None, lambda call: call())
+    early.kill()
+    early.start()
+    assert begun == []
+    late.start()
+    assert (begun, task.released) == ([True], [True])
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Workers in a cluster whose Dask workers the test names, by their addresses; nothing is started by itself."""
+    found = {}
+    scheduler = SimpleNamespace(identity=lambda: {"workers": found})
+    client = SimpleNamespace(scheduler=scheduler, sync=lambda call, **options: call(), status="running")
+    for work in ("_receive", "_watch", "_tell"):
+        monkeypatch.setattr(dask.DaskWorkers, work, lambda self: None)
+    monkeypatch.setattr(distributed, "Queue", lambda name, client: SimpleNamespace(name=name))
+
+    def look(*addresses, most=None):
+        found.clear()
+        found.update({address: dict(_DASK_WORKER) for address in addresses})
+        return dask.DaskWorkers(client, Settings(""), Path("logs"), {}, most)
+
+    return look, found
+
+
+_DASK_WORKER = {"memory_limit": 0, "status": "running", "last_seen": 1.0, "host": "a", "nthreads": 1}
+
+
+def test_of_more_places_than_asked_for_those_that_are_taken_count(made_up):
+    workers = made_up[0]("tcp://b", "tcp://a", most=1)
+    assert [share.place for share in workers.places()] == ["tcp://a"]
+    workers.start(replace(workers.places()[0], place="tcp://b"), Queue())
+    assert [share.place for share in workers.places()] == ["tcp://b"]
+
+
+def test_a_dask_worker_that_comes_back_elsewhere_leaves_the_places_of_the_others_as_they_are(made_up):
+    look, found = made_up
+    workers = look("tcp://a:1", "tcp://a:2", "tcp://a:3")
+    first, second, third = workers.places()
+    del found["tcp://a:1"]
+    found["tcp://a:4"] = dict(_DASK_WORKER)
+    workers._look()
+    assert workers.places() == [second, third, replace(first, place="tcp://a:4")]
+    assert [share.cpus for share in workers.places()] == [(1,), (2,), (0,)]
+
+
+def test_a_scheduler_that_is_gone_as_a_worker_starts_ends_the_study_with_the_same_message(made_up, monkeypatch):
     def refuse(name, client):
         raise OSError("in <TCP (closed)>: Stream is closed")
 
-    there = {"memory_limit": 0, "status": "running", "last_seen": 1.0, "host": "a", "nthreads": 1}
-    client = SimpleNamespace(scheduler_info=lambda: {"workers": {"tcp://b": there, "tcp://a": there}}, status="running")
-    monkeypatch.setattr(dask.DaskWorkers, "_guard", lambda self, work: None)
-    monkeypatch.setattr(distributed, "Queue", lambda name, client: SimpleNamespace(name=name))
-    workers = dask.DaskWorkers(client, Settings(""), Path("logs"), {}, 1)
-    assert [share.place for share in workers.places()] == ["tcp://a"]
-    workers._links["w"] = SimpleNamespace(place="tcp://b", lose=lambda reason: None)
-    assert [share.place for share in workers.places()] == ["tcp://b"]  # the one that is taken counts
+    workers, inbox = made_up[0]("tcp://a"), Queue()
     monkeypatch.setattr(distributed, "Queue", refuse)
-    with pytest.raises(LinstudyError, match="the Dask scheduler is gone. The same command goes on"):
-        workers.start(workers.places()[0], Queue())
+    workers.start(workers.places()[0], inbox)
+    workers._guard(workers._later.get())
+    assert inbox.get(timeout=30)[1].reason == "the Dask scheduler is gone"
+    wait_for(lambda: not workers._links)
+    for ask in (workers.places, lambda: workers.start(SimpleNamespace(place="tcp://a"), inbox)):
+        with pytest.raises(LinstudyError, match="the Dask scheduler is gone. The same command goes on"):
+            ask()
+
+
+def test_a_signal_to_a_dask_worker_and_its_processes_is_no_end_of_the_study(bench, cluster):
+    """As where the job ends that holds the Dask worker: all of its processes are sent one."""
+    bench.write(TRAINING)
+    first = cluster.start_worker()
+    process = started(bench, cluster)
+    os.kill(children(first)[0], signal.SIGTERM)
+    first.terminate()
+    cluster.start_worker()
+    out = finish(process)
+    assert "1 run: 1 done now." in out
+    assert "stopping" not in out
+    assert [status for status, _ in attempts(bench)] == ["interrupted", "done"]
 
 
 def test_a_scheduler_that_is_waited_for_holds_nothing_else_up(bench, cluster, monkeypatch):
@@ -205,7 +277,7 @@ def test_a_scheduler_that_is_waited_for_holds_nothing_else_up(bench, cluster, mo
 def test_dask_workers_have_the_processors_of_their_threads_beside_each_other():
     threads = [("tcp://a:1", "a", 2), ("tcp://b:1", "b", 4), ("tcp://a:2", "a", 1)]
     found = {address: {"host": host, "nthreads": count} for address, host, count in threads}
-    dealt = dask._deal_processors(found)
+    dealt = dask._deal_processors(found, {})
     assert dealt == {"tcp://a:1": (0, 1), "tcp://a:2": (2,), "tcp://b:1": (0, 1, 2, 3)}
 
 

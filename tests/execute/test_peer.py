@@ -1,6 +1,7 @@
 """A coordinator's side of a worker that nothing here can end: what it is answered, and until when."""
 
 import io
+import time
 from queue import Queue
 
 import pytest
@@ -16,10 +17,10 @@ LEASE = 0.3
 
 
 class Cut(Link):
-    """A link to a worker that cannot be killed; the test plays the worker."""
+    """A link to a worker that cannot be killed; the test plays the worker, which ends when the test says so."""
 
-    def __init__(self):
-        self.commands, self.kills = io.StringIO(), 0
+    def __init__(self, is_cut=False):
+        self.commands, self.kills, self.is_cut = io.StringIO(), 0, is_cut
         self._lines = Queue()
         self.messages = iter(self._lines.get, None)
         self._sender = Sender(self)
@@ -47,7 +48,7 @@ class Cut(Link):
         self.kills += 1
 
     def end(self):
-        return Death("it left")
+        return Death("it left", is_cut=self.is_cut)
 
 
 @pytest.fixture
@@ -79,3 +80,27 @@ def test_a_worker_that_was_killed_is_answered_no_more_and_is_lost_in_time(worker
     _, lost = inbox.get(timeout=30)
     assert lost.is_remote
     assert link.heard() == [Beat(0)]
+
+
+def test_a_worker_of_this_machine_that_cannot_be_ended_is_waited_for_so_long_only(monkeypatch):
+    """As one that waits for a disk that is gone."""
+    monkeypatch.setattr(peer_module, "SECONDS_TO_LEAVE", 0.1)
+    link, inbox = Cut(), Queue()
+    peer = Peer(link, Settings("artifacts"), Share(), inbox)
+    peer.kill()
+    assert inbox.get(timeout=30) == (peer, Lost("it could not be ended"))
+    link.leave()
+    peer.close()
+    assert inbox.empty(), "it is lost once"
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_one_whose_connection_breaks_is_lost_when_its_lease_is_over(is_cut):
+    link, inbox = Cut(is_cut), Queue()
+    peer = Peer(link, Settings("artifacts", lease=1.0), Share(), inbox)
+    link.say(Beat(0), Stop())
+    assert inbox.get(timeout=30) == (peer, Stop())
+    heard = time.monotonic()
+    link.leave()
+    assert inbox.get(timeout=30) == (peer, Lost("it left", "", True))
+    assert (time.monotonic() - heard > 0.8) is is_cut

@@ -1,7 +1,10 @@
 """What the end of a process tells."""
 
+import resource
+
 import pytest
 
+from linstudy.execute import processes
 from linstudy.execute.processes import death
 
 OOM = "slurmstepd: error: Detected 1 oom_kill event in StepId=7.0. Some of the step tasks have been OOM Killed."
@@ -28,4 +31,27 @@ def test_a_death_tells_whether_it_was_for_memory(status, printed, reason, is_for
     found = death(status, printed)
     assert found.reason.startswith(f"the worker process {reason}")
     assert found.reason.endswith("--workers" if is_for_memory else reason)
-    assert (found.last_words, found.for_memory) == (printed, is_for_memory)
+    assert (found.last_words, found.for_memory, found.is_cut) == (printed, is_for_memory, False)
+
+
+def test_a_connection_of_ssh_that_broke_is_told_from_a_process_that_ended():
+    """Of `ssh` that status is: an error of its own."""
+    assert death(255, "client_loop: send disconnect: Broken pipe").is_cut
+
+
+@pytest.mark.parametrize(
+    ("limits", "number", "expected"),
+    [
+        ((1024, 4096), 100, None),
+        ((1024, 4096), 600, (1112, 4096)),
+        ((1024, 1100), 600, (1100, 1100)),
+        ((1024, resource.RLIM_INFINITY), 600, (1112, resource.RLIM_INFINITY)),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 600, None),
+    ],
+)
+def test_many_workers_may_have_more_files_open_than_is_usual(monkeypatch, limits, number, expected):
+    found = []
+    monkeypatch.setattr(resource, "getrlimit", lambda which: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda which, values: found.append(values))
+    processes._allow_files(number)
+    assert found == ([expected] if expected else [])

@@ -143,6 +143,65 @@ def test_a_script_asks_for_what_is_demanded():
     assert "cd '/a folder'\npython 'a b' &\n" in script
 
 
+ASKED = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+print("on", flush=True)
+signal.sigwait([signal.SIGUSR1])
+"""
+STUB = """#!/bin/sh
+echo "$@" >> {log}
+[ $(wc -l < {log}) -ge {works} ]
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "works", "asked"),
+    [
+        ("raise SystemExit(130)", 1, 1),
+        ("signal.pthread_sigmask(signal.SIG_SETMASK, []); os.kill(os.getpid(), signal.SIGUSR1)", 1, 1),
+        ("raise SystemExit(130)", 3, 3),  # the controller is away at first
+        ("raise SystemExit(130)", 99, 6),
+        ("raise SystemExit(1)", 1, 0),
+    ],
+)
+def test_a_job_that_is_asked_to_stop_is_requeued(tmp_path, ending, works, asked):
+    """With 130, or by the signal itself, where the study does not listen to it yet, or any more."""
+    log = tmp_path / "log"
+    log.touch()
+    for name, text in (("scontrol", STUB.format(log=log, works=works)), ("sleep", "#!/bin/sh\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    code = f"{ASKED}{ending}"
+    (tmp_path / "script").write_text(batch_script("x", [sys.executable, "-c", code], tmp_path, tmp_path, Demand(), 130))
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
+    process = subprocess.Popen(["bash", tmp_path / "script"], env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "on\n"
+    process.send_signal(signal.SIGUSR1)
+    process.communicate(timeout=60)
+    assert log.read_text() == "requeue 7\n" * asked
+    assert (process.returncode == 0) is (asked in (1, 3))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--workers=3", "--workers=3 is for submit to say"),
+        ("--launch=ssh", "--launch=ssh is for submit to say"),
+        ("--grace=61", "--grace=61 is more than a job has: it is asked to stop 120 s before its limit"),
+        ("--no-such", "No such option"),
+    ],
+)
+def test_submit_refuses_what_its_job_could_not_do(bench, option, message):
+    bench.write(THREE)
+    assert message in bench.here("submit", "study.yaml", "--dry-run", "--", option, exit_status=2)
+
+
+def test_a_grace_that_a_job_has_is_taken(bench):
+    bench.write(THREE)
+    assert "--grace=60 &\n" in bench.here("submit", "study.yaml", "--dry-run", "--", "--grace=60")
+
+
 def test_what_is_not_demanded_is_left_to_the_queue():
     assert Demand().lines() == ["--ntasks=1", "--cpus-per-task=1"]
 

@@ -1,6 +1,7 @@
 """A Gram in a file, to which several workers write, and which goes on after an interruption."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from linstudy.facts import Artifact, Divided
 from linstudy.resources import LIMITS, Resources
 from linstudy.runs import shared_gram, spectrum
-from linstudy.runs.gram_file import discard, find_gram_file, make_gram_file
+from linstudy.runs.gram_file import GramFile, discard, find_gram_file, make_gram_file
 from linstudy.runs.job import Job, Stopped
 from linstudy.runs.networks import initial_network
 from linstudy.spec.data import DigitsData
@@ -227,6 +228,30 @@ def test_a_tile_is_written_with_its_mirror_image(tmp_path):
     expected = np.zeros((10, 10), np.float32)
     expected[0:3, 6:9], expected[6:9, 0:3], expected[9, 9] = values, values.T, 4
     np.testing.assert_array_equal(file.array(), expected)
+
+
+def test_the_files_are_opened_for_writing_alone(tmp_path, monkeypatch):
+    """Else the client of a network file system reads the page of which a part is written, and writes all of it."""
+    flags, open_file = [], os.open
+    monkeypatch.setattr(os, "open", lambda path, how: flags.append(how) or open_file(path, how))
+    file = make_gram_file(tmp_path, "a", DIVISION, np.float32, "")
+    file.write(slice(0, 3), slice(0, 3), np.zeros((3, 3), np.float32))
+    file.finish(0)
+    assert flags == [os.O_WRONLY] * 2
+
+
+def test_a_file_with_what_is_no_gram_is_not_kept(tmp_path, monkeypatch, whole):
+    write = GramFile._write
+
+    def write_wrongly(self, row, column, values):
+        write(self, row, column, values + (row > column))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GramFile, "_write", write_wrongly)
+        with pytest.raises(ValueError, match="not symmetric"):
+            run(tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert_equal(run(tmp_path), whole)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"dtype": "<f4"}'])
