@@ -49,6 +49,9 @@ NEARER = {
 }
 """Indices, samples and epochs that so few samples and epochs do not have."""
 
+OF_OTHER_DATA = {"10_mnist"}
+"""Claims that are not about the digits."""
+
 
 def index(point):
     return getattr(point.task, "index", 0)
@@ -110,7 +113,7 @@ def test_a_small_study_runs_and_is_answered_by_all_that_is_asked_of_it(told, nam
     with open_results(results) as ask_of:
         for kind, question in questions(name):
             rows = question.rows(ask_of(question), *(["holds"] if kind == "claims" else []))
-            assert rows, f"{kind} {question.name}: no rows"
+            assert rows or question.name in OF_OTHER_DATA, f"{kind} {question.name}: no rows"
             if kind == "figures":
                 behind = origin(rows, ask_of(question))
                 assert draw_rows(question, rows, Path("out"), Mark("", results.name), behind).exists()
