@@ -16,6 +16,7 @@ from linstudy.store.query import Ask
 
 COLUMNS = {
     "verdict": "whether the claim holds for the row; *not enough data* where its seeds decide neither",
+    "way": "what is not as usual of the linearization",
     "low": "the lower end of the interval of what decides",
     "high": "the upper end of that interval",
     "seeds": "how many runs that differ in their seed alone the row is of",

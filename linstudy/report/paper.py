@@ -43,7 +43,8 @@ SYMBOLS = {
     r"\bNADs?\b|anisotropy": (
         "NAD",
         "neural anisotropy direction: a right singular vector of the mixed derivative ∇²_{θ,x} f at initialization, in "
-        "order of decreasing singular value",
+        "order of decreasing singular value; a linear predictor along one, v, has the inputs x = ε·y·v + w with "
+        "w ~ N(0, I − vvᵀ), where the margin ε is 1 as the paper prints it (its code takes ½) unless a row says other",
     ),
     r"RKHS|Θ⁻¹|\bbound": (
         "yᵀΘ⁻¹y",

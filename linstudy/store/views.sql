@@ -79,8 +79,8 @@ CREATE MACRO kendall(x, y) AS list_avg(list_transform(
 -- Every training of at least one epoch, with its last numbers: NULL until it is done, and where it is `left_out`, because it
 -- diverged, or because rounding decides its labels sign φ_j: more than a hundredth of them, as `label_rotation` tells. `line`
 -- is the network or which linearization of it, `steps` how many it made, `anchor_epoch` how many epochs of the network lie
--- before a linearization. Trainings of one `family` differ in nothing but task, seed, epochs and `line`; `task` tells tasks
--- apart.
+-- before a linearization, `way` what else is not as usual of it. Trainings of one `family` differ in nothing but task, seed,
+-- epochs, `line` and `way`; `task` tells tasks apart.
 CREATE VIEW trainings AS
 SELECT
     runs.*,
@@ -91,6 +91,11 @@ SELECT
         CASE WHEN train_linearize_at_epoch > 0 THEN 'after ' || train_linearize_at_epoch || ' epochs' END
     ) AS line,
     CASE WHEN train_linearize IS NOT NULL THEN coalesce(train_linearize_at_epoch, 0) END AS anchor_epoch,
+    concat_ws(
+        ', ',
+        CASE WHEN train_linearize_batch_norm = 'initial' THEN 'initial batch norm' END,
+        CASE WHEN train_linearize_space <> 'auto' THEN 'space: ' || train_linearize_space END
+    ) AS way,
     md5(json_merge_patch(
         run.spec, '{"seed": null, "task": null, "train": {"epochs": null, "linearize": null}}'
     )) AS family,
@@ -161,7 +166,7 @@ GROUP BY ALL;
 -- test accuracy less the linearization's; NULL until both are done, and where one is left out.
 CREATE VIEW comparisons AS
 SELECT
-    network.* REPLACE (network.left_out OR linear.left_out AS left_out),
+    network.* REPLACE (network.left_out OR linear.left_out AS left_out, linear.way AS way),
     linear.run_id AS linearization,
     linear.test_accuracy AS linearization_accuracy,
     network.test_accuracy - linear.test_accuracy AS advantage
@@ -187,7 +192,7 @@ FROM trainings JOIN (
 -- initialization and around the weights after one epoch and after five, and the change from the first to the last.
 CREATE VIEW pretrainings AS
 SELECT
-    study, variant, min(position) AS position, min_by(setting_id, position) AS setting_id, family, task, task_kind, seed,
+    study, variant, min(position) AS position, min_by(setting_id, position) AS setting_id, family, way, task, task_kind, seed,
     bool_or(left_out) AS left_out,
     any_value(test_accuracy) FILTER (anchor_epoch = 0) AS at_start,
     any_value(test_accuracy) FILTER (anchor_epoch = 1) AS after_one,
@@ -196,4 +201,4 @@ SELECT
     list(run_id ORDER BY run_id) FILTER (test_accuracy IS NOT NULL) AS runs
 FROM study_run JOIN trainings USING (run_id)
 WHERE anchor_epoch IN (0, 1, 5) AND NOT train_linearize_centred AND (test_accuracy IS NOT NULL OR left_out)
-GROUP BY study, variant, family, task, task_kind, seed;
+GROUP BY study, variant, family, way, task, task_kind, seed;

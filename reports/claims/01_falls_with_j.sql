@@ -9,7 +9,7 @@
 -- last: test accuracy at the largest j, the mean of seeds
 WITH trends AS (
     SELECT
-        study, variant, min(position) AS position, family, line, seed, min_by(setting_id, position) AS setting_id,
+        study, variant, min(position) AS position, family, way, line, seed, min_by(setting_id, position) AS setting_id,
         count(test_accuracy) AS indices,
         count(*) FILTER (left_out) AS left_out,
         kendall(task_index, test_accuracy) AS tau,
@@ -22,7 +22,7 @@ WITH trends AS (
     GROUP BY ALL
 )
 SELECT
-    study, variant, min_by(setting_id, position) AS setting_id, line,
+    study, variant, min_by(setting_id, position) AS setting_id, way, line,
     count(*) FILTER (indices >= 4) AS seeds,
     sum(left_out)::BIGINT AS left_out,
     avg(tau) AS tau,
@@ -33,5 +33,5 @@ SELECT
     CASE WHEN min(indices) >= 4 THEN reaches(-tau, 0.5) END AS holds,
     flatten(list(runs)) AS runs
 FROM trends
-GROUP BY study, variant, family, line
-ORDER BY study, variant, min(position)
+GROUP BY study, variant, family, way, line
+ORDER BY study, variant, min(position), way

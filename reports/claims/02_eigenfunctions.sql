@@ -7,19 +7,19 @@
 -- least: the least of any index and seed
 -- behind: the indices at which the network is ahead, in the mean of seeds and in its 95 % interval
 WITH indices AS (
-    SELECT study, variant, family, task_index, reaches(advantage, 0) AS is_behind
+    SELECT study, variant, family, way, task_index, reaches(advantage, 0) AS is_behind
     FROM study_run JOIN comparisons USING (run_id)
     WHERE task_kind = 'eigenfunction'
     GROUP BY ALL
 ),
 losses AS (
-    SELECT study, variant, family, list(task_index ORDER BY task_index) FILTER (is_behind) AS behind
+    SELECT study, variant, family, way, list(task_index ORDER BY task_index) FILTER (is_behind) AS behind
     FROM indices
     GROUP BY ALL
 ),
 differences AS (
     SELECT
-        study, variant, min(position) AS position, family, seed, min_by(setting_id, position) AS setting_id,
+        study, variant, min(position) AS position, family, way, seed, min_by(setting_id, position) AS setting_id,
         count(advantage) AS indices,
         count(*) FILTER (left_out) AS left_out,
         -avg(advantage) AS ahead,
@@ -30,7 +30,7 @@ differences AS (
     GROUP BY ALL
 )
 SELECT
-    study, variant, min_by(setting_id, position) AS setting_id,
+    study, variant, min_by(setting_id, position) AS setting_id, way,
     count(*) FILTER (indices >= 4) AS seeds,
     sum(left_out)::BIGINT AS left_out,
     avg(ahead) AS ahead,
@@ -40,6 +40,6 @@ SELECT
     array_to_string(behind, ', ') AS behind,
     CASE WHEN min(indices) >= 4 THEN reaches(ahead, 0) AND behind IS NULL END AS holds,
     flatten(list(runs)) AS runs
-FROM differences JOIN losses USING (study, variant, family)
-GROUP BY study, variant, family, behind
-ORDER BY study, variant, min(position)
+FROM differences JOIN losses USING (study, variant, family, way)
+GROUP BY study, variant, family, way, behind
+ORDER BY study, variant, min(position), way

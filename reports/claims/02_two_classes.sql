@@ -7,7 +7,7 @@
 -- network: test accuracy of the network, the mean of seeds
 -- linearization: test accuracy of its linearization at initialization, the mean of seeds
 SELECT
-    study, variant, min_by(setting_id, position) AS setting_id,
+    study, variant, min_by(setting_id, position) AS setting_id, way,
     count(advantage) AS seeds,
     count(*) FILTER (left_out) AS left_out,
     avg(advantage) AS ahead,
@@ -19,5 +19,5 @@ SELECT
     flatten(list([run_id, linearization] ORDER BY run_id) FILTER (advantage IS NOT NULL)) AS runs
 FROM study_run JOIN comparisons USING (run_id)
 WHERE task_kind = 'binary_classes' AND (advantage IS NOT NULL OR left_out)
-GROUP BY study, variant, family, task
-ORDER BY study, variant, min(position)
+GROUP BY study, variant, family, way, task
+ORDER BY study, variant, min(position), way

@@ -8,7 +8,7 @@
 -- low: the end of its 95 % interval over seeds, by Student's t; none for one seed
 WITH trends AS (
     SELECT
-        study, variant, min(position) AS position, family, seed, min_by(setting_id, position) AS setting_id,
+        study, variant, min(position) AS position, family, way, seed, min_by(setting_id, position) AS setting_id,
         count(advantage) AS indices,
         count(*) FILTER (left_out) AS left_out,
         kendall(task_index, test_accuracy) AS tau_network,
@@ -20,7 +20,7 @@ WITH trends AS (
     GROUP BY ALL
 )
 SELECT
-    study, variant, min_by(setting_id, position) AS setting_id,
+    study, variant, min_by(setting_id, position) AS setting_id, way,
     count(*) FILTER (indices >= 4) AS seeds,
     sum(left_out)::BIGINT AS left_out,
     avg(tau_network) AS tau_network,
@@ -34,5 +34,5 @@ SELECT
     END AS holds,
     flatten(list(runs)) AS runs
 FROM trends
-GROUP BY study, variant, family
-ORDER BY study, variant, min(position)
+GROUP BY study, variant, family, way
+ORDER BY study, variant, min(position), way

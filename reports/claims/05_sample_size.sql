@@ -18,14 +18,16 @@ WITH sized AS (
 counted AS (
     SELECT
         *,
-        count(DISTINCT seed) FILTER (advantage IS NOT NULL) OVER (PARTITION BY study, variant, network, data_train)
-            AS seeds_of_size,
-        count(DISTINCT seed) FILTER (advantage IS NOT NULL) OVER (PARTITION BY study, variant, network) AS seeds_of_all
+        count(DISTINCT seed) FILTER (advantage IS NOT NULL) OVER of_size AS seeds_of_size,
+        count(DISTINCT seed) FILTER (advantage IS NOT NULL) OVER of_all AS seeds_of_all
     FROM sized
+    WINDOW
+        of_size AS (PARTITION BY study, variant, network, way, data_train),
+        of_all AS (PARTITION BY study, variant, network, way)
 ),
 trends AS (
     SELECT
-        study, variant, min(position) AS position, network, seed, min_by(setting_id, position) AS setting_id,
+        study, variant, min(position) AS position, network, way, seed, min_by(setting_id, position) AS setting_id,
         count(advantage) AS sizes,
         count(*) FILTER (left_out) AS left_out,
         kendall(data_train, advantage) AS tau_advantage,
@@ -36,10 +38,10 @@ trends AS (
         flatten(list([run_id, linearization] ORDER BY run_id) FILTER (advantage IS NOT NULL)) AS runs
     FROM counted
     WHERE seeds_of_size = seeds_of_all
-    GROUP BY study, variant, network, seed
+    GROUP BY study, variant, network, way, seed
 )
 SELECT
-    study, variant, min_by(setting_id, position) AS setting_id,
+    study, variant, min_by(setting_id, position) AS setting_id, way,
     count(*) FILTER (sizes >= 4) AS seeds,
     sum(left_out)::BIGINT AS left_out,
     avg(tau_advantage) AS tau_advantage,
@@ -52,5 +54,5 @@ SELECT
     CASE WHEN min(sizes) >= 4 THEN reaches(tau_advantage, 0.5) AND reaches(tau_distance, 0.5) END AS holds,
     flatten(list(runs)) AS runs
 FROM trends
-GROUP BY study, variant, network
-ORDER BY study, variant, min(position)
+GROUP BY study, variant, network, way
+ORDER BY study, variant, min(position), way

@@ -8,7 +8,7 @@
 -- after_one: that of the one around the weights after one epoch
 -- after_five: that of the one around the weights after five epochs
 SELECT
-    study, variant, min_by(setting_id, position) AS setting_id,
+    study, variant, min_by(setting_id, position) AS setting_id, way,
     count(change) AS seeds,
     count(*) FILTER (left_out) AS left_out,
     avg(change) AS change,
@@ -21,5 +21,5 @@ SELECT
     flatten(list(runs)) AS runs
 FROM pretrainings
 WHERE task_kind = 'binary_classes'
-GROUP BY study, variant, family, task
-ORDER BY study, variant, min(position)
+GROUP BY study, variant, family, way, task
+ORDER BY study, variant, min(position), way

@@ -8,19 +8,19 @@
 -- low: the end of its 95 % interval over seeds, by Student's t; none for one seed
 -- behind: the indices at which the network is ahead, in the mean of seeds and in its 95 % interval
 WITH indices AS (
-    SELECT study, variant, family, task_index, reaches(advantage, 0) AS is_behind
+    SELECT study, variant, family, way, task_index, reaches(advantage, 0) AS is_behind
     FROM study_run JOIN comparisons USING (run_id)
     WHERE task_kind = 'eigenfunction'
     GROUP BY ALL
 ),
 losses AS (
-    SELECT study, variant, family, list(task_index ORDER BY task_index) FILTER (is_behind) AS behind
+    SELECT study, variant, family, way, list(task_index ORDER BY task_index) FILTER (is_behind) AS behind
     FROM indices
     GROUP BY ALL
 ),
 trends AS (
     SELECT
-        study, variant, min(position) AS position, family, seed, min_by(setting_id, position) AS setting_id,
+        study, variant, min(position) AS position, family, way, seed, min_by(setting_id, position) AS setting_id,
         count(advantage) AS indices,
         count(*) FILTER (left_out) AS left_out,
         kendall(task_index, test_accuracy) AS tau_network,
@@ -32,7 +32,7 @@ trends AS (
     GROUP BY ALL
 )
 SELECT
-    study, variant, min_by(setting_id, position) AS setting_id,
+    study, variant, min_by(setting_id, position) AS setting_id, way,
     count(*) FILTER (indices >= 4) AS seeds,
     sum(left_out)::BIGINT AS left_out,
     avg(tau_network) AS tau_network,
@@ -47,6 +47,6 @@ SELECT
                 AND behind IS NULL
     END AS holds,
     flatten(list(runs)) AS runs
-FROM trends JOIN losses USING (study, variant, family)
-GROUP BY study, variant, family, behind
-ORDER BY study, variant, min(position)
+FROM trends JOIN losses USING (study, variant, family, way)
+GROUP BY study, variant, family, way, behind
+ORDER BY study, variant, min(position), way

@@ -9,7 +9,7 @@
 -- crossing: the smallest j at which the network is ahead in every seed and stays so; none if there is none
 WITH trends AS (
     SELECT
-        study, variant, min(position) AS position, family, model_kind, seed, min_by(setting_id, position) AS setting_id,
+        study, variant, min(position) AS position, family, way, model_kind, seed, min_by(setting_id, position) AS setting_id,
         count(advantage) FILTER (task_index < 300) AS indices,
         count(*) FILTER (left_out) AS left_out,
         kendall(task_index, test_accuracy) AS tau_network,
@@ -25,7 +25,7 @@ WITH trends AS (
 ),
 crossings AS (
     SELECT
-        study, variant, family,
+        study, variant, family, way,
         list_min(list_filter(
             any_value(indices_done), lambda j: j > coalesce(max(linear_until), 0)
         )) AS crossing,
@@ -34,7 +34,7 @@ crossings AS (
     GROUP BY ALL
 )
 SELECT
-    study, variant, min_by(setting_id, position) AS setting_id,
+    study, variant, min_by(setting_id, position) AS setting_id, way,
     count(*) FILTER (indices >= 4) AS seeds,
     sum(left_out)::BIGINT AS left_out,
     avg(tau_network) AS tau_network,
@@ -49,6 +49,6 @@ SELECT
                 AND CASE WHEN model_kind <> 'lenet' THEN true WHEN last_index >= 500 THEN coalesce(crossing >= 300, false) END
     END AS holds,
     flatten(list(runs)) AS runs
-FROM trends JOIN crossings USING (study, variant, family)
-GROUP BY study, variant, family, model_kind, crossing, last_index
-ORDER BY study, variant, min(position)
+FROM trends JOIN crossings USING (study, variant, family, way)
+GROUP BY study, variant, family, way, model_kind, crossing, last_index
+ORDER BY study, variant, min(position), way

@@ -222,6 +222,27 @@ def test_the_network_beats_its_linearization_on_two_classes(decide, numbers, hol
     assert row["network"] - row["linearization"] == pytest.approx(row["ahead"])
 
 
+def test_linearizations_of_another_way_are_no_further_seeds(decide):
+    """Of a claim that takes no account of it a network would have a pair with each."""
+    ways = named("eigenfunctions").replace("{at: init}]", "{at: init}, {at: init, batch_norm: initial}]")
+
+    def numbers(spec):
+        behind = {None: 0.0, "anchor": 0.1, "initial": -0.1}[spec.train.linearize and spec.train.linearize.batch_norm]
+        return {"accuracy": 0.8 - 0.05 * place(spec) - behind}
+
+    rows = decide("02_two_classes", ways, numbers)
+    assert [(row["way"], row["seeds"], row["holds"]) for row in rows] == [
+        ("", 2, True),
+        ("initial batch norm", 2, False),
+    ]
+    rows = decide("02_eigenfunctions", ways, numbers)
+    assert [(row["way"], row["seeds"], row["holds"]) for row in rows] == [
+        ("", 2, False),
+        ("initial batch norm", 2, True),
+    ]
+    assert [row["line"] for row in decide("01_falls_with_j", ways, numbers)] == ["network"] + 2 * ["linearization"]
+
+
 def test_no_run_decides_nothing(decide):
     assert decide("02_two_classes", named("eigenfunctions"), lambda spec: "failed") == []
 

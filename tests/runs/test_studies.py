@@ -35,7 +35,10 @@ SMALL = {
         lambda point: point.model.kind == "mlp" and index(point) in (0, 20),
     ),
     "nads": ([DRAWS, "train.epochs=2"], lambda point: point.model.kind == "lenet" and index(point) <= 4),
-    "pretrained_kernel": ([FEW, "train.epochs=6"], lambda point: point.model.kind == "lenet"),
+    "pretrained_kernel": (
+        [FEW, "train.epochs=6"],
+        lambda point: point.model.kind == "lenet" and point.train.anchor_epoch in (None, 1, 5, 6),
+    ),
     "sample_size": (["train.epochs=2"], lambda point: point.model.kind == "mlp" and point.data.train <= 100),
 }
 """What makes a study small: overrides, and which of its points are left."""
