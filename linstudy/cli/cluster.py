@@ -88,11 +88,11 @@ def submit(
     words += [f"--set={override}" for override in overrides]
     command = [sys.executable, "-m", "linstudy", "run", str(study), *words, "--launch=slurm", f"--workers={workers}"]
     command += more
-    asked = run.make_context("linstudy run", command[command.index("run") + 1 :]).params
-    if (asked["grace"] or 0) > GRACE:
+    chosen = run.make_context("linstudy run", command[command.index("run") + 1 :]).params
+    if (chosen["grace"] or 0) > GRACE:
         raise click.UsageError(
-            f"--grace={asked['grace']:g} is more than a job has: it is asked to stop {SECONDS_BEFORE_END} s before its "
-            f"limit, and publishes in that time too. At most {GRACE:g}"
+            f"--grace={chosen['grace']:g} is more than a job has: it is asked to stop {SECONDS_BEFORE_END} s before "
+            f"its limit, and publishes in that time too. At most {GRACE:g}"
         )
     demand = Demand(workers, cpus, gpus, memory, partition, time, options)
     place, name = Workspace(workspace.absolute()).jobs, f"linstudy-{loaded.name}"

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Collection, Sequence
 from queue import Queue
 from typing import TextIO
@@ -93,4 +94,9 @@ class Channel:
         """Leave to the coordinator what a signal means, at once, whatever the main thread is computing."""
         while signals:
             number = signal.sigwait(signals)
-            self._tell(Leaving() if self._may_leave else Interrupt(signal.Signals(number).name))
+            if not self._may_leave:
+                self._tell(Interrupt(signal.Signals(number).name))
+                continue
+            self._tell(Leaving())
+            time.sleep(SECONDS_TO_STOP)
+            os._exit(0)  # where the place is still there, another can begin

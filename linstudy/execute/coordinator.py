@@ -94,8 +94,9 @@ class Coordinator:
         """Run what is missing, until all is done or an end is asked for."""
         self.display.begin(len(self.plan.runs), self.schedule.left)
         while self._is_unfinished():
-            if not self.interrupts.first:
-                self.crew.fill(self.schedule.count("pending") + self.helpers.count_wanted())
+            waiting = self.schedule.count("pending") + self.helpers.count_wanted()
+            if not self.interrupts.first and (text := self.crew.fill(waiting)):
+                self.display.note(text)
             self._assign()
             for hand, event in self.crew.arrivals():
                 self._receive(event, hand)

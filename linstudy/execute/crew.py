@@ -22,6 +22,9 @@ SECONDS_TO_START = 300.0
 STARTS = 3
 """How often each worker may fail to start, in a row, before no more is started."""
 
+SECONDS_WITHOUT_ROOM = 10.0
+"""Before a worker is started again for which there was no room."""
+
 MOST_AT_ONCE = 64
 """Workers whose ends are waited for."""
 
@@ -78,20 +81,28 @@ class Crew:
         self._inbox: Inbox = Queue()
         self._hands: dict[Worker, Hand] = {}
         self._failed_starts = 0
+        self._starts_again = 0.0
+        """When a start is tried again for which there was no room."""
 
     def __iter__(self) -> Iterator[Hand]:
         return iter(self._hands.values())
 
-    def fill(self, waiting: int) -> None:
+    def fill(self, waiting: int) -> str:
         """Start workers where there are none, for runs that wait; beside others only while not too many fail.
 
         Those with the most memory come first. One that has more than all there are is started for any run that waits.
+
+        Returns:
+            What is to be said, if there is no room for another process; empty if others told the same.
+
+        Raises:
+            LinstudyError: If there is no room for one, and none is there.
         """
-        if not waiting:
-            return
+        if not waiting or time.monotonic() < self._starts_again:
+            return ""
         vacant = sorted(self._workers.places(), key=lambda share: -share.capacity)
         if self._hands and self._failed_starts >= STARTS * len(vacant):
-            return
+            return ""
         for hand in self:
             if hand.share in vacant:
                 vacant.remove(hand.share)
@@ -100,11 +111,12 @@ class Crew:
             try:
                 worker = self._workers.start(share, self._inbox)
             except OSError as error:  # too many processes, or files, for this user
-                self._failed_starts += 1
                 if not self._hands:
                     raise LinstudyError(f"no worker could be started: {error}") from error
-                return
+                is_first, self._starts_again = not self._starts_again, time.monotonic() + SECONDS_WITHOUT_ROOM
+                return f"no more workers could be started: {error}. It is tried again" if is_first else ""
             self._hands[worker] = Hand(worker, share)
+        return ""
 
     def greet(self, hand: Hand, hello: Hello) -> None:
         """One is ready."""

@@ -192,6 +192,8 @@ class DaskWorkers(Workers):
         forget = functools.partial(self._links.pop, name, None)
         self._links[name] = link = DaskLink(share.place, LEASE, begin, forget, self._later.put)
         self._later.put(link.start)
+        if self._gone:  # by now, and perhaps not told to this one
+            link.lose(self._gone)
         return Peer(link, self._settings, share, inbox)
 
     def _begin(self, name: str, place: str) -> tuple[Any, Any]:
@@ -232,8 +234,8 @@ class DaskWorkers(Workers):
         """See which Dask workers there are, and which of them the scheduler hears."""
         scheduler: Any = self._client.scheduler
         # not by `scheduler_info`, which tells of five workers in some versions
-        told: Any = self._client.sync(scheduler.identity, callback_timeout=silence(LEASE))
-        found = told["workers"]
+        identity: Any = self._client.sync(scheduler.identity, callback_timeout=silence(LEASE))
+        found = identity["workers"]
         now = time.monotonic()
         for address, worker in found.items():
             if self._seen.get(address, (0.0, 0.0))[0] != worker["last_seen"]:

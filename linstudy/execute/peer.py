@@ -146,6 +146,7 @@ class Peer(Worker):
     def _tell_lost(self, death: Death) -> None:
         """The last event, which comes once."""
         with self._telling:
+            self._has_ended.set()  # or nobody waits for that any more
             if not self._has_told:
                 self._has_told = True
                 lost = Lost(

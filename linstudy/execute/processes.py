@@ -29,6 +29,7 @@ _CUT = 255
 """The exit status of `ssh` where its connection broke."""
 
 _OWN_FILES, _FILES_OF_A_WORKER = 512, 4
+"""That are open here at most: three pipes and a log of a worker, and what databases and libraries may take."""
 
 _OOM = re.compile(r"\boom[-_ ]kill", re.IGNORECASE)
 """In what Slurm says of a step: `Detected 1 oom_kill event in StepId=7.0.`"""

@@ -20,7 +20,7 @@ COLUMNS = {
     "low": "the lower end of the interval of what decides",
     "high": "the upper end of that interval",
     "seeds": "how many runs that differ in their seed alone the row is of",
-    "left_out": "how many more runs there were that diverged, or whose labels sign φ_j rounding decides",
+    "left_out": "how many more there were of which a run diverged, or has labels sign φ_j that rounding decides",
     "runs": "how many runs are behind the row, with their ids",
 }
 """What columns mean that many questions have, unless a question's own note says it."""
@@ -171,7 +171,7 @@ def _terms(question: Question, columns: list[str]) -> list[Terms]:
 
 def _left_out(rows: Rows) -> str:
     count = sum(row["left_out"] or 0 for row in rows)
-    return f"; {count} {'run' if count == 1 else 'runs'} left out" if count else ""
+    return f"; {count} left out" if count else ""
 
 
 def _source(question: Question, rows: Rows, behind: Origin) -> Paragraph:

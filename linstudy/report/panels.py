@@ -36,7 +36,7 @@ def title(row: dict[str, Any], differences: str, width: int) -> str:
 def left_out_note(row: dict[str, Any]) -> str:
     """How many of a setting's runs are not drawn; empty if all are."""
     count = row["left_out"]
-    return f"{count} {'run' if count == 1 else 'runs'} left out" if count else ""
+    return f"{count} left out" if count else ""
 
 
 def seeds_note(rows: Rows) -> str:

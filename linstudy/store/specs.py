@@ -20,21 +20,20 @@ FROM run GROUP BY json_structure(spec)::VARCHAR, regexp_extract_all(spec::VARCHA
 def renew_specs(connection: "duckdb.DuckDBPyConnection") -> None:
     """Write down the fields that specs have now and those of the default database's runs lack, at their defaults.
 
-    Views compare the specs of runs field by field. Their ids stay: a field at its default is no part of them. Specs
-    that this linstudy does not read stay as they are.
+    Views compare the specs of runs as texts. Their ids stay: a field at its default is no part of them. Specs that this
+    linstudy does not read stay as they are.
     """
-    for example, runs in connection.execute(_FORMS).fetchall():
-        if not _is_of_today(example):
-            specs = connection.execute(
-                "SELECT run_id, spec::VARCHAR FROM run WHERE list_contains(?, run_id)", [runs]
-            ).fetchall()
-            renewed = [[run, text] for run, spec in specs if (text := _renewed(spec))]
-            connection.executemany("UPDATE run SET spec = ?2 WHERE run_id = ?1", renewed)
-
-
-def _is_of_today(spec: str) -> bool:
-    renewed = _renewed(spec)
-    return renewed is None or json.loads(renewed) == json.loads(spec)
+    old = [runs for example, runs in connection.execute(_FORMS).fetchall() if _renewed(example) != example]
+    if not old:
+        return
+    specs = connection.execute(
+        "SELECT run_id, spec::VARCHAR FROM run WHERE list_contains(flatten(?), run_id)", [old]
+    ).fetchall()
+    renewed = [[run, text] for run, spec in specs if (text := _renewed(spec)) not in (None, spec)]
+    if renewed:
+        connection.execute("BEGIN")
+        connection.executemany("UPDATE run SET spec = ?2 WHERE run_id = ?1", renewed)
+        connection.execute("COMMIT")
 
 
 def _renewed(spec: str) -> str | None:

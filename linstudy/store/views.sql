@@ -65,9 +65,6 @@ CREATE MACRO reaches(value, aim) AS CASE
     WHEN avg(value) + coalesce(half_width(value), 0) < aim THEN false
 END;
 
--- How many pairs there are of so many.
-CREATE MACRO pairs(number) AS number * (number - 1) // 2;
-
 -- Kendall's τ of a group: the share of pairs of which y rises with x, less the share of which it falls. Pairs of equal
 -- numbers count as neither. NULL for fewer than two.
 CREATE MACRO kendall(x, y) AS list_avg(list_transform(
@@ -75,6 +72,13 @@ CREATE MACRO kendall(x, y) AS list_avg(list_transform(
     lambda pair: sign(list(x ORDER BY x, y)[pair[1]] - list(x ORDER BY x, y)[pair[2]])
         * sign(list(y ORDER BY x, y)[pair[1]] - list(y ORDER BY x, y)[pair[2]])
 ));
+
+-- The ends of the 95 % interval of a mean of Kendall's τ, which lies between −1 and 1; NULL for one value.
+CREATE MACRO lower_end(tau) AS
+CASE WHEN half_width(tau) IS NOT NULL THEN greatest(avg(tau) - half_width(tau), -1) END;
+
+CREATE MACRO upper_end(tau) AS
+CASE WHEN half_width(tau) IS NOT NULL THEN least(avg(tau) + half_width(tau), 1) END;
 
 -- Every training of at least one epoch, with its last numbers: NULL until it is done, and where it is `left_out`, because it
 -- diverged, or because rounding decides its labels sign φ_j: more than a hundredth of them, as `label_rotation` tells. `line`
@@ -172,6 +176,19 @@ SELECT
     network.test_accuracy - linear.test_accuracy AS advantage
 FROM trainings AS network JOIN trainings AS linear USING (family, task, seed, train_epochs)
 WHERE network.line = 'network' AND linear.line = 'linearization';
+
+-- The indices j at which networks are ahead of their linearizations on the labels sign φ_j, as `reaches` has it, of those
+-- indices of which all seeds are done; `behind` is NULL where there is none.
+CREATE VIEW reversals AS
+SELECT study, variant, family, way, list(task_index ORDER BY task_index) FILTER (is_ahead) AS behind
+FROM (
+    SELECT study, variant, family, way, task_index, reaches(advantage, 0) AS is_ahead
+    FROM study_run JOIN comparisons USING (run_id)
+    WHERE task_kind = 'eigenfunction'
+    GROUP BY study, variant, family, way, task_index
+    QUALIFY count(advantage) = max(count(advantage)) OVER (PARTITION BY study, variant, family, way)
+)
+GROUP BY ALL;
 
 -- What the kernel at initialization says of each training's labels, by its probe `rkhs_norm`, beside what was measured:
 -- `bound` is the expression of the paper's equation 2, `norm_bound` that of Lemma 1; `gap` is train less test accuracy.

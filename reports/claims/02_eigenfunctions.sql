@@ -5,19 +5,8 @@
 -- ahead: test accuracy of the linearization less the network's, the mean over indices j, and of that the mean of seeds
 -- low: the end of its 95 % interval over seeds, by Student's t; none for one seed
 -- least: the least of any index and seed
--- behind: the indices at which the network is ahead, in the mean of seeds and in its 95 % interval
-WITH indices AS (
-    SELECT study, variant, family, way, task_index, reaches(advantage, 0) AS is_behind
-    FROM study_run JOIN comparisons USING (run_id)
-    WHERE task_kind = 'eigenfunction'
-    GROUP BY ALL
-),
-losses AS (
-    SELECT study, variant, family, way, list(task_index ORDER BY task_index) FILTER (is_behind) AS behind
-    FROM indices
-    GROUP BY ALL
-),
-differences AS (
+-- behind: the indices at which the network is ahead, in the mean of seeds and in its own 95 % interval, of those of which all seeds are done
+WITH differences AS (
     SELECT
         study, variant, min(position) AS position, family, way, seed, min_by(setting_id, position) AS setting_id,
         count(advantage) AS indices,
@@ -40,6 +29,6 @@ SELECT
     array_to_string(behind, ', ') AS behind,
     CASE WHEN min(indices) >= 4 THEN reaches(ahead, 0) AND behind IS NULL END AS holds,
     flatten(list(runs)) AS runs
-FROM differences JOIN losses USING (study, variant, family, way)
+FROM differences JOIN reversals USING (study, variant, family, way)
 GROUP BY study, variant, family, way, behind
 ORDER BY study, variant, min(position), way

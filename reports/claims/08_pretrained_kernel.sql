@@ -16,7 +16,7 @@ WITH losses AS (
 ),
 kinds AS (
     SELECT
-        study, variant, family, task, seed, position, setting_id, run_id, left_out, test_accuracy,
+        study, variant, family, task, seed, position, setting_id, run_id, left_out, way, test_accuracy,
         CASE WHEN NOT left_out THEN loss END AS loss,
         CASE WHEN line IN ('network', 'linearization') THEN line ELSE 'pretrained' END AS line
     FROM study_run JOIN trainings USING (run_id) LEFT JOIN losses USING (run_id)
@@ -24,17 +24,17 @@ kinds AS (
         line IN ('network', 'linearization') OR (train_linearize_centred AND anchor_epoch = train_epochs)
     ) AND (losses.loss IS NOT NULL OR left_out)
 ),
-triples AS (
+triples AS (  -- of several ways the usual one at initialization, and the one with the initial batch norm, as Fig. 8 has it
     SELECT
         study, variant, min(position) AS position, family, task, seed, min_by(setting_id, position) AS setting_id,
         bool_or(left_out) AS left_out,
         any_value(loss) FILTER (line = 'network') AS loss_network,
-        any_value(loss) FILTER (line = 'linearization') AS loss_linearization,
-        any_value(loss) FILTER (line = 'pretrained') AS loss_pretrained,
+        arg_min(loss, way) FILTER (line = 'linearization') AS loss_linearization,
+        arg_max(loss, way) FILTER (line = 'pretrained') AS loss_pretrained,
         any_value(test_accuracy) FILTER (line = 'network') AS test_network,
-        any_value(test_accuracy) FILTER (line = 'linearization') AS test_linearization,
-        any_value(test_accuracy) FILTER (line = 'pretrained') AS test_pretrained,
-        list(run_id ORDER BY run_id) AS runs
+        arg_min(test_accuracy, way) FILTER (line = 'linearization') AS test_linearization,
+        arg_max(test_accuracy, way) FILTER (line = 'pretrained') AS test_pretrained,
+        list(run_id ORDER BY run_id) FILTER (NOT left_out) AS runs
     FROM kinds
     GROUP BY study, variant, family, task, seed
 )

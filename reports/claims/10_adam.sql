@@ -6,19 +6,8 @@
 -- tau_linearization: the same of its linearization
 -- ahead: test accuracy of the linearization less the network's, the mean over indices j, and of that the mean of seeds
 -- low: the end of its 95 % interval over seeds, by Student's t; none for one seed
--- behind: the indices at which the network is ahead, in the mean of seeds and in its 95 % interval
-WITH indices AS (
-    SELECT study, variant, family, way, task_index, reaches(advantage, 0) AS is_behind
-    FROM study_run JOIN comparisons USING (run_id)
-    WHERE task_kind = 'eigenfunction'
-    GROUP BY ALL
-),
-losses AS (
-    SELECT study, variant, family, way, list(task_index ORDER BY task_index) FILTER (is_behind) AS behind
-    FROM indices
-    GROUP BY ALL
-),
-trends AS (
+-- behind: the indices at which the network is ahead, in the mean of seeds and in its own 95 % interval, of those of which all seeds are done
+WITH trends AS (
     SELECT
         study, variant, min(position) AS position, family, way, seed, min_by(setting_id, position) AS setting_id,
         count(advantage) AS indices,
@@ -47,6 +36,6 @@ SELECT
                 AND behind IS NULL
     END AS holds,
     flatten(list(runs)) AS runs
-FROM trends JOIN losses USING (study, variant, family, way)
+FROM trends JOIN reversals USING (study, variant, family, way)
 GROUP BY study, variant, family, way, behind
 ORDER BY study, variant, min(position), way

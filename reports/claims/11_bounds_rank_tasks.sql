@@ -9,7 +9,7 @@
 -- tasks: how many there are
 WITH ranked AS (
     SELECT
-        study, variant, min(position) AS position, family, line, seed, min_by(setting_id, position) AS setting_id,
+        study, variant, min(position) AS position, family, way, line, seed, min_by(setting_id, position) AS setting_id,
         count(gap) AS tasks,
         count(*) FILTER (left_out) AS left_out,
         kendall(bound, gap) AS tau,
@@ -20,16 +20,16 @@ WITH ranked AS (
     GROUP BY ALL
 )
 SELECT
-    study, variant, min_by(setting_id, position) AS setting_id, line,
+    study, variant, min_by(setting_id, position) AS setting_id, line, way,
     count(*) FILTER (tasks >= 5) AS seeds,
     sum(left_out)::BIGINT AS left_out,
     avg(tau) AS tau,
-    greatest(avg(tau) - half_width(tau), -1) AS low,
-    least(avg(tau) + half_width(tau), 1) AS high,
+    lower_end(tau) AS low,
+    upper_end(tau) AS high,
     avg(tau_norm) AS tau_norm,
     min(tasks) AS tasks,
     CASE WHEN min(tasks) >= 5 THEN reaches(tau, 0.5) END AS holds,
     flatten(list(runs)) AS runs
 FROM ranked
-GROUP BY study, variant, family, line
-ORDER BY study, variant, min(position)
+GROUP BY study, variant, family, way, line
+ORDER BY study, variant, min(position), way

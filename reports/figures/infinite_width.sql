@@ -10,6 +10,7 @@ WITH nets AS (
         coalesce((model_hidden ->> 0)::INTEGER, 120 * model_widen) AS units,
         abs(advantage) AS gap
     FROM study_run JOIN comparisons USING (run_id)
+    QUALIFY row_number() OVER (PARTITION BY study, variant, run_id ORDER BY way) = 1
 ),
 ratios AS (
     SELECT training.needs AS run_id, alphas.j, alphas.value AS alpha, alphas.value / lambdas.value AS ratio

@@ -22,7 +22,7 @@ alphas AS (
         min(alpha_end) AS alpha_end_min,
         max(alpha_end) AS alpha_end_max
     FROM study_run JOIN growths USING (run_id)
-    WHERE finite
+    WHERE run_id NOT IN (SELECT run_id FROM rotations WHERE left_out)
     GROUP BY ALL
 )
 FROM panels LEFT JOIN alphas USING (study, variant, setting_id)

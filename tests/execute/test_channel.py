@@ -40,6 +40,8 @@ def test_what_lets_a_helper_go_does_not_outlive_its_help():
 WORKER = """
 import signal, sys
 from linstudy.execute.channel import Channel
+from linstudy.execute import channel
+channel.SECONDS_TO_STOP = 0.2
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 Channel((0, 1), [signal.SIGTERM], may_leave=sys.argv[1] == "True")
 print("begins", file=sys.stderr, flush=True)
@@ -68,6 +70,10 @@ def test_a_signal_ends_the_study_or_this_place_alone(worker, may_leave, message)
     process = worker(may_leave)
     process.send_signal(signal.SIGTERM)
     assert next(receive(process.stdout)) == message
+    if may_leave:  # its place may be there still, for another
+        assert process.wait(timeout=60) == 0
+    else:
+        assert process.poll() is None
 
 
 def test_a_worker_ends_that_was_told_something_which_never_arrived(worker):

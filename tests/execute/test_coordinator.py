@@ -338,6 +338,8 @@ def test_a_worker_for_which_there_is_no_room_ends_a_study_that_has_no_other(stud
     if room:
         assert str(made.run(fuse=False)) == "2 runs: 2 done now."
         assert len(made.workers.started) == 1
+        [note] = [text for kind, text in made.notes.lines if kind == "note"]
+        assert note == "no more workers could be started: [Errno 24] Too many open files. It is tried again"
     else:
         with pytest.raises(LinstudyError, match=r"no worker could be started: .*Too many open files"):
             made.run(fuse=False)

@@ -182,6 +182,12 @@ def test_trends_over_the_index(decide, claim, numbers, holds):
 
 
 @pytest.mark.parametrize("claim", ["01_falls_with_j", "02_eigenfunctions", "03_steps_and_distance"])
+def test_one_seed_has_no_interval_and_decides(decide, claim):
+    for row in decide(claim, named("eigenfunctions").replace("[0, 1]", "[0]"), falling):
+        assert (row["seeds"], row["low"], row["high"], row["holds"]) == (1, None, None, True)
+
+
+@pytest.mark.parametrize("claim", ["01_falls_with_j", "02_eigenfunctions", "03_steps_and_distance"])
 def test_labels_that_rounding_decides_are_left_out_and_counted(decide, claim):
     """Of four indices three are left, which are too few."""
 
@@ -215,6 +221,17 @@ def test_one_index_at_which_the_network_is_ahead_is_enough_for_no(decide, behind
     assert (row["holds"], row["behind"]) == (holds, None if holds else "10")
 
 
+def test_an_index_of_which_one_seed_is_done_yet_decides_nothing(decide):
+    def numbers(spec):
+        if place(spec) == 4 and spec.seed > 0:
+            return "failed"
+        return {"accuracy": 0.5 if is_linear(spec) else 0.51 if place(spec) == 4 else 0.1}
+
+    five = named("eigenfunctions").replace("[0, 1]", "[0, 1, 2]") + "    - {kind: eigenfunction, index: 20}\n"
+    [row] = decide("02_eigenfunctions", five, numbers)
+    assert (row["seeds"], row["behind"], row["holds"]) == (3, None, True)
+
+
 @pytest.mark.parametrize(("numbers", "holds"), [(rising, True), (falling, False)])
 def test_the_network_beats_its_linearization_on_two_classes(decide, numbers, holds):
     [row] = decide("02_two_classes", named("eigenfunctions"), numbers)
@@ -241,6 +258,18 @@ def test_linearizations_of_another_way_are_no_further_seeds(decide):
         ("initial batch norm", 2, True),
     ]
     assert [row["line"] for row in decide("01_falls_with_j", ways, numbers)] == ["network"] + 2 * ["linearization"]
+
+
+def test_the_usual_linearization_counts_beside_the_kernel_of_the_trained_weights(decide):
+    study = PRETRAINED.replace("- {at: init}", "- {at: init}\n    - {at: init, batch_norm: initial}")
+
+    def numbers(spec):
+        told = pretrained(spec, (0.1, 0.6), (0.4, 0.9), (0.1, 0.62))
+        how = spec.train.linearize
+        return {**told, "loss": 9.0} if how and how.at == "init" and how.batch_norm == "initial" else told
+
+    [row] = decide("08_pretrained_kernel", study, numbers)
+    assert (row["seeds"], row["loss_linearization"], row["holds"]) == (2, pytest.approx(0.4), True)
 
 
 def test_no_run_decides_nothing(decide):
@@ -285,6 +314,15 @@ def test_trainings_that_never_fit_come_last_and_two_of_them_are_no_pair(decide, 
     [row] = decide("03_steps_and_distance", named("eigenfunctions"), numbers)
     assert row["tau_steps"] == (None if tau is None else pytest.approx(tau))
     assert row["holds"] is (None if tau is None else tau == 1)
+    assert row["seeds"] == (0 if tau is None else 2)
+
+
+def test_a_seed_that_never_fits_leaves_the_other_one_nothing_to_decide(decide):
+    def numbers(spec):
+        return {**falling(spec), **({"steps": None} if spec.seed else {})}
+
+    [row] = decide("03_steps_and_distance", named("eigenfunctions"), numbers)
+    assert (row["seeds"], row["tau_steps"], row["holds"]) == (1, 1, None)
 
 
 @pytest.mark.parametrize(("numbers", "holds"), [(falling, False), (rising, False), (few, None)])
@@ -312,18 +350,30 @@ def test_the_advantage_grows_with_the_samples(decide, grows, travels, holds):
     assert row["holds"] is holds
 
 
-def test_sizes_of_which_not_all_seeds_are_done_decide_nothing(decide):
+@pytest.mark.parametrize("ending", ["failed", "diverged"])
+def test_sizes_of_which_not_all_seeds_are_done_decide_nothing(decide, ending):
     """The second seed lacks the largest size, at which the first has no advantage any more."""
 
     def numbers(spec):
         if place(spec) == 4 and spec.seed == 1:
-            return "failed"
+            return ending
         ahead = 0.0 if is_linear(spec) or place(spec) == 4 else 0.01 * (1 + place(spec))
         return {"accuracy": 0.6 + ahead, "distance": 2.0 + place(spec)}
 
     [row] = decide("05_sample_size", SIZES.replace("400]", "400, 800]"), numbers)
     assert (row["tau_advantage"], row["largest"], row["last"]) == (1, 400, pytest.approx(0.04))
     assert (row["seeds"], len(row["runs"]), row["holds"]) == (2, 16, True)
+    assert row["left_out"] == (ending == "diverged")
+
+
+def test_a_seed_that_was_begun_takes_nothing_from_those_that_are_done(decide):
+    def numbers(spec):
+        if place(spec) > 0 and spec.seed == 2:
+            return "failed"
+        return {"accuracy": 0.6 + (0.0 if is_linear(spec) else 0.01 * place(spec)), "distance": 2.0 + place(spec)}
+
+    [row] = decide("05_sample_size", SIZES.replace("[0, 1]", "[0, 1, 2]"), numbers)
+    assert (row["seeds"], row["tau_advantage"], row["holds"]) == (2, 1, True)
 
 
 def pretrained(spec, network, linear, kernel, falls=0.1):
@@ -398,6 +448,19 @@ def test_the_curves_of_lenet_cross_on_mnist(decide, model, crosses, holds):
 
     [row] = decide("10_mnist", MNIST.replace("mlp", model), numbers)
     assert (row["holds"], row["crossing"], row["tau_network"]) == (holds, crosses, -1)
+
+
+@pytest.mark.parametrize(("reaches_500", "crossing", "holds"), [(True, 500, True), (False, None, None)])
+def test_a_crossing_is_of_indices_of_which_all_seeds_are_done(decide, reaches_500, crossing, holds):
+    def numbers(spec):
+        far = spec.task.kind == "eigenfunction" and spec.task.index == 500
+        if far and spec.seed == 1 and not reaches_500:
+            return "failed"
+        ahead = (-0.05 if far else 0.1) if is_linear(spec) else 0.0
+        return {"accuracy": 0.8 - 0.1 * place(spec) + ahead}
+
+    [row] = decide("10_mnist", MNIST.replace("mlp", "lenet"), numbers)
+    assert (row["crossing"], row["holds"]) == (crossing, holds)
 
 
 def test_digits_decide_nothing_about_mnist(decide):

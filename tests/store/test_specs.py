@@ -58,6 +58,18 @@ def test_so_it_is_where_an_export_is_read(old, tmp_path):
         assert query(results, ADVANTAGES).rows == [("n", "l", 0.25)]
 
 
+def test_one_that_is_not_read_keeps_no_other_of_its_form_from_it(ledger, workspace, study):
+    unread = earlier(epochs=2)
+    unread["train"] = {**unread["train"], "schedule": "of old"}
+    runs = [RunRow(name, "training", text) for name, text in (("a", unread), ("b", earlier(epochs=2)))]
+    ledger.register(study, runs)
+    ledger.close()
+    with Ledger.open(workspace) as opened, opened.session() as session:
+        found = dict(session.execute("SELECT run_id, spec::VARCHAR FROM run").fetchall())
+    assert json.loads(found["a"]) == unread
+    assert json.loads(found["b"]) == spec(epochs=2)
+
+
 def test_a_spec_that_is_not_read_stays(old):
     with Ledger.open(old) as ledger, ledger.session() as session:
         [(stored,)] = session.execute("SELECT spec::VARCHAR FROM run WHERE run_id = 'u'").fetchall()

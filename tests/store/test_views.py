@@ -33,7 +33,7 @@ def types(published, view):
 
 def test_all_views_are_valid_on_an_empty_ledger(published):
     fixed = ("curves", "spectra", "study_runs", "growths", "rotations")
-    of_trainings = ("trainings", "averages", "comparisons", "pretrainings", "bounds")
+    of_trainings = ("trainings", "averages", "comparisons", "pretrainings", "reversals", "bounds")
     for view in ("runs", "settings", "final", *fixed, *of_trainings):
         assert published(f"FROM {view}") == []
 
@@ -354,6 +354,14 @@ def test_half_width_of_one_value_is_unknown(published):
 )
 def test_a_mean_reaches_an_aim_by_its_interval_or_misses_it_or_neither(published, values, aim, found):
     assert published(f"SELECT reaches(value, {aim}) FROM (SELECT unnest({values}) AS value)") == [(found,)]
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"), [([0.5], (None, None)), ([0.5, 1.0], (-1.0, 1.0)), ([0.5, 0.6, 0.7], (0.352, 0.848))]
+)
+def test_the_ends_of_the_interval_of_a_kendalls_tau_are_ones_that_it_can_have(published, values, ends):
+    [found] = published(f"SELECT lower_end(tau), upper_end(tau) FROM (SELECT unnest({values}) AS tau)")
+    assert found == (ends if ends[0] is None else pytest.approx(ends, abs=1e-3))
 
 
 def test_a_mean_of_nothing_decides_nothing(published):
