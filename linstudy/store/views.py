@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from linstudy.metrics import ACCURACY, DISTANCE_COSINE, DISTANCE_L2, LABEL_ROTATION, LOSS, STEPS_TO_FIT
+from linstudy.metrics import ACCURACY, DISTANCE_COSINE, DISTANCE_L2, LOSS, STEPS_TO_FIT
 from linstudy.store.fields import Field, columns, distinct, fields, with_declared
 from linstudy.store.quoting import identifier, literal
 from linstudy.store.settings import settings_macro
@@ -21,10 +21,10 @@ class Emitted(NamedTuple):
     split: str
 
 
-# `final` has these columns before the first number arrives: other views count on them.
+# Recorded for every training, so `final` has these columns before the first number arrives.
 _STANDING = (
     *(Emitted(metric.name, "", split) for metric in (LOSS, ACCURACY) for split in ("train", "test")),
-    *(Emitted(metric.name, "", "") for metric in (DISTANCE_L2, DISTANCE_COSINE, STEPS_TO_FIT, LABEL_ROTATION)),
+    *(Emitted(metric.name, "", "") for metric in (DISTANCE_L2, DISTANCE_COSINE, STEPS_TO_FIT)),
 )
 
 

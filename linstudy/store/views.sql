@@ -109,7 +109,9 @@ SELECT
     last.* EXCLUDE (run_id, status)
 FROM runs
 JOIN run USING (run_id)
-LEFT JOIN (SELECT run_id, label_rotation > pi() / 100 AS unclear FROM final) AS labels USING (run_id)
+LEFT JOIN (
+    SELECT run_id, max(value) > pi() / 100 AS unclear FROM metric WHERE name = 'label_rotation' GROUP BY run_id
+) AS labels USING (run_id)
 LEFT JOIN final AS last ON last.run_id = runs.run_id AND last.status = 'done' AND labels.unclear IS NOT TRUE
 LEFT JOIN (SELECT run_id, max(step) AS steps FROM metric GROUP BY run_id) USING (run_id)
 WHERE runs.kind = 'training' AND train_epochs > 0;

@@ -34,7 +34,7 @@ SMALL = {
         [FEW, "train.epochs=2"],
         lambda point: point.model.kind == "mlp" and index(point) in (0, 20),
     ),
-    "nads": ([DRAWS, "train.epochs=2"], lambda point: point.model.kind == "lenet" and index(point) <= 4),
+    "nads": ([DRAWS, "train.epochs=2"], lambda point: point.model.kind == "lenet" and index(point) <= 2),
     "pretrained_kernel": (
         [FEW, "train.epochs=6"],
         lambda point: point.model.kind == "lenet" and point.train.anchor_epoch in (None, 1, 5, 6),
