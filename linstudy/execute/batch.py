@@ -28,11 +28,11 @@ cd {folder}
 study=$!
 trap 'again=yes; kill -USR1 $study' USR1
 trap 'kill -TERM $study' TERM
-while :; do
-  wait $study
-  status=$?
-  kill -0 $study 2>/dev/null || break  # else a signal ended the waiting
+while kill -0 $study 2>/dev/null; do
+  wait $study  # which a signal ends too, with a status of its own
 done
+wait $study
+status=$?
 if [ "$again" = yes ] && {{ [ $status = {interrupted} ] || [ $status = {killed} ]; }}; then
   for attempt in 1 2 3 4 5 6; do  # the controller may be away
     scontrol requeue "$SLURM_JOB_ID" && exit
