@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from linstudy.report.document import Block, Cell, Code, Folded, Paragraph, Picture, Section, Table, Terms
 from linstudy.report.figures import draw_rows
 from linstudy.report.freshness import Mark
+from linstudy.report.panels import left_out_note
 from linstudy.report.paper import symbols_in
 from linstudy.report.question import Origin, Question, Rows, origin, read_question, study_command
 from linstudy.report.summary import Claim, data_name, tone, verdict, word
@@ -170,8 +171,8 @@ def _terms(question: Question, columns: list[str]) -> list[Terms]:
 
 
 def _left_out(rows: Rows) -> str:
-    count = sum(row["left_out"] or 0 for row in rows)
-    return f"; {count} left out" if count else ""
+    note = left_out_note(rows)
+    return f"; {note}" if note else ""
 
 
 def _source(question: Question, rows: Rows, behind: Origin) -> Paragraph:

@@ -51,7 +51,7 @@ def _panel(axes: Axes, rows: Rows) -> None:
     first = rows[0]
     about = f"trained on sign φ$_{{{first['target']}}}$"
     words = title(first, first["setting"]["label"], TITLE_WIDTH)
-    notes = [words, f"{about}: {_growth(first)}", left_out_note(first)]
+    notes = [words, f"{about}: {_growth(first)}", left_out_note([first])]
     axes.set_title("\n".join(filter(None, notes)), fontsize=8)
     if first["seeds"]:
         _curves(axes, rows)

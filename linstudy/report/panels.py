@@ -33,9 +33,9 @@ def title(row: dict[str, Any], differences: str, width: int) -> str:
     return fill(", ".join([*kinds, *words]) + variant, width)
 
 
-def left_out_note(row: dict[str, Any]) -> str:
-    """How many of a setting's runs are not drawn; empty if all are."""
-    count = row["left_out"]
+def left_out_note(rows: Rows) -> str:
+    """How many runs, or pairs of runs, rows leave out; empty if none."""
+    count = sum(row["left_out"] or 0 for row in rows)
     return f"{count} left out" if count else ""
 
 
@@ -44,5 +44,5 @@ def seeds_note(rows: Rows) -> str:
     counts = [row["seeds"] for row in rows if row["seeds"]]
     low, high = min(counts, default=0), max(counts, default=0)
     seeds = f"{low} seed{'' if high == 1 else 's'}" if low == high else f"{low} to {high} seeds"
-    note = left_out_note({"left_out": sum(row["left_out"] for row in rows)})
+    note = left_out_note(rows)
     return f"\n{seeds}" + (f", {note}" if note else "")
