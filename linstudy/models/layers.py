@@ -1,6 +1,7 @@
 """Layers with the paper's initialization, and batch norm as the paper trains it."""
 
 import functools
+import math
 import zlib
 from collections.abc import Callable
 from typing import Any, Literal
@@ -14,6 +15,11 @@ from jaxtyping import Array, Float, PRNGKeyArray
 ACTIVATIONS = {"relu": jax.nn.relu, "gelu": jax.nn.gelu}
 """`gelu` is the tanh approximation, JAX's default and the authors' choice."""
 
+_CUT, _DEVIATION = 2.0, 0.87962566103423978
+"""Where the normal distribution is cut off, and the standard deviation of what is left."""
+
+_FEWEST = 2**14
+
 BATCH_AXIS = "batch"
 """Name of the mapped axis over which batch norm takes its statistics."""
 
@@ -23,14 +29,27 @@ def named_key(seed: int, name: str) -> PRNGKeyArray:
     return jax.random.fold_in(jax.random.PRNGKey(seed), zlib.crc32(name.encode()))
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def lecun_normal(shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
-    """Truncated normal of variance 1/fan-in, for weights of shape (out, in, *kernel).
+    """Truncated normal of variance 1/fan-in, for weights of shape (out, in, *kernel): JAX's, bit for bit.
 
     Drawn in float32 whatever the precision, so that a seed means the same network in each.
     """
-    draw = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)
-    return draw(key, shape, jnp.float32).astype(jnp.result_type(float))
+    count, fan_in = math.prod(shape), math.prod(shape[1:])
+    drawn = _draws(max(_FEWEST, 1 << (count - 1).bit_length()), key)
+    return _scaled(drawn, shape, np.sqrt(np.float32(1 / fan_in)) / np.float32(_DEVIATION))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _draws(count: int, key: PRNGKeyArray) -> Float[Array, " count"]:
+    # To compile this takes 0.3 s, for each number of draws. Each draw follows from its place alone, so the first of
+    # many are those of few, and all networks of a study share the programs of some powers of two.
+    return jax.random.truncated_normal(key, -_CUT, _CUT, (count,), jnp.float32)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _scaled(drawn: Float[Array, " count"], shape: tuple[int, ...], deviation: Float[Array, ""]) -> Array:
+    weights = drawn[: math.prod(shape)].reshape(shape) * deviation
+    return weights.astype(jnp.result_type(float))
 
 
 def linear(inputs: int, outputs: int | Literal["scalar"], key: PRNGKeyArray) -> eqx.nn.Linear:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from tolerance import assert_close
 
+from linstudy.models import layers
 from linstudy.models.layers import ACTIVATIONS, BATCH_AXIS, BatchNorm, conv, lecun_normal, linear, named_key
 
 MOMENTUM, EPSILON = 0.9, 1e-5
@@ -29,6 +30,19 @@ def test_weights_follow_a_truncated_normal_of_variance_one_over_fan_in(getkey, s
     inside = np.mean(np.abs(draws) < 1)
     assert abs(inside - truncated_normal_fraction_within_one_deviation()) < bound
     assert abs(inside - 0.6827) > bound, "an untruncated normal would pass too"
+
+
+@pytest.mark.parametrize("shape", [(6, 1, 5, 5), (1, 84), (120, 1024), (32, 32, 4, 4), (16, 1025)])
+def test_weights_are_jax_s_own_draws(getkey, shape):
+    drawn = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)(key := getkey(), shape, jnp.float32)
+    assert_close(lecun_normal(shape, key), drawn, rtol=1e-6)  # equal on a CPU
+
+
+def test_networks_of_many_widths_share_the_program_that_draws(getkey):
+    layers._draws.clear_cache()
+    for width in range(10, 60):
+        lecun_normal((width, 2 * width), getkey())
+    assert layers._draws._cache_size() == 1
 
 
 def test_the_default_initialization_of_equinox_has_a_third_of_the_variance(getkey):
