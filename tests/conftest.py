@@ -43,6 +43,7 @@ def pytest_configure(config):
     fresh = config.getoption("--fresh-keys")
     config.test_seed = random.SystemRandom().randrange(2**31) if fresh else FIXED_SEED
     _listen_to_signals()
+    _keep_files_in_memory()
     _keep_bytecode()
     _keep_programs(config)
     _check_leaves_quickly()
@@ -55,6 +56,14 @@ def _listen_to_signals():
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+def _keep_files_in_memory(folder="/dev/shm", least_bytes=4 * 2**30):
+    """Ledgers and publications are flushed to the disk again and again, which would be waited for."""
+    with suppress(AttributeError, OSError):  # not Linux
+        found = os.statvfs(folder)
+        if found.f_bavail * found.f_frsize >= least_bytes and not found.f_flag & os.ST_NOEXEC:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
 
 
 def _keep_bytecode():

@@ -192,6 +192,22 @@ FROM (
 )
 GROUP BY ALL;
 
+-- How accuracy goes with the index of a task, of one network and one seed beside its linearization: Kendall's τ of the index
+-- and either's test accuracy, the mean and the largest `advantage`, and of how many `indices`.
+CREATE VIEW index_trends AS
+SELECT
+    study, variant, min(position) AS position, min_by(setting_id, position) AS setting_id, family, way, task_kind, seed,
+    count(advantage) AS indices,
+    count(*) FILTER (left_out) AS left_out,
+    kendall(task_index, test_accuracy) AS tau_network,
+    kendall(task_index, linearization_accuracy) AS tau_linearization,
+    avg(advantage) AS mean_advantage,
+    max(advantage) AS largest_advantage,
+    flatten(list([run_id, linearization] ORDER BY run_id) FILTER (advantage IS NOT NULL)) AS runs
+FROM study_run JOIN comparisons USING (run_id)
+WHERE task_index IS NOT NULL AND (advantage IS NOT NULL OR left_out)
+GROUP BY study, variant, family, way, task_kind, seed;
+
 -- What the kernel at initialization says of each training's labels, by its probe `rkhs_norm`, beside what was measured:
 -- `bound` is the expression of the paper's equation 2, `norm_bound` that of Lemma 1; `gap` is train less test accuracy.
 CREATE VIEW bounds AS

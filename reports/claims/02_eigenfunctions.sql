@@ -6,29 +6,18 @@
 -- low: the end of its 95 % interval over seeds, by Student's t; none for one seed
 -- least: the least of any index and seed
 -- behind: the indices at which the network is ahead, in the mean of seeds and in its own 95 % interval, of those of which all seeds are done
-WITH differences AS (
-    SELECT
-        study, variant, min(position) AS position, family, way, seed, min_by(setting_id, position) AS setting_id,
-        count(advantage) AS indices,
-        count(*) FILTER (left_out) AS left_out,
-        -avg(advantage) AS ahead,
-        -max(advantage) AS least,
-        flatten(list([run_id, linearization] ORDER BY run_id) FILTER (advantage IS NOT NULL)) AS runs
-    FROM study_run JOIN comparisons USING (run_id)
-    WHERE task_kind = 'eigenfunction' AND (advantage IS NOT NULL OR left_out)
-    GROUP BY ALL
-)
 SELECT
     study, variant, min_by(setting_id, position) AS setting_id, way,
     count(*) FILTER (indices >= 4) AS seeds,
     sum(left_out)::BIGINT AS left_out,
-    avg(ahead) AS ahead,
-    avg(ahead) - half_width(ahead) AS low,
-    avg(ahead) + half_width(ahead) AS high,
-    min(least) AS least,
+    avg(-mean_advantage) AS ahead,
+    avg(-mean_advantage) - half_width(-mean_advantage) AS low,
+    avg(-mean_advantage) + half_width(-mean_advantage) AS high,
+    -max(largest_advantage) AS least,
     array_to_string(behind, ', ') AS behind,
-    CASE WHEN min(indices) >= 4 THEN reaches(ahead, 0) AND behind IS NULL END AS holds,
+    CASE WHEN min(indices) >= 4 THEN reaches(-mean_advantage, 0) AND behind IS NULL END AS holds,
     flatten(list(runs)) AS runs
-FROM differences JOIN reversals USING (study, variant, family, way)
+FROM index_trends JOIN reversals USING (study, variant, family, way)
+WHERE task_kind = 'eigenfunction'
 GROUP BY study, variant, family, way, behind
 ORDER BY study, variant, min(position), way

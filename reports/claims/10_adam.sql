@@ -7,35 +7,23 @@
 -- ahead: test accuracy of the linearization less the network's, the mean over indices j, and of that the mean of seeds
 -- low: the end of its 95 % interval over seeds, by Student's t; none for one seed
 -- behind: the indices at which the network is ahead, in the mean of seeds and in its own 95 % interval, of those of which all seeds are done
-WITH trends AS (
-    SELECT
-        study, variant, min(position) AS position, family, way, seed, min_by(setting_id, position) AS setting_id,
-        count(advantage) AS indices,
-        count(*) FILTER (left_out) AS left_out,
-        kendall(task_index, test_accuracy) AS tau_network,
-        kendall(task_index, linearization_accuracy) AS tau_linearization,
-        -avg(advantage) AS ahead,
-        flatten(list([run_id, linearization] ORDER BY run_id) FILTER (advantage IS NOT NULL)) AS runs
-    FROM study_run JOIN comparisons USING (run_id)
-    WHERE task_kind = 'eigenfunction' AND (advantage IS NOT NULL OR left_out)
-    GROUP BY ALL
-)
 SELECT
     study, variant, min_by(setting_id, position) AS setting_id, way,
     count(*) FILTER (indices >= 4) AS seeds,
     sum(left_out)::BIGINT AS left_out,
     avg(tau_network) AS tau_network,
     avg(tau_linearization) AS tau_linearization,
-    avg(ahead) AS ahead,
-    avg(ahead) - half_width(ahead) AS low,
-    avg(ahead) + half_width(ahead) AS high,
+    avg(-mean_advantage) AS ahead,
+    avg(-mean_advantage) - half_width(-mean_advantage) AS low,
+    avg(-mean_advantage) + half_width(-mean_advantage) AS high,
     array_to_string(behind, ', ') AS behind,
     CASE
         WHEN min(indices) >= 4
-            THEN reaches(-tau_network, 0.5) AND reaches(-tau_linearization, 0.5) AND reaches(ahead, 0)
+            THEN reaches(-tau_network, 0.5) AND reaches(-tau_linearization, 0.5) AND reaches(-mean_advantage, 0)
                 AND behind IS NULL
     END AS holds,
     flatten(list(runs)) AS runs
-FROM trends JOIN reversals USING (study, variant, family, way)
+FROM index_trends JOIN reversals USING (study, variant, family, way)
+WHERE task_kind = 'eigenfunction'
 GROUP BY study, variant, family, way, behind
 ORDER BY study, variant, min(position), way

@@ -207,10 +207,14 @@ def test_ctrl_c_publishes_and_the_same_command_resumes_to_the_same_bits(bench):
 
 def test_a_training_that_is_stopped_again_and_again_keeps_one_state_and_every_row_once(bench):
     stopped_at = 0
-    for _ in range(2):
+    for to_worker, to_coordinator in (([signal.SIGTERM], [signal.SIGTERM]), ([], [signal.SIGUSR1, signal.SIGUSR2])):
         process, terminal = bench.start_in_terminal("--set", "train.epochs=100000")
         bench.read_past(stopped_at, terminal)
-        process.send_signal(signal.SIGTERM)
+        worker = worker_pid(process.pid)
+        for number in to_coordinator:
+            process.send_signal(number)
+        for number in to_worker:
+            os.kill(worker, number)
         bench.read_until(rb"The same command goes on from here", terminal)
         assert process.wait(timeout=60) == 130
         os.close(terminal)

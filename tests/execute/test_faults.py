@@ -72,14 +72,13 @@ def last_error(bench):
 
 WAYS_TO_STOP = {
     "TERM to the worker": lambda process, worker: os.kill(worker, signal.SIGTERM),
-    "TERM to both": lambda process, worker: (process.terminate(), os.kill(worker, signal.SIGTERM)),
     "TERM to the group": lambda process, worker: os.killpg(process.pid, signal.SIGTERM),
-    "USR1 and USR2": lambda process, worker: list(map(process.send_signal, (signal.SIGUSR1, signal.SIGUSR2))),
 }
-"""A worker is in a group of its own, so that the group's signals reach the coordinator alone."""
+"""A worker is in a group of its own, so that the group's signals reach the coordinator alone. Other ways are taken by a
+training that is stopped again and again (`test_execution.py`)."""
 
 
-def test_after_every_way_to_stop_the_same_command_goes_on_to_the_same_bits(bench):
+def test_stopped_by_its_worker_or_its_group_the_same_command_goes_on_to_the_same_bits(bench):
     bench.write(TRAINING)
     for attempts, (name, stop) in enumerate(WAYS_TO_STOP.items(), 1):
         process, worker = started(bench, start_new_session=True)

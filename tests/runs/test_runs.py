@@ -699,8 +699,9 @@ def test_a_users_model_with_equinox_norms_and_dropout_is_trained_and_measured(to
     assert_close(losses[1][0], losses[0][2], rtol=1e-5)  # float32; both in inference, at the same parameters
     alphas = [found.values(run_id, metrics.ALIGNMENT) for run_id in found.of("probe")]
     assert all(np.isfinite(alpha[epoch]).all() for alpha in alphas for epoch in alpha)
-    again = told(of_own("make_dropped", mode=mode))
-    assert rows_of(again, network) == rows_of(found, network)
+    if mode == "batch":
+        again = told(of_own("make_dropped", mode=mode))
+        assert rows_of(again, network) == rows_of(found, network)
 
 
 def test_complex_parameters_end_a_run_with_the_factory_and_the_path(told, monkeypatch):

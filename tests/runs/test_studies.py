@@ -37,7 +37,7 @@ SMALL = {
     "nads": ([DRAWS, "train.epochs=2"], lambda point: point.model.kind == "lenet" and index(point) <= 2),
     "pretrained_kernel": (
         [FEW, "train.epochs=6"],
-        lambda point: point.model.kind == "lenet" and point.train.anchor_epoch in (None, 1, 5, 6),
+        lambda point: point.model.kind == "lenet" and point.train.anchor_epoch in (None, 1, 6),
     ),
     "sample_size": (["train.epochs=2"], lambda point: point.model.kind == "mlp" and point.data.train <= 100),
 }
