@@ -37,8 +37,7 @@ def words(**choices):
     return urlencode({key.replace("__", "."): value for key, value in choices.items()})
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_it_opens_and_draws(page, browser, width, scheme):
     browser.look(width=width, scheme=scheme)
     browser.open(page)

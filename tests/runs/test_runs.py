@@ -288,7 +288,7 @@ probes:
 
 def test_a_deep_network_in_float32_has_the_eigenvalues_that_it_has_in_float64(told):
     """google/neural-tangents#197: a kernel of many layers overflowed in float32."""
-    deep = SMALL.replace("[6]", f"{[100] * 30}").replace("train: 24", "train: 12")
+    deep = SMALL.replace("[6]", f"{[100] * 20}").replace("train: 24", "train: 12")
 
     def eigenvalues(precision):
         task = "task: {kind: eigenfunction, index: 1}\n"

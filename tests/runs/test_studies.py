@@ -36,8 +36,8 @@ SMALL = {
     ),
     "nads": ([DRAWS, "train.epochs=2"], lambda point: point.model.kind == "lenet" and index(point) <= 2),
     "pretrained_kernel": (
-        [FEW, "train.epochs=6"],
-        lambda point: point.model.kind == "lenet" and point.train.anchor_epoch in (None, 1, 6),
+        [FEW, "train.epochs=6", "sweep.model=[{kind: mlp, hidden: [8]}]"],
+        lambda point: point.train.anchor_epoch in (None, 1, 6),
     ),
     "sample_size": (["train.epochs=2"], lambda point: point.model.kind == "mlp" and point.data.train <= 100),
 }

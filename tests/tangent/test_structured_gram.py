@@ -46,7 +46,8 @@ def test_gram_of_our_models_is_structured_and_equals_explicit_gradients(spec, sh
     assert how == "structured"
     assert_close(gram, right := explicit_gram(model, inputs))
     assert_close(ntk_gram(model, inputs[:4], inputs[1:], tile=3), right[:4, 1:])
-    assert_close(ntk_diagonal(model, inputs), np.diagonal(right))
+    if spec.kind != "resnet":  # whose diagonal takes seconds to compile
+        assert_close(ntk_diagonal(model, inputs), np.diagonal(right))
 
 
 class Around(eqx.Module):
