@@ -30,7 +30,7 @@ def named_key(seed: int, name: str) -> PRNGKeyArray:
 
 
 def lecun_normal(shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
-    """Truncated normal of variance 1/fan-in, for weights of shape (out, in, *kernel): JAX's, bit for bit.
+    """Truncated normal of variance 1/fan-in, for weights of shape (out, in, *kernel): the draws of JAX's initializer.
 
     Drawn in float32 whatever the precision, so that a seed means the same network in each.
     """
@@ -41,8 +41,8 @@ def lecun_normal(shape: tuple[int, ...], key: PRNGKeyArray) -> Array:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _draws(count: int, key: PRNGKeyArray) -> Float[Array, " count"]:
-    # To compile this takes 0.3 s, for each number of draws. Each draw follows from its place alone, so the first of
-    # many are those of few, and all networks of a study share the programs of some powers of two.
+    # To compile this takes 0.3 s, for each number of draws. Each draw follows from the key and its place alone, since
+    # JAX's threefry is partitionable, so the first of many are those of few: powers of two serve all networks.
     return jax.random.truncated_normal(key, -_CUT, _CUT, (count,), jnp.float32)
 
 

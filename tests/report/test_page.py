@@ -278,14 +278,14 @@ def test_a_verdict_of_one_seed_says_so(rows, note):
 def test_a_row_shows_its_verdict_its_runs_and_its_variant_below_the_setting():
     rows = [
         _row(True, study="s", variant="", rise=0.25, low=0.1, high=0.3, runs=["r1", "r2"]),
-        _row(None, study="s", variant="paper train.epochs=5", rise=12345.6, low=None, high=None, runs=None),
+        _row(None, study="s", variant="paper train.epochs=5", rise=12345.6, low=-0.0, high=None, runs=None),
     ]
     table = rows_table(rows)
     assert [cell.text for cell in table.columns] == ["setting", "verdict", "rise", "low", "high", "seeds", "runs"]
     assert [cell.text for cell in table.rows[0]] == ["digits, mlp", "holds", "0.25", "0.1", "0.3", "3", "2"]
     assert table.rows[0][-1].listed == ("r1", "r2")
     assert table.rows[1][0].note == "s paper train.epochs=5"
-    assert [cell.text for cell in table.rows[1]][1:] == ["not enough data", "12,346", "", "", "3", ""]
+    assert [cell.text for cell in table.rows[1]][1:] == ["not enough data", "12,346", "0", "", "3", ""]
 
 
 def test_a_claim_with_runs_an_interval_and_a_threshold(results, tmp_path):
