@@ -233,10 +233,11 @@ def test_a_tile_is_written_with_its_mirror_image(tmp_path):
 def test_the_files_are_opened_for_writing_alone(tmp_path, monkeypatch):
     """Else the client of a network file system reads the page of which a part is written, and writes all of it."""
     flags, open_file = [], os.open
-    monkeypatch.setattr(os, "open", lambda path, how: flags.append(how) or open_file(path, how))
-    file = make_gram_file(tmp_path, "a", DIVISION, np.float32, "")
-    file.write(slice(0, 3), slice(0, 3), np.zeros((3, 3), np.float32))
-    file.finish(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", lambda path, how: flags.append(how) or open_file(path, how))
+        file = make_gram_file(tmp_path, "a", DIVISION, np.float32, "")
+        file.write(slice(0, 3), slice(0, 3), np.zeros((3, 3), np.float32))
+        file.finish(0)
     assert flags == [os.O_WRONLY] * 2
 
 
