@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 from linstudy import __version__
-from linstudy.execute.excerpt import LINES, excerpt
 from linstudy.spec.errors import LinstudyError, StudyError
+from linstudy.text.excerpt import LINES, excerpt
 
 DONE, FAILED, UNEXPECTED, INTERRUPTED = 0, 1, 3, 130
 """Exit statuses; wrong usage has click's, 2."""

@@ -28,6 +28,8 @@ os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
+pytest_plugins = ["small_study"]
+
 FIXED_SEED = 20210614
 PROGRAMS_A_CONTEXT = 500
 
@@ -74,7 +76,7 @@ def _keep_bytecode():
 
 def _keep_programs(config):
     """Compiling is most of a first run's time: share programs among the processes, and keep them for the next run."""
-    from linstudy.execute.programs import compilation_cache
+    from linstudy.workers.programs import compilation_cache
 
     if config.pluginmanager.has_plugin("cacheprovider"):
         os.environ.update(compilation_cache(Path(config.cache.mkdir("linstudy"))))

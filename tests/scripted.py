@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from linstudy.execute.messages import Hello, Help, Release, Start, Stop
-from linstudy.execute.workers import Lost, Share
+from linstudy.workers.contract import Lost, Share
+from linstudy.workers.messages import Hello, Help, Release, Start, Stop
 
 
 class Scripted:

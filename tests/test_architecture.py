@@ -26,9 +26,10 @@ LEVELS = [
     {"__main__"},
     {"cli"},
     {"failures", "load"},
-    {"page"},
+    {"page", "describe"},
     {"report", "execute"},
-    {"runs"},
+    {"workers"},
+    {"runs", "prepare"},
     {"probes"},
     {"train"},
     {"models", "tasks"},
@@ -38,7 +39,7 @@ LEVELS = [
     {"estimate", "explain"},
     {"plan", "resources"},
     {"facts"},
-    {"tangent", "spec", "metrics", "machine", "__init__"},
+    {"tangent", "spec", "metrics", "machine", "text", "__init__"},
 ]
 """The rooms from the top; those on one level do not import one another."""
 

@@ -15,8 +15,9 @@ from command import command
 from linstudy import metrics
 from linstudy.cli import cli, main
 from linstudy.cli.options import FORMATS
-from linstudy.execute.planning import ABANDONED, plan_study
+from linstudy.describe.plan import ABANDONED
 from linstudy.facts import Ending, Number, Report
+from linstudy.prepare.study import plan_study
 from linstudy.store import export
 from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.ledger import Ledger

@@ -114,7 +114,7 @@ def test_ctrl_c_ends_any_command_with_130(monkeypatch, command):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("linstudy.execute.planning.plan_study", interrupted)
+    monkeypatch.setattr("linstudy.prepare.study.plan_study", interrupted)
     monkeypatch.setattr("linstudy.report.page.write_report", interrupted)
     monkeypatch.setattr(sys, "argv", ["linstudy", *command])
     with pytest.raises(SystemExit) as ended:

@@ -37,15 +37,15 @@ def doctor(
 
     A report of a bug should have all that it prints.
     """
-    from linstudy.execute.doctor import diagnose
+    from linstudy.describe.doctor import diagnose
     from linstudy.report.question import reports_folder
 
     healthy = True
     findings = diagnose(workspace, data_folder, reports or reports_folder())
     if launcher is not None:
-        from linstudy.execute.launch import plan_launch
-        from linstudy.execute.trial import try_launch
+        from linstudy.describe.trial import try_launch
         from linstudy.store.workspace import Workspace
+        from linstudy.workers.launch import plan_launch
 
         launch = plan_launch(launcher, None, None, None)
         findings = chain(findings, try_launch(launch, Workspace(workspace), data_folder))

@@ -22,7 +22,7 @@ class _TimeLimit(click.ParamType):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from linstudy.execute.batch import check_time
+        from linstudy.workers.batch import check_time
 
         try:
             check_time(value)
@@ -70,10 +70,10 @@ def submit(
     Before its time limit the job stops, publishes and is requeued, until the study has ended. The script is kept in the
     workspace. `linstudy watch` and `linstudy status` show how it goes, from any node.
     """
-    from linstudy.execute.batch import SECONDS_BEFORE_END, Demand, batch_script, queued_job, submit_script
     from linstudy.execute.coordinator import GRACE
-    from linstudy.execute.planning import choose_runs, plan_study
+    from linstudy.prepare.study import choose_runs, plan_study
     from linstudy.store.workspace import Workspace
+    from linstudy.workers.batch import SECONDS_BEFORE_END, Demand, batch_script, queued_job, submit_script
 
     if taken := [word for word in more if word.split("=")[0] in _OWN]:
         raise click.UsageError(
@@ -86,9 +86,8 @@ def submit(
         given["data"] = data_folder.absolute()
     words = [f"--{name}={value}" for name, value in given.items() if value is not None]
     words += [f"--set={override}" for override in overrides]
-    command = [sys.executable, "-m", "linstudy", "run", str(study), *words, "--launch=slurm", f"--workers={workers}"]
-    command += more
-    chosen = run.make_context("linstudy run", command[command.index("run") + 1 :]).params
+    words = [str(study), *words, "--launch=slurm", f"--workers={workers}", *more]
+    chosen = run.make_context("run", [*words], parent=click.get_current_context().find_root()).params
     if (chosen["grace"] or 0) > GRACE:
         raise click.UsageError(
             f"--grace={chosen['grace']:g} is more than a job has: it is asked to stop {SECONDS_BEFORE_END} s before "
@@ -96,6 +95,7 @@ def submit(
         )
     demand = Demand(workers, cpus, gpus, memory, partition, time, options)
     place, name = Workspace(workspace.absolute()).jobs, f"linstudy-{loaded.name}"
+    command = [sys.executable, "-m", "linstudy", "run", *words]
     script = batch_script(name, command, Path.cwd(), place, demand, INTERRUPTED)
     if dry_run:
         click.echo(script, nl=False)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from linstudy.execute.coordinator import Options
-    from linstudy.execute.workers import Share
     from linstudy.store.workspace import Workspace
+    from linstudy.workers.contract import Share
 
 
 @example('linstudy forget kernel_rotation "seeds=[0]" --yes')
@@ -33,7 +33,7 @@ def forget(study: str | None, variant: str | None, condition: str | None, worksp
     Without a VARIANT all of them go; "" is the file as it stands. A run stays that another study or variant names, and
     one that is needed by a run that stays.
     """
-    from linstudy.execute.removals import forget
+    from linstudy.describe.removals import forget
     from linstudy.store.forget import Scope
     from linstudy.store.workspace import Workspace
 
@@ -54,7 +54,7 @@ def clean(workspace: Path, yes: bool) -> None:
     tried, or were interrupted with nothing stored to go on from. A folder artifacts/ that several workspaces share is
     not to be cleaned.
     """
-    from linstudy.execute.removals import clean
+    from linstudy.describe.removals import clean
     from linstudy.store.workspace import Workspace
 
     print_lines(clean(Workspace(workspace), yes=yes))
@@ -91,10 +91,10 @@ def verify(
     Nothing is written into the workspace. Differences are relative: of numbers to the larger of two, of vectors and
     arrays to the largest entry. The exit status is 1 if anything is wrong or differs by more than the tolerance.
     """
+    from linstudy.describe.verification import verify_files
     from linstudy.execute.coordinator import Options
-    from linstudy.execute.devices import worker_shares
-    from linstudy.execute.verification import verify_files
     from linstudy.store.workspace import Workspace
+    from linstudy.workers.devices import worker_shares
 
     verification, lines = verify_files(Workspace(workspace), condition)
     for line in lines:
@@ -121,9 +121,9 @@ def _compute_anew(
     from linstudy.execute.audit import audit, choose_rounds, describe_rounds
     from linstudy.execute.display import make_display
     from linstudy.execute.findings import describe_findings
-    from linstudy.execute.processes import worker_processes
     from linstudy.execute.terminal import Terminal
     from linstudy.store.render import render
+    from linstudy.workers.processes import worker_processes
 
     seed = secrets.randbelow(10**6) if seed is None else seed
     rounds = choose_rounds(workspace, condition, count, seed)

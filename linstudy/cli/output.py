@@ -9,7 +9,7 @@ import click
 
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines, on a terminal broken between words to its width."""
-    from linstudy.execute.layout import wrap_words
+    from linstudy.text.layout import wrap_words
 
     for line in lines:
         click.echo(wrap_words(line, output_width()) if sys.stdout.isatty() else line)

@@ -15,7 +15,7 @@ from linstudy.failures import FAILED
 @click.option("--failed", is_flag=True, help="Only what failed, with tracebacks.")
 def status(workspace: Path, failed: bool) -> None:
     """Show how the studies of a workspace stand, and whether its report shows what it holds."""
-    from linstudy.execute.status import describe_failures, describe_studies
+    from linstudy.describe.status import describe_failures, describe_studies
     from linstudy.report.freshness import describe_report
     from linstudy.store.workspace import Workspace
 

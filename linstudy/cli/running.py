@@ -28,10 +28,10 @@ from linstudy.cli.output import print_lines
 from linstudy.failures import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
-    from linstudy.execute.workers import Workers
     from linstudy.plan import Plan
     from linstudy.spec.points import Study
     from linstudy.store.workspace import Workspace
+    from linstudy.workers.contract import Workers
 
 
 @example("linstudy run kernel_rotation --set train.epochs=200")
@@ -86,14 +86,15 @@ def run(
 
     Ctrl-C publishes and stops, the same command resumes.
     """
+    from linstudy.describe.plan import describe_dependants
     from linstudy.execute.coordinator import GRACE, Options
     from linstudy.execute.display import make_display
     from linstudy.execute.execution import execute
-    from linstudy.execute.forecast import expected_runs
     from linstudy.execute.live import LiveFile
-    from linstudy.execute.naming import Naming
-    from linstudy.execute.planning import choose_runs, describe_dependants, study_places
     from linstudy.execute.terminal import Terminal
+    from linstudy.prepare.forecast import expected_runs
+    from linstudy.prepare.naming import Naming
+    from linstudy.prepare.study import choose_runs, study_places
     from linstudy.store.workspace import Workspace
 
     home = Workspace(workspace, ledger_folder)
@@ -145,7 +146,7 @@ def _workers(
 ) -> "Iterator[tuple[Workers, str]]":
     """The workers that are asked for, and what is to be said of them."""
     if scheduler is not None:
-        from linstudy.execute.dask import dask_workers
+        from linstudy.workers.dask import dask_workers
 
         if launcher is not None or memory is not None:
             raise click.UsageError(
@@ -154,8 +155,8 @@ def _workers(
         with dask_workers(scheduler, *folders, workers=count, device=device) as workers:
             yield workers, str(workers)
     else:
-        from linstudy.execute.launch import plan_launch
-        from linstudy.execute.processes import worker_processes
+        from linstudy.workers.launch import plan_launch
+        from linstudy.workers.processes import worker_processes
 
         launch = plan_launch(launcher, count, device, memory)
         yield worker_processes(*folders, shares=launch.shares, launcher=launch.launcher), launch.note
@@ -178,7 +179,8 @@ def plan(
     data_folder: Path | None,
 ) -> None:
     """List the runs of STUDY, a file or a name, what each needs, and whether it is done. Nothing is run."""
-    from linstudy.execute.planning import describe_plan, select_runs, study_places
+    from linstudy.describe.plan import describe_plan
+    from linstudy.prepare.study import select_runs, study_places
     from linstudy.store.workspace import Workspace
 
     loaded, runs = _plan(study, profile, overrides, data_folder)
@@ -219,7 +221,7 @@ def studies() -> None:
 
 def _plan(study: Path, profile: str | None, overrides: tuple[str, ...], data: Path | None) -> "tuple[Study, Plan]":
     """The plan of a study, of which it is said if it is none of the user's own."""
-    from linstudy.execute.planning import plan_study
+    from linstudy.prepare.study import plan_study
 
     loaded, plan = plan_study(study, profile, overrides, data)
     if loaded.file.shipped:

@@ -20,7 +20,7 @@ def show(run: str | None, condition: str | None, workspace: Path) -> None:
     Its spec, what it needs and what needs it, its attempts with their methods and versions, its numbers, its files, and
     the end of what it printed. RUN is an id, or as much of its beginning as no other has.
     """
-    from linstudy.execute.details import describe_runs
+    from linstudy.describe.details import describe_runs
     from linstudy.store.lookup import find_run, find_runs
     from linstudy.store.query import open_published
     from linstudy.store.workspace import Workspace
@@ -40,7 +40,7 @@ def show(run: str | None, condition: str | None, workspace: Path) -> None:
 @WORKSPACE
 def log(run: str, following: bool, attempt: int | None, workspace: Path) -> None:
     """Print what an attempt at RUN printed."""
-    from linstudy.execute.log_reader import find_log, follow_log, read_log
+    from linstudy.describe.log_reader import find_log, follow_log, read_log
     from linstudy.store.lookup import find_run
     from linstudy.store.query import open_published
     from linstudy.store.workspace import Workspace
@@ -80,9 +80,9 @@ def why(
     numerics; a file that is missing; a failure. Runs that have one and the same reason are told together. Nothing is
     run.
     """
-    from linstudy.execute.planning import plan_study, select_runs
-    from linstudy.execute.purpose import describe_purpose
-    from linstudy.execute.reasons import describe_reasons
+    from linstudy.describe.purpose import describe_purpose
+    from linstudy.describe.reasons import describe_reasons
+    from linstudy.prepare.study import plan_study, select_runs
     from linstudy.store.workspace import Workspace
 
     if (run_id := _run_of(subject, workspace)) is not None:
@@ -104,7 +104,7 @@ def diff(one: str, other: str, workspace: Path, data_folder: Path | None) -> Non
     Each is a run or a setting, by the beginning of its id, or a study: STUDY as its file stands, STUDY:PROFILE, or
     'STUDY:VARIANT', a variant as `status` names it. Of several seeds the mean is shown, and half of its 95 % interval.
     """
-    from linstudy.execute.comparison import describe_comparison
+    from linstudy.describe.comparison import describe_comparison
     from linstudy.store.workspace import Workspace
 
     print_lines(describe_comparison((one, other), Workspace(workspace), data_folder, output_width()))

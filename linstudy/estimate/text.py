@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from linstudy.estimate.estimates import Estimate
+from linstudy.text.amounts import rough_size, rough_time
 
 BASES = {"stored": "by stored runs of their setting", "like": "by stored runs like them", "counted": "by operations"}
 
@@ -40,28 +41,3 @@ def _bases(estimates: Collection[Estimate]) -> str:
     told = [f"{counts[basis]} {words}" for basis, words in BASES.items() if counts[basis]]
     unknown = counts["unknown"]
     return ", ".join([*told, *([f"{unknown} run{'s' * (unknown > 1)} unknown"] if unknown else [])])
-
-
-def rough_time(seconds: float) -> str:
-    """A time of about this: nobody needs the seconds of hours."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    hours, rest = divmod(minutes, 60)
-    if hours >= 10:
-        return f"{round(minutes / 60)} h"
-    return f"{hours} h {rest:02} min" if hours else f"{minutes} min"
-
-
-def rough_size(size: float) -> str:
-    """Bytes to two figures: 34 MB, 1.2 GB, 17 GB."""
-    for unit, power in (("GB", 9), ("MB", 6)):
-        if size >= 0.95 * 10**power:
-            number = size / 10**power
-            return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"
-    return f"{size / 1000:.0f} kB"
-
-
-def count(number: int, what: str, several: str = "") -> str:
-    """`1 run`, `4,012 runs`; `several` is a plural that does not end like this one."""
-    return f"{number:,} {what if number == 1 else several or what + 's'}"

@@ -1,1 +1,1 @@
-"""The execution of a plan: a coordinator that writes, and worker processes that compute."""
+"""The execution of a plan: what runs next, on which worker, with what outcome, and what a person sees of it."""

@@ -10,19 +10,18 @@ from tempfile import TemporaryDirectory
 from pydantic import ValidationError
 
 from linstudy.data.places import Places
-from linstudy.estimate.text import count, describe_total
+from linstudy.estimate.text import describe_total
 from linstudy.execute.coordinator import Options
 from linstudy.execute.display import Display
 from linstudy.execute.execution import carry_out
 from linstudy.execute.findings import Finding
-from linstudy.execute.forecast import estimate_runs
-from linstudy.execute.naming import noted_folder
-from linstudy.execute.planning import run_rows
-from linstudy.execute.provenance import git_state, origin
-from linstudy.execute.workers import Workers
 from linstudy.facts import CHECKPOINT
 from linstudy.history import Stored, is_complete
 from linstudy.plan import Need, Plan, Run, epochs_read, run_identity
+from linstudy.prepare.forecast import estimate_runs
+from linstudy.prepare.naming import noted_folder
+from linstudy.prepare.provenance import git_state, origin
+from linstudy.prepare.study import run_rows
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.run import RunSpec, as_training
 from linstudy.spec.stored import read_spec
@@ -36,6 +35,8 @@ from linstudy.store.rows import StudyRow
 from linstudy.store.stored import read_stored
 from linstudy.store.transfer import copy_history
 from linstudy.store.workspace import Workspace
+from linstudy.text.amounts import count
+from linstudy.workers.contract import Workers
 
 _DIGITS_OF_COMMIT = 7
 

@@ -10,20 +10,20 @@ from pathlib import Path
 from uuid import uuid4
 
 from linstudy.estimate.estimates import Estimate
-from linstudy.estimate.text import rough_size
 from linstudy.execute.crew import Attempt, Crew, Hand
 from linstudy.execute.display import Display
 from linstudy.execute.help import Helpers
-from linstudy.execute.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Leaving, Start, Stop
 from linstudy.execute.records import Records
 from linstudy.execute.schedule import Schedule, alone
-from linstudy.execute.signals import Interrupts
 from linstudy.execute.summary import Summary
-from linstudy.execute.workers import Lost, Workers
 from linstudy.facts import CHECKPOINT, Divided, Ending, Progress, Report
 from linstudy.history import artifacts_by_role, fingerprints_by_role, is_complete, resumption
 from linstudy.plan import Plan, Run, fusion_key
 from linstudy.store.snapshot import Publisher
+from linstudy.text.amounts import rough_size
+from linstudy.workers.contract import Lost, Workers
+from linstudy.workers.messages import ArtifactReference, Assignment, Garbled, Hello, Interrupt, Leaving, Start, Stop
+from linstudy.workers.signals import Interrupts
 
 GRACE = 60.0
 """Seconds that workers have to stop at a safe point."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from queue import Empty, Queue
 
 from linstudy import __version__
-from linstudy.execute.messages import Command, Hello
-from linstudy.execute.workers import Event, Inbox, Lost, Share, Worker, Workers
 from linstudy.plan import Run
 from linstudy.spec.errors import LinstudyError
+from linstudy.workers.contract import Event, Inbox, Lost, Share, Worker, Workers
+from linstudy.workers.messages import Command, Hello
 
 TICK = 0.2
 """Seconds between looks at the clock and at Ctrl-C."""

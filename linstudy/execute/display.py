@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from linstudy.execute.excerpt import excerpt
-from linstudy.execute.progress import Count, Group, duration
+from linstudy.execute.progress import Count, Group
 from linstudy.execute.screen import LiveScreen, PlainScreen, Screen
 from linstudy.execute.terminal import Terminal
 from linstudy.plan import Run, describe
+from linstudy.text.amounts import duration
+from linstudy.text.excerpt import excerpt
 
 REST_OF_ERROR = "linstudy status --failed"
 

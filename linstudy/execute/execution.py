@@ -5,18 +5,18 @@ from functools import partial
 
 from linstudy.execute.coordinator import Coordinator, Options
 from linstudy.execute.display import Display
-from linstudy.execute.naming import Naming, check_name, file_note
-from linstudy.execute.planning import run_rows, study_row
-from linstudy.execute.provenance import code_behind, git_state, origin, study_files
 from linstudy.execute.records import Records
 from linstudy.execute.summary import Summary
-from linstudy.execute.workers import Workers
 from linstudy.plan import Plan
+from linstudy.prepare.naming import Naming, check_name, file_note
+from linstudy.prepare.provenance import code_behind, git_state, origin, study_files
+from linstudy.prepare.study import run_rows, study_row
 from linstudy.spec.points import Study
 from linstudy.store.database import adoption_note, give_up_lost
 from linstudy.store.ledger import Ledger
 from linstudy.store.snapshot import Publisher
 from linstudy.store.workspace import Workspace
+from linstudy.workers.contract import Workers
 
 _NO_NAMING = Naming()
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from linstudy.execute.crew import Attempt, Crew, Hand
-from linstudy.execute.messages import Assignment, Help, Release
-from linstudy.execute.workers import Worker
 from linstudy.facts import Divided, Ending
+from linstudy.workers.contract import Worker
+from linstudy.workers.messages import Assignment, Help, Release
 
 LOSSES = 3
 """How many helpers of an attempt may be lost, before it goes on with those that it has."""

@@ -11,11 +11,12 @@ from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from linstudy.execute.layout import picture, wrap_words
-from linstudy.execute.progress import Count, Group, duration
+from linstudy.execute.progress import Count, Group
 from linstudy.execute.screen import Screen
 from linstudy.plan import Run
 from linstudy.store.workspace import Workspace
+from linstudy.text.amounts import duration
+from linstudy.text.layout import picture, wrap_words
 
 SECONDS_BETWEEN_WRITINGS = 1.0
 SECONDS_UNTIL_SILENT = 30.0

@@ -3,18 +3,8 @@
 import time
 from collections.abc import Collection, Mapping, Sequence
 
-from linstudy.estimate.text import rough_time
 from linstudy.plan import Run, describe
-
-
-def duration(seconds: float) -> str:
-    """A time for people."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
-
+from linstudy.text.amounts import duration, rough_time
 
 SECONDS_TRUSTED = 30.0
 """Of estimated work, which weigh as much as what this execution took so far."""

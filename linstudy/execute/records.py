@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from linstudy.execute.logs import Log
 from linstudy.facts import Artifact, Report
 from linstudy.history import Stored, resumption
 from linstudy.plan import Plan, Run
@@ -13,6 +12,7 @@ from linstudy.store.entries import Rejected
 from linstudy.store.integrity import Seals
 from linstudy.store.ledger import Ledger
 from linstudy.store.workspace import Workspace
+from linstudy.workers.logs import Log
 
 
 class Records:

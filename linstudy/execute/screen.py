@@ -5,10 +5,10 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from linstudy.execute.layout import picture, wrap_words
 from linstudy.execute.progress import Count, Group
 from linstudy.execute.terminal import Terminal
 from linstudy.plan import Run, describe
+from linstudy.text.layout import picture, wrap_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -4,10 +4,10 @@ import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 
-from linstudy.execute.sources import changed_sources, sources
 from linstudy.load.holdings import Holdings
 from linstudy.models.source import model_source, own_files
 from linstudy.plan import run_identity
+from linstudy.prepare.sources import changed_sources, sources
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.model import Model
 from linstudy.spec.run import RunSpec

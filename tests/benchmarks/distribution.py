@@ -19,15 +19,15 @@ from table import Line, Section
 from linstudy.execute.coordinator import Options
 from linstudy.execute.display import Display
 from linstudy.execute.execution import execute
-from linstudy.execute.messages import Hello
-from linstudy.execute.peer import Death, Link, Peer
-from linstudy.execute.planning import plan_study
-from linstudy.execute.processes import worker_processes
 from linstudy.execute.screen import PlainScreen
 from linstudy.execute.terminal import Terminal
-from linstudy.execute.worker import Settings as WorkerSettings
-from linstudy.execute.workers import Inbox, Share, Worker, Workers
+from linstudy.prepare.study import plan_study
 from linstudy.store.workspace import Workspace
+from linstudy.workers.contract import Inbox, Share, Worker, Workers
+from linstudy.workers.messages import Hello
+from linstudy.workers.peer import Death, Link, Peer
+from linstudy.workers.processes import worker_processes
+from linstudy.workers.worker import Settings as WorkerSettings
 
 sys.path.append(str(Path(__file__).parents[1]))
 

@@ -12,7 +12,7 @@ import jax
 from threadpoolctl import threadpool_info
 from torch_client import TorchServer
 
-from linstudy.execute.provenance import git_state
+from linstudy.prepare.provenance import git_state
 
 PACKAGES = ("jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "duckdb", "neural-tangents")
 

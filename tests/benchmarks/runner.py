@@ -9,18 +9,18 @@ from settings import Settings
 from table import Line, Section
 
 from linstudy import metrics
+from linstudy.describe.status import describe_studies
 from linstudy.execute.coordinator import Options
 from linstudy.execute.display import Display
 from linstudy.execute.execution import execute
-from linstudy.execute.messages import Assignment, Command, Hello, Start
-from linstudy.execute.planning import plan_study
 from linstudy.execute.screen import PlainScreen
-from linstudy.execute.status import describe_studies
 from linstudy.execute.terminal import Terminal
-from linstudy.execute.workers import Inbox, Share, Worker, Workers
 from linstudy.facts import CHECKPOINT, Artifact, Ending, Fact, Fingerprint, Method, Number, Report
+from linstudy.prepare.study import plan_study
 from linstudy.store.query import query
 from linstudy.store.workspace import Workspace
+from linstudy.workers.contract import Inbox, Share, Worker, Workers
+from linstudy.workers.messages import Assignment, Command, Hello, Start
 
 LEGEND = """A study of that many trainings of no epochs, each with a seed of its own, executed by workers that report \
 at once what such a training reports: all of the time is the runner's own. Trainings go alone (`--no-fuse`). `plan` is \

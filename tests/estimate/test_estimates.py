@@ -5,12 +5,13 @@ from pydantic import TypeAdapter
 
 from linstudy.estimate.estimates import Estimate, Estimator, Machine, Timing, form_of
 from linstudy.estimate.rates import BANDWIDTH, EFFICIENCY, PEAK, PROCESS, START, seconds
-from linstudy.estimate.text import describe_estimate, describe_total, rough_size, rough_time
+from linstudy.estimate.text import describe_estimate, describe_total
 from linstudy.estimate.work import Work
 from linstudy.plan import make_plan
 from linstudy.resources import Resources
 from linstudy.spec.data import DataForm
 from linstudy.spec.study import Point
+from linstudy.text.amounts import rough_size, rough_time
 
 POINT = TypeAdapter(Point)
 FORM = DataForm(50_000, 10_000, (3, 32, 32), 10)

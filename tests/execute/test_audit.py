@@ -13,10 +13,10 @@ from linstudy.execute.audit import audit, choose_rounds, describe_rounds, make_r
 from linstudy.execute.coordinator import Options
 from linstudy.execute.execution import carry_out
 from linstudy.execute.findings import Finding, describe_findings
-from linstudy.execute.planning import run_rows
-from linstudy.execute.provenance import GitState, origin
 from linstudy.facts import CHECKPOINT, Ending, Number, Report, Vector
 from linstudy.plan import make_plan
+from linstudy.prepare.provenance import GitState, origin
+from linstudy.prepare.study import run_rows
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.study import Point
 from linstudy.store.artifacts import ArtifactStore

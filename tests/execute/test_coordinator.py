@@ -8,15 +8,14 @@ import pytest
 from scripted import Notes, Scripted, ScriptedWorkers
 
 from linstudy import metrics
+from linstudy.describe.plan import describe_dependants
 from linstudy.estimate.estimates import Estimate
 from linstudy.execute import crew
 from linstudy.execute.coordinator import Coordinator, Options
-from linstudy.execute.messages import Garbled, Hello, Help, Interrupt, Leaving, Release
-from linstudy.execute.planning import describe_dependants, run_rows
 from linstudy.execute.records import Records
-from linstudy.execute.workers import Share
 from linstudy.facts import CHECKPOINT, Artifact, Divided, Ending, Number, Progress, Report
 from linstudy.plan import make_plan
+from linstudy.prepare.study import run_rows
 from linstudy.spec.errors import LinstudyError
 from linstudy.spec.study import Point
 from linstudy.store.artifacts import ArtifactStore
@@ -24,6 +23,8 @@ from linstudy.store.ledger import Ledger
 from linstudy.store.rows import StudyRow
 from linstudy.store.snapshot import Publisher, publish
 from linstudy.store.workspace import Workspace
+from linstudy.workers.contract import Share
+from linstudy.workers.messages import Garbled, Hello, Help, Interrupt, Leaving, Release
 
 EPOCHS = 5
 

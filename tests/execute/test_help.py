@@ -6,9 +6,9 @@ import pytest
 
 from linstudy.execute.crew import Attempt, Hand
 from linstudy.execute.help import LOSSES, Helpers
-from linstudy.execute.messages import Help, Release
-from linstudy.execute.workers import Share
 from linstudy.facts import Divided, Ending
+from linstudy.workers.contract import Share
+from linstudy.workers.messages import Help, Release
 
 
 class Worker:

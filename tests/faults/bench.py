@@ -183,7 +183,7 @@ class Bench:
     def _is_worker(self, pid: int) -> bool:
         with contextlib.suppress(OSError):
             words = Path(f"/proc/{pid}/cmdline").read_text()
-            return "linstudy.execute.worker" in words and self.folder == Path(f"/proc/{pid}/cwd").resolve()
+            return "linstudy.workers.worker" in words and self.folder == Path(f"/proc/{pid}/cwd").resolve()
         return False
 
     def _printed(self) -> str:

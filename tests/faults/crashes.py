@@ -24,7 +24,7 @@ POINTS = (
     "linstudy.store.snapshot:publish",
     "linstudy.store.snapshot:_make",
     "linstudy.store.integrity:Seals.write",
-    "linstudy.execute.messages:Sender.send",
+    "linstudy.workers.messages:Sender.send",
 )
 
 

@@ -12,10 +12,10 @@ from in_process import Told
 import linstudy
 from linstudy.data.kinds import form
 from linstudy.data.places import Places
-from linstudy.execute.planning import run_rows, study_row
-from linstudy.execute.sources import sources
 from linstudy.facts import Report
 from linstudy.plan import make_plan
+from linstudy.prepare.sources import sources
+from linstudy.prepare.study import run_rows, study_row
 from linstudy.spec.points import load_study
 from linstudy.store.artifacts import ArtifactStore
 from linstudy.store.ledger import Ledger

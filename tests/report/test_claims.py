@@ -6,9 +6,9 @@ import pytest
 
 from linstudy import metrics
 from linstudy.data.kinds import form
-from linstudy.execute.planning import run_rows
 from linstudy.facts import Ending, Number, Report
 from linstudy.plan import make_plan
+from linstudy.prepare.study import run_rows
 from linstudy.report.question import open_results, read_question
 from linstudy.spec.points import load_study
 from linstudy.store.ledger import Ledger

@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from linstudy import metrics
-from linstudy.execute.planning import run_rows
 from linstudy.facts import Ending, Number, Report, Vector
 from linstudy.plan import make_plan
+from linstudy.prepare.study import run_rows
 from linstudy.report import energy_concentration, kernel_rotation
 from linstudy.report.figures import DRAWINGS, draw
 from linstudy.report.page import write_report

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from linstudy.data.kinds import form
-from linstudy.execute.planning import run_rows
 from linstudy.facts import Ending, Number, Report, Vector
 from linstudy.plan import make_plan
+from linstudy.prepare.study import run_rows
 from linstudy.report.figures import draw_rows
 from linstudy.report.freshness import Mark
 from linstudy.report.question import open_results, origin, question_files, read_question

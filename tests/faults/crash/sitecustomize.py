@@ -15,7 +15,7 @@ EXIT_STATUS = 77
 
 
 def _role():
-    return "worker" if "linstudy.execute.worker" in sys.orig_argv else "coordinator"
+    return "worker" if "linstudy.workers.worker" in sys.orig_argv else "coordinator"
 
 
 def _note(name):

@@ -1,0 +1,1 @@
+"""What is stored, what is planned and what is here, in lines."""

@@ -1,0 +1,1 @@
+"""Words for people: amounts, excerpts, lines that fit."""
