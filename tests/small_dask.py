@@ -21,7 +21,7 @@ class SmallDask:
 
     folder: Path
     environment: dict[str, str] | None = None
-    scheduler: subprocess.Popen | None = None
+    scheduler: subprocess.Popen = field(init=False)
     workers: list[subprocess.Popen] = field(default_factory=list)
 
     @property

@@ -116,20 +116,23 @@ LEFT JOIN final AS last ON last.run_id = runs.run_id AND last.status = 'done' AN
 LEFT JOIN (SELECT run_id, max(step) AS steps FROM metric GROUP BY run_id) USING (run_id)
 WHERE runs.kind = 'training' AND train_epochs > 0;
 
+-- Every probe of a training; its numbers count for nothing where it is `left_out`, because it or its training is.
+CREATE VIEW probes AS
+SELECT runs.*, diverged OR odd.run_id IS NOT NULL AS left_out
+FROM runs LEFT JOIN (
+    SELECT DISTINCT dependency.run_id FROM dependency JOIN trainings ON trainings.run_id = needs WHERE left_out
+) AS odd USING (run_id)
+WHERE kind = 'probe';
+
 -- What training on sign φ_j did to α(φ_j) and to the others: a row for each alignment probe of such a training, its numbers
--- NULL until it is done, and where it is `left_out`, because it or its training is, or because an alignment is no number.
+-- NULL until it is done, and where it is `left_out`: also where an alignment is no number.
 CREATE VIEW rotations AS
 SELECT
-    runs.*,
-    diverged OR odd.run_id IS NOT NULL AS left_out,
+    probes.* REPLACE (left_out OR odd.run_id IS NOT NULL AS left_out),
     task_index AS target,
     turn.* EXCLUDE (run_id)
-FROM runs
-LEFT JOIN (
-    SELECT run_id FROM growths WHERE NOT finite
-    UNION
-    SELECT dependency.run_id FROM dependency JOIN trainings ON trainings.run_id = needs WHERE left_out
-) AS odd USING (run_id)
+FROM probes
+LEFT JOIN (SELECT DISTINCT run_id FROM growths WHERE NOT finite) AS odd USING (run_id)
 LEFT JOIN (
     SELECT
         run_id,
@@ -141,7 +144,7 @@ LEFT JOIN (
         count(*) FILTER (growth > 1) / nullif(count(growth), 0) AS share_rising
     FROM growths
     GROUP BY run_id
-) AS turn ON turn.run_id = runs.run_id AND odd.run_id IS NULL
+) AS turn ON turn.run_id = probes.run_id AND NOT left_out AND odd.run_id IS NULL
 WHERE probe_kind = 'alignment' AND task_kind = 'eigenfunction';
 
 -- The settings of each study's trainings: means and ranges over their seeds that are done. Where a loss of 0.01 was not

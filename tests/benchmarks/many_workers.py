@@ -63,10 +63,10 @@ class Played:
 def _report(attempt: int, epoch: int, *, is_last: bool) -> dict[str, object]:
     """As `facts.encode` has it."""
     from linstudy import metrics
-    from linstudy.facts import CHECKPOINT, Artifact, Ending, Number, Progress, Report, encode
+    from linstudy.facts import CHECKPOINT, Artifact, Ending, Fact, Number, Progress, Report, encode
 
     splits = [(metric, split) for split in ("train", "test") for metric in (metrics.LOSS, metrics.ACCURACY)]
-    facts = [Number(metric, 0.5, split, epoch, epoch) for metric, split in splits]
+    facts: list[Fact] = [Number(metric, 0.5, split, epoch, epoch) for metric, split in splits]
     facts.append(Progress(epoch / EPOCHS, f"epoch {epoch}/{EPOCHS}"))
     if epoch in (0, EPOCHS):
         facts.append(Artifact(CHECKPOINT, f"artifacts/00/{attempt}-{epoch}.safetensors", "0" * 64, 0, epoch))

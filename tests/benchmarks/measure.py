@@ -107,11 +107,14 @@ class _Attempt:
         gc.collect()
 
     def _first_calls(self, run: Run) -> None:
-        start = time.perf_counter()
-        called = run(1) if self._candidate.warm_up is None else self._candidate.warm_up()
+        start, called = time.perf_counter(), 0.0
+        if self._candidate.warm_up is None:
+            called = run(1)
+        else:
+            self._candidate.warm_up()
         first = time.perf_counter() - start
         print(f"  {self._candidate.name}: warm after {first:.3g} s", file=sys.stderr, flush=True)
-        if self._candidate.warm_up is None and called > SLOW:
+        if called > SLOW:
             self._times, self._spent = [called], called
             self._counted = "1 call, compilation included"
         elif self._least > 0 and first < ENOUGH:

@@ -50,13 +50,13 @@ def crash(bench: Bench, chance: random.Random, calls: dict[tuple[str, str], int]
     repairs = {("coordinator", point): 3 for point in POINTS} | calls
     for candidates in (calls, repairs):
         role, point = chance.choice(list(candidates))
-        order = {"role": role, "point": point, "when": chance.choice(("before", "after"))}
-        order["call"] = chance.randint(1, candidates[role, point])
+        when, call = chance.choice(("before", "after")), chance.randint(1, candidates[role, point])
         folder = _empty(bench.folder.with_suffix(".calls"))
-        ended = bench.run(**_environment({"folder": str(folder), **order}))
+        order = {"folder": str(folder), "role": role, "point": point, "when": when, "call": call}
+        ended = bench.run(**_environment(order))
         if (folder / "crashed").exists():
             crashes += 1
-            places.append(f"{role}: {order['when']} call {order['call']} of {point.rpartition(':')[2]}")
+            places.append(f"{role}: {when} call {call} of {point.rpartition(':')[2]}")
         if "Unexpected error" in ended.printed or "Traceback" in ended.printed:
             raise FaultError(f"{order}: {ended.printed}")
     bench.finish()

@@ -11,7 +11,7 @@ ROOMY = 2**28
 SMALLEST = 2**17
 
 
-def canmount(bench: Bench) -> bool:
+def can_mount(bench: Bench) -> bool:
     """Whether this process may make small disks."""
     with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError), disk(bench, SMALLEST):
         return True

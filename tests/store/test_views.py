@@ -32,7 +32,7 @@ def types(published, view):
 
 
 def test_all_views_are_valid_on_an_empty_ledger(published):
-    fixed = ("curves", "spectra", "study_runs", "growths", "rotations")
+    fixed = ("curves", "spectra", "study_runs", "growths", "probes", "rotations")
     of_trainings = ("trainings", "averages", "comparisons", "index_trends", "pretrainings", "reversals", "bounds")
     for view in ("runs", "settings", "final", *fixed, *of_trainings):
         assert published(f"FROM {view}") == []
