@@ -65,14 +65,10 @@ class SmallSlurm:
     daemons: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     @property
-    def _settings(self):
-        return self.folder / "slurm.conf"
-
-    @property
     def environment(self):
         """What a command needs to use it."""
         own = {name: text for name, text in os.environ.items() if not name.startswith("SLURM")}
-        return {**own, "SLURM_CONF": str(self._settings)}
+        return {**own, "SLURM_CONF": str(self.folder / "slurm.conf")}
 
     @property
     def nodes(self):
@@ -84,7 +80,7 @@ class SmallSlurm:
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=4000 State=UNKNOWN"
             for node, port in zip(self.nodes, ports[1:], strict=True)
         ]
-        self._settings.write_text(
+        (self.folder / "slurm.conf").write_text(
             _CONFIGURATION.format(
                 host=host, controller=ports[0], folder=self.folder, count=self.count, nodes="\n".join(lines)
             )
@@ -170,15 +166,11 @@ class SmallSlurm:
             return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
 
     def _end_steps(self, node):
-        """Kill what serves the steps of a node, which is known by its log, and then what runs in them."""
-        log, mark = str(self.folder / f"{node}.log"), {f"SLURMD_NODENAME={node}", f"SLURM_CONF={self._settings}"}
+        """Kill what serves the steps of a node, which is known by its log; the steps end with it."""
+        log = str(self.folder / f"{node}.log")
         for entry in _processes():
             with contextlib.suppress(OSError):
                 if _command(entry).startswith(b"slurmstepd:") and log in map(os.readlink, (entry / "fd").iterdir()):
-                    os.kill(int(entry.name), signal.SIGKILL)
-        for entry in _processes():
-            with contextlib.suppress(OSError):
-                if mark <= {*(entry / "environ").read_bytes().decode(errors="replace").split("\0")}:
                     os.kill(int(entry.name), signal.SIGKILL)
 
 

@@ -15,21 +15,8 @@ from linstudy.store.files import replacement
 SECONDS_BEFORE_END = 120
 """Before its time limit a job asks its study to stop: the 60 seconds of `--grace`, and publishing."""
 
-SECONDS_BETWEEN_LOOKS = 60
-"""At the nodes of a job of several, from another than its script's."""
-
 _TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
 _NO_LIMIT = ("0", "INFINITE", "UNLIMITED")
-
-_GUARD = """
-while sleep {seconds}; do
-  nodes=$(squeue -h -j "$SLURM_JOB_ID" -o %N) && names=$(scontrol show hostnames "$nodes") && [ "$names" ] || continue
-  grep -qx "$1" <<< "$names" && continue
-  echo "Node $1 failed, on which the study was: the job is requeued" >> "$2"
-  scontrol requeue "$SLURM_JOB_ID"
-done
-"""
-"""Looks whether the job still has the node $1, and tells the log $2."""
 
 _SCRIPT = """\
 #!/bin/bash
@@ -37,12 +24,6 @@ _SCRIPT = """\
 {options}
 
 cd {folder}
-if [ "${{SLURM_JOB_NUM_NODES:-1}}" -gt 1 ]; then  # --no-kill keeps the job also without the node of this script
-  guard={guard}
-  srun --overlap --exclude="$SLURMD_NODENAME" --nodes=1 --ntasks=1 --cpus-per-task=1 --gres=none \\
-    --input=none --output=none --error=none bash -c "$guard" guard "$SLURMD_NODENAME" {log}"$SLURM_JOB_ID".log \\
-    2>/dev/null &  # goes on without `srun`, having nothing to read or print
-fi
 {command} &
 study=$!
 trap 'again=yes; kill -USR1 $study' USR1
@@ -101,10 +82,9 @@ def batch_script(name: str, command: Sequence[str], folder: Path, logs: Path, de
         folder: Where the command is given.
         logs: The folder of what the job prints, absolute.
     """
-    log = f"{logs / name}-"
     options = [
         f"--job-name={name}",
-        shlex.quote(f"--output={log}%j.log"),
+        shlex.quote(f"--output={logs / f'{name}-%j.log'}"),
         "--open-mode=append",
         f"--signal=B:USR1@{SECONDS_BEFORE_END}",
         "--requeue",
@@ -114,8 +94,6 @@ def batch_script(name: str, command: Sequence[str], folder: Path, logs: Path, de
     return _SCRIPT.format(
         options="\n".join(f"#SBATCH {option}" for option in options),
         folder=shlex.quote(str(folder)),
-        guard=shlex.quote(_GUARD.format(seconds=SECONDS_BETWEEN_LOOKS)),
-        log=shlex.quote(log),
         command=shlex.join(command),
         interrupted=interrupted,
         killed=128 + signal.SIGUSR1,  # before, or after, the study listens to it

@@ -136,12 +136,12 @@ def test_the_words_of_a_step():
 
 def test_a_script_asks_for_what_is_demanded():
     demand = Demand(8, 4, 1, 6 * GIB, "long", "4:00:00", ("--account=abc",))
-    script = batch_script("linstudy-x", ["python", "a b"], Path("/a folder"), Path("/logs"), demand, 130)
+    script = batch_script("linstudy-x", ["python", "a b"], Path("/a folder"), Path("/the logs"), demand, 130)
     options = {line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH")}
     assert options >= {"--ntasks=8", "--cpus-per-task=4", "--gpus-per-task=1", "--mem-per-cpu=1536M"}
     assert options >= {"--partition=long", "--time=4:00:00", "--account=abc", "--requeue", "--signal=B:USR1@120"}
-    assert "\ncd '/a folder'\n" in script
-    assert "\npython 'a b' &\n" in script
+    assert "'--output=/the logs/linstudy-x-%j.log'" in options
+    assert "cd '/a folder'\npython 'a b' &\n" in script
 
 
 ASKED = """
@@ -321,31 +321,6 @@ def hosts_at_work(bench):
                 if name := variables.get(b"SLURMD_NODENAME"):
                     found[int(entry.name)] = name.decode()
     return found
-
-
-@needs_slurm
-@pytest.mark.product_settings
-def test_a_job_whose_first_node_fails_is_requeued(bench, slurm, monkeypatch):
-    """Slurm takes that node from the job, which would go on till its limit, and do nothing."""
-    monkeypatch.setattr(batch, "SECONDS_BETWEEN_LOOKS", 1)
-    for name, text in slurm.environment.items():
-        monkeypatch.setenv(name, text)
-    bench.write(ENDLESS)
-    folder = bench.folder / "with a space"
-    out = bench.here("submit", "study.yaml", "--workspace", folder, "--workers=3", "--cpus-per-worker=2")
-    job, log = re.search(r"job (\d+): ", out)[1], Path(re.search(r"It prints to (.+\.log)", out)[1])
-    try:
-        wait_for(lambda: log.exists() and "running " in log.read_text(), describe=slurm.describe)
-        node = slurm.run("squeue", "-h", "-o", "%B", "-j", job).strip()
-        slurm.kill_node(node)
-        slurm.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")  # which it sees late
-        wait_for(lambda: slurm.run("squeue", "-h", "-o", "%T", "-j", job).strip() == "PENDING", describe=slurm.describe)
-        assert log.read_text().endswith(f"Node {node} failed, on which the study was: the job is requeued\n")
-        slurm.start_node(node)
-        slurm.run("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
-    finally:
-        slurm.run("scancel", job, check=False)
-        slurm.wait_until_idle()
 
 
 @needs_slurm
