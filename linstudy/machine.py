@@ -1,11 +1,8 @@
 """This machine, and what this process may use of it: the least that machine, container and Slurm queue allow."""
 
-import importlib.metadata
 import os
 import platform
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -58,21 +55,6 @@ def available_threads(root: Path = Path("/"), environment: Mapping[str, str] = o
     tasks = environment.get("SLURM_CPUS_PER_TASK", "")
     limits = [_machine_threads(), *cgroup_threads(root), *([int(tasks)] if tasks.isdecimal() else [])]
     return max(1, min(limits))
-
-
-def visible_accelerators() -> list[str]:
-    """The ids of the GPUs that workers can use, found without starting JAX; empty where JAX has no CUDA plugin."""
-    if not _has_cuda_plugin() or shutil.which("nvidia-smi") is None:
-        return []
-    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [device for device in chosen.split(",") if device and device != "-1"]
-    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False).stdout
-    return [str(index) for index, line in enumerate(line for line in listed.splitlines() if line.startswith("GPU"))]
-
-
-def _has_cuda_plugin() -> bool:
-    names = {distribution.name for distribution in importlib.metadata.distributions()}
-    return bool({"jax-cuda12-plugin", "jax-cuda13-plugin"} & names)
 
 
 def _machine_memory() -> int | None:

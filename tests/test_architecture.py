@@ -39,7 +39,7 @@ LEVELS = [
     {"estimate", "explain"},
     {"plan", "resources"},
     {"facts"},
-    {"tangent", "spec", "metrics", "machine", "text", "__init__"},
+    {"tangent", "spec", "metrics", "accelerators", "machine", "text", "__init__"},
 ]
 """The rooms from the top; those on one level do not import one another."""
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from linstudy import machine
 from linstudy.machine import (
     available_memory,
     available_threads,
@@ -114,13 +113,3 @@ def test_threads_are_at_least_one(root):
     assert available_threads(root(files), {}) == 1
     assert available_threads(root({}), {"SLURM_CPUS_PER_TASK": "1"}) == 1
     assert 1 <= available_threads() <= 4096
-
-
-@pytest.mark.parametrize(
-    ("chosen", "expected"), [("2,5", ["2", "5"]), ("", []), ("-1", []), ("GPU-8f,GPU-1c", ["GPU-8f", "GPU-1c"])]
-)
-def test_a_chosen_part_of_the_accelerators_is_kept_to(monkeypatch, chosen, expected):
-    monkeypatch.setattr(machine, "_has_cuda_plugin", lambda: True)
-    monkeypatch.setattr(machine.shutil, "which", lambda name: name)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
-    assert machine.visible_accelerators() == expected

@@ -5,10 +5,11 @@ from functools import partial
 
 from pydantic import ValidationError
 
+from linstudy.accelerators import visible_accelerators
 from linstudy.data.glance import glances
 from linstudy.data.places import Places
 from linstudy.estimate.estimates import Estimate, Estimator, Machine, Timing, form_of
-from linstudy.machine import available_memory, available_threads, visible_accelerators
+from linstudy.machine import available_memory, available_threads
 from linstudy.plan import Plan, Run
 from linstudy.resources import Resources
 from linstudy.spec.errors import LinstudyError

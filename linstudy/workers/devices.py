@@ -2,7 +2,8 @@
 
 import os
 
-from linstudy.machine import available_memory, visible_accelerators
+from linstudy.accelerators import visible_accelerators
+from linstudy.machine import available_memory
 from linstudy.workers.contract import Share
 
 MEMORY_SHARE = 0.9

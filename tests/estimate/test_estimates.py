@@ -11,7 +11,6 @@ from linstudy.plan import make_plan
 from linstudy.resources import Resources
 from linstudy.spec.data import DataForm
 from linstudy.spec.study import Point
-from linstudy.text.amounts import rough_size, rough_time
 
 POINT = TypeAdapter(Point)
 FORM = DataForm(50_000, 10_000, (3, 32, 32), 10)
@@ -121,21 +120,3 @@ def test_a_total_in_words():
     assert describe_total([known[1], Estimate(), Estimate()]).endswith("(1 by stored runs like them, 2 runs unknown)")
     assert describe_total([Estimate()]) == "time unknown (1 run unknown)"
     assert describe_total([]) == ""
-
-
-def test_rough_numbers():
-    assert [rough_time(time) for time in (0.1, 89, 90, 5400, 35_999, 36_000)] == [
-        "1 s",
-        "89 s",
-        "2 min",
-        "1 h 30 min",
-        "10 h",
-        "10 h",
-    ]
-    assert [rough_size(size) for size in (1, 9e5, 9.94e6, 9.96e6, 9.6e8)] == [
-        "0 kB",
-        "900 kB",
-        "9.9 MB",
-        "10 MB",
-        "1.0 GB",
-    ]
